@@ -1,0 +1,105 @@
+"""`python -m emulator` serves until stopped; `python -m emulator run -- COMMAND` serves while COMMAND runs."""
+
+import asyncio
+import json
+import logging
+import os
+import shlex
+import signal
+import socket
+import ssl
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+import trustme
+
+from emulator.azure import Azure, Options
+from emulator.process import environment, run
+from emulator.server import Server, listen
+
+
+@click.group(invoke_without_command=True)
+@click.option("--state", type=click.Path(path_type=Path, file_okay=False), help="Folder that keeps everything.")
+@click.option("--port", default=0, type=click.IntRange(0, 65535), help="On 127.0.0.1; 0 takes any free one.")
+@click.option("--workspace", "workspaces", multiple=True, default=["local"], show_default=True, help="May be repeated.")
+@click.option("--core-quota", default=100, show_default=True, help="Cores that deployments may take together.")
+@click.option("--operation-seconds", default=0.2, show_default=True, help="The least time of an operation.")
+@click.option("--token-seconds", default=3600, show_default=True, help="How long a token is good.")
+@click.option("--with-parent", is_flag=True, help="Stop when standard input ends.")
+@click.pass_context
+def main(context: click.Context, /, state: Path | None, port: int, with_parent: bool, **options: Any) -> None:
+    """A local Azure ML for the unmodified azure-ai-ml SDK. Without a command it serves until stopped."""
+    if context.invoked_subcommand:
+        return
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    logging.getLogger("azure").setLevel(logging.WARNING)
+    asyncio.run(serve((state or Path(".emulator")).resolve(), port, Options(**options), with_parent))
+
+
+@main.command("run", context_settings={"ignore_unknown_options": True})
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+@click.pass_context
+def run_command(context: click.Context, command: tuple[str, ...]) -> None:
+    """Serve while COMMAND runs, with the variables set that lead it here. Ends with its exit code."""
+    given = dict(context.parent.params) if context.parent else {}
+    state, workspaces = given.pop("state"), given.pop("workspaces")
+    given.pop("with_parent")
+    options = [f"--{name.replace('_', '-')}={value}" for name, value in given.items()]
+    with tempfile.TemporaryDirectory(prefix="emulator-") as temporary:
+        folder = (state or Path(temporary)).resolve()
+        sys.exit(run(list(command), folder, [*options, *(f"--workspace={name}" for name in workspaces)]))
+
+
+async def serve(state: Path, port: int, options: Options, with_parent: bool) -> None:
+    """Serves until SIGINT or SIGTERM. Prints one line once it is ready."""
+    state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    stopped = stop_signal(with_parent)
+    with socket.create_server(("127.0.0.1", port)) as listener:
+        base = f"https://127.0.0.1:{listener.getsockname()[1]}"
+        azure = Azure(state, base, options)
+        try:
+            certificate = issue_certificate(state / "ca.pem")
+            await azure.open()
+            runner = await listen(Server(azure, base), listener, certificate)
+            write_environment(state, environment(base, state / "ca.pem", azure.tokens.identity, options.workspaces[0]))
+            click.echo(f"Azure ML at {base}; source {state}/environment.sh to use it")
+            await stopped.wait()
+            await runner.cleanup()
+        finally:
+            await azure.close()
+
+
+def stop_signal(with_parent: bool) -> asyncio.Event:
+    """Set by SIGINT, SIGTERM and, with_parent, by the end of standard input: the parent holds its other end."""
+    loop, stopped = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    if with_parent:
+        loop.add_reader(sys.stdin.fileno(), stopped.set)
+    return stopped
+
+
+def issue_certificate(ca_file: Path) -> ssl.SSLContext:
+    """A certificate for loopback from a CA made now. Its key is never written: only the CA's certificate is."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(ca_file))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1", "localhost").configure_cert(context)
+    return context
+
+
+def write_environment(state: Path, variables: dict[str, str]) -> None:
+    """The variables for programs and for a shell; only the owner may read them, the identity header is a secret."""
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
+    files = {"environment.json": json.dumps(variables), "environment.sh": "\n".join(lines) + "\n"}
+    for name, text in files.items():
+        descriptor = os.open(state / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as out:
+            out.write(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""The local Azure ML put together: state, rules and model processes, without HTTP."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from emulator.blobs import Blobs
+from emulator.deployments import Deployments
+from emulator.documents import Scope
+from emulator.endpoints import Endpoints
+from emulator.operations import Operations
+from emulator.registry import Registry
+from emulator.router import Router
+from emulator.store import Store
+from emulator.tokens import Tokens
+
+SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"
+GROUP = "local"
+
+
+@dataclass(frozen=True)
+class Options:
+    """How this Azure ML is: its workspaces, quota in cores, and the least seconds of an operation and of a token."""
+
+    workspaces: tuple[str, ...] = ("local",)
+    core_quota: int = 100
+    operation_seconds: float = 0.2
+    token_seconds: int = 3600
+
+
+class Azure:
+    """Everything that a handler can ask."""
+
+    def __init__(self, folder: Path, base: str, options: Options):
+        self.scopes = [Scope(SUBSCRIPTION, GROUP, name) for name in options.workspaces]
+        self.store = Store(folder)
+        self.tokens = Tokens(self.store, options.token_seconds)
+        self.blobs = Blobs(self.store, self.tokens.identity)
+        self.registry = Registry(self.store)
+        self.operations = Operations(self.store, options.operation_seconds)
+        self.router = Router()
+        self.deployments = Deployments(
+            self.store, self.registry, self.operations, folder / "deployments", options.core_quota
+        )
+        self.endpoints = Endpoints(self.store, self.operations, self.deployments, self.router, self.tokens, base)
+
+    def knows(self, scope: Scope) -> bool:
+        return scope.key in _keys(self.scopes)
+
+    async def open(self) -> None:
+        """Brings back what the state folder holds."""
+        self.operations.recover()
+        for scope in self.scopes:
+            await self.endpoints.restore(scope)
+
+    async def close(self) -> None:
+        await self.operations.close()
+        await self.deployments.close()
+        self.store.close()
+
+
+def _keys(scopes: Iterable[Scope]) -> set[str]:
+    return {scope.key for scope in scopes}
