@@ -1,6 +1,7 @@
 """`python -m emulator` serves until stopped; `python -m emulator run -- COMMAND` serves while COMMAND runs."""
 
 import asyncio
+import fcntl
 import json
 import logging
 import os
@@ -10,6 +11,8 @@ import socket
 import ssl
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +39,8 @@ def main(context: click.Context, /, state: Path | None, port: int, with_parent: 
         return
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     logging.getLogger("azure").setLevel(logging.WARNING)
-    asyncio.run(serve((state or Path(".emulator")).resolve(), port, Options(**options), with_parent))
+    with locked((state or Path(".emulator")).resolve()) as folder, listening(port) as listener:
+        asyncio.run(serve(folder, listener, Options(**options), with_parent))
 
 
 @main.command("run", context_settings={"ignore_unknown_options": True})
@@ -53,23 +57,41 @@ def run_command(context: click.Context, command: tuple[str, ...]) -> None:
         sys.exit(run(list(command), folder, [*options, *(f"--workspace={name}" for name in workspaces)]))
 
 
-async def serve(state: Path, port: int, options: Options, with_parent: bool) -> None:
-    """Serves until SIGINT or SIGTERM. Prints one line once it is ready."""
+@contextmanager
+def locked(state: Path) -> Iterator[Path]:
+    """The state folder, made if missing, for this process alone. Raises ClickException when another one has it."""
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
-    stopped = stop_signal(with_parent)
-    with socket.create_server(("127.0.0.1", port)) as listener:
-        base = f"https://127.0.0.1:{listener.getsockname()[1]}"
-        azure = Azure(state, base, options)
+    with (state / "lock").open("w") as lock:
         try:
-            certificate = issue_certificate(state / "ca.pem")
-            await azure.open()
-            runner = await listen(Server(azure, base), listener, certificate)
-            write_environment(state, environment(base, state / "ca.pem", azure.tokens.identity, options.workspaces[0]))
-            click.echo(f"Azure ML at {base}; source {state}/environment.sh to use it")
-            await stopped.wait()
-            await runner.cleanup()
-        finally:
-            await azure.close()
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise click.ClickException(f"{state} is in use by another emulator; name another --state.") from None
+        yield state
+
+
+def listening(port: int) -> socket.socket:
+    """A socket on loopback. Raises ClickException when the port is taken."""
+    try:
+        return socket.create_server(("127.0.0.1", port))
+    except OSError as failure:
+        raise click.ClickException(f"port {port} cannot be used: {failure.strerror}.") from None
+
+
+async def serve(state: Path, listener: socket.socket, options: Options, with_parent: bool) -> None:
+    """Serves until SIGINT or SIGTERM. Prints one line once it is ready."""
+    stopped = stop_signal(with_parent)
+    base = f"https://127.0.0.1:{listener.getsockname()[1]}"
+    azure = Azure(state, base, options)
+    try:
+        certificate = issue_certificate(state / "ca.pem")
+        await azure.open()
+        runner = await listen(Server(azure, base), listener, certificate)
+        write_environment(state, environment(base, state / "ca.pem", azure.tokens.identity, options.workspaces[0]))
+        click.echo(f"Azure ML at {base}; source {state}/environment.sh to use it")
+        await stopped.wait()
+        await runner.cleanup()
+    finally:
+        await azure.close()
 
 
 def stop_signal(with_parent: bool) -> asyncio.Event:

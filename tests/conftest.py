@@ -1,12 +1,20 @@
 """What the tests share: one local Azure ML, and its variables in the environment."""
 
+from __future__ import annotations
+
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from emulator.process import running, without_azure
+from emulator.process import ROOT, running, without_azure
+
+if TYPE_CHECKING:
+    from azure.ai.ml import MLClient
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -29,3 +37,23 @@ def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
         yield variables
         for name in variables:
             os.environ.pop(name, None)
+
+
+@pytest.fixture(scope="session")
+def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The heart-disease model as `model/train.py` writes it."""
+    folder: Path = tmp_path_factory.mktemp("trained")
+    command = [sys.executable, "model/train.py", "--out", str(folder / "model")]
+    environ = {**os.environ, "MLFLOW_TRACKING_URI": (folder / "mlruns").as_uri()}
+    subprocess.run(command, check=True, capture_output=True, cwd=ROOT, env=environ)
+    return folder / "model"
+
+
+@pytest.fixture(scope="session")
+def client(azure: dict[str, str]) -> MLClient:
+    """The unmodified SDK, connected as anyone connects."""
+    from azure.ai.ml import MLClient
+    from azure.identity import DefaultAzureCredential
+
+    names = ("AZURE_SUBSCRIPTION_ID", "AZURE_RESOURCE_GROUP", "AZURE_ML_WORKSPACE")
+    return MLClient(DefaultAzureCredential(), *(azure[name] for name in names))

@@ -1,0 +1,39 @@
+# What CI runs is what you type. Everything is installed into .venv, nothing else on the machine changes.
+PYTHON ?= python3
+LOCK := .venv/bin/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --custom-compile-command "make lock"
+
+# Some machines export it; every process would then compile all its imports again.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: install demo test check lock clean
+
+install: .venv/installed
+
+.venv/installed: requirements.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 10) <= v <= (3, 13) else \
+	  "This needs Python 3.10 to 3.13, but $(PYTHON) is %d.%d. Name another: make PYTHON=python3.12 …" % v)'
+	$(PYTHON) -m venv --clear .venv
+	sed -n '/^uv==/,/[^\\]$$/p' requirements.txt > .venv/uv.txt
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement .venv/uv.txt
+	.venv/bin/uv pip install --quiet --compile-bytecode --require-hashes --requirement requirements.txt
+	@touch $@
+
+demo: install ## the whole rollout, twice, under traffic; KEEP=1 leaves the local Azure ML running
+	.venv/bin/python -m emulator.demo $(if $(KEEP),--keep)
+
+test: install
+	.venv/bin/python -m pytest
+
+check: install
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+
+# --upgrade takes newer releases; without it only what the *.in files changed moves.
+lock: install
+	$(LOCK) $(UPGRADE) requirements.in --output-file requirements.txt
+	$(LOCK) --constraint requirements.txt scripts/requirements.in --output-file scripts/requirements.txt
+	$(LOCK) --constraint requirements.txt model/requirements.in --output-file model/requirements.txt
+
+clean:
+	rm -rf .venv outputs mlruns .emulator
