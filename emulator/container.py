@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 import threading
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -79,3 +80,4 @@ def _set_environment(model: Path) -> None:
     os.environ["AML_APP_ROOT"] = str(Path(__file__).parent)
     os.environ["AZUREML_ENTRY_SCRIPT"] = "scoring.py"
     os.environ["AZUREML_MODEL_DIR"] = str(model)
+    os.environ["HTTP_X_MS_SERVER_VERSION"] = f"azmlinfsrv/{version('azureml-inference-server-http')}"

@@ -10,7 +10,7 @@ import socket
 import sys
 from multiprocessing.context import ForkServerContext, SpawnContext
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 
@@ -60,7 +60,7 @@ class Instance:
             arguments = (listener, self._model, self._log)
             self._process = context.Process(target=container.serve, args=arguments, daemon=True)
             self._process.start()
-        self.url, self.pid = f"{address}/score", self._process.pid or 0
+        self.url, self.pid = f"{address}/score", cast(int, self._process.pid)
         asyncio.get_running_loop().add_reader(self._process.sentinel, self._note_end)
         try:
             await self._until_ready(address)
@@ -70,11 +70,13 @@ class Instance:
 
     async def stop(self) -> None:
         """End the process: what it is answering now gets STOP_SECONDS, what waits in its backlog is lost."""
-        if not self.pid:
+        if not self.pid or self.ended.done():
             return
-        self._signal(signal.SIGTERM)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGTERM)  # gunicorn's master ends its worker
         await asyncio.wait({self.ended}, timeout=STOP_SECONDS)
-        self._signal(signal.SIGKILL)
+        if not self.ended.done():
+            os.killpg(self.pid, signal.SIGKILL)
         await self.ended
 
     async def _until_ready(self, address: str) -> None:
@@ -82,26 +84,22 @@ class Instance:
         either: set[asyncio.Future[Any]] = {probe, self.ended}
         try:
             await asyncio.wait(either, timeout=self._ready_seconds, return_when=asyncio.FIRST_COMPLETED)
+            if probe.done() and probe.result():
+                return
+            if probe.done():  # the connection is gone: so is, in a moment, the process
+                await asyncio.wait({self.ended}, timeout=STOP_SECONDS)
             if self.ended.done():
                 raise Unhealthy(f"the instance ended with exit code {self.ended.result()} before it was ready")
-            if not probe.done():
-                raise Unhealthy(f"the instance was not ready after {self._ready_seconds:g} seconds")
-            if not probe.result():
-                raise Unhealthy("the instance did not answer its readiness probe with 200")
+            raise Unhealthy(f"the instance was not ready after {self._ready_seconds:g} seconds")
         finally:
             probe.cancel()
 
     def _note_end(self) -> None:
         asyncio.get_running_loop().remove_reader(self._process.sentinel)
         self._process.join()
+        with contextlib.suppress(OSError):  # usually the group is empty by now
+            os.killpg(self.pid, signal.SIGKILL)  # a worker would outlive a master that was killed
         self.ended.set_result(self._process.exitcode or 0)
-
-    def _signal(self, number: int) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            if self.ended.done():
-                return
-            # SIGTERM is for gunicorn's master, which ends its worker; SIGKILL leaves neither a chance.
-            (os.kill if number == signal.SIGTERM else os.killpg)(self.pid, number)
 
 
 async def _answers(address: str) -> bool:

@@ -6,7 +6,10 @@ signature, **before** MLflow checks it: 63.9 in a `long` column becomes 63 silen
 `input_data` is answered 400, another content type 415, and all that run() raises 500: by Microsoft's server.
 """
 
+import json
 import os
+from collections.abc import Mapping
+from io import StringIO
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -38,7 +41,7 @@ class Uncast(AbstractParameterType):  # type: ignore[misc]  # inference-schema s
         if isinstance(input_data, dict) and {"columns", "data"} <= input_data.keys():
             return pd.DataFrame(**input_data)
         if isinstance(input_data, dict):
-            return {name: np.asarray(values) for name, values in input_data.items()}
+            return _arrays(input_data)
         raise ValueError("input_data is neither a split frame, a list nor named tensors")
 
     def input_to_swagger(self) -> dict[str, Any]:
@@ -58,13 +61,30 @@ def model_folder() -> Path:
 def sample(folder: Path) -> Sample:
     """What the input is cast to: the saved example, else zero rows in the shape of the signature, else nothing."""
     model = Model.load(str(folder))
-    example = model.load_input_example(str(folder)) if model.saved_input_example_info else None
-    if isinstance(example, pd.DataFrame | np.ndarray | dict):
-        return example
+    if model.saved_input_example_info:
+        example = _saved_example(folder, model.saved_input_example_info)
+        if example is not None:
+            return example
     schema = model.signature.inputs if model.signature else None
     if schema is None:
         return None
     return _zero_tensors(schema) if schema.is_tensor_spec() else _empty_frame(schema)
+
+
+def _saved_example(folder: Path, info: Mapping[str, str]) -> Sample:
+    # Not by Model.load_input_example: that casts the example to the signature, which Azure does not.
+    text = (folder / info["artifact_path"]).read_text()
+    content = json.loads(text)
+    if info["type"] == "dataframe":
+        return pd.read_json(StringIO(text), orient="split" if "columns" in content else "values", dtype=False)
+    if info["type"] == "ndarray":
+        inputs = content["inputs"]
+        return _arrays(inputs) if isinstance(inputs, dict) else np.asarray(inputs)
+    return None
+
+
+def _arrays(named: Mapping[str, Any]) -> dict[str, Array]:
+    return {name: np.asarray(values) for name, values in named.items()}
 
 
 def _empty_frame(schema: Schema) -> pd.DataFrame:
@@ -84,8 +104,9 @@ def parameter_type(example: Sample) -> AbstractParameterType:
     if isinstance(example, np.ndarray):
         return NumpyParameterType(example, enforce_shape=False)
     if isinstance(example, dict):
-        tensors = {name: NumpyParameterType(np.asarray(value), enforce_shape=False) for name, value in example.items()}
-        return StandardPythonParameterType(tensors)
+        return StandardPythonParameterType(
+            {name: NumpyParameterType(value, enforce_shape=False) for name, value in example.items()}
+        )
     return Uncast()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 import stat
@@ -201,7 +200,7 @@ def test_one_emulator_a_folder(azure: dict[str, str]) -> None:
 
 
 def serve(arm: Arm, folder: Path, variables: dict[str, str]) -> None:
-    """An endpoint `kept` whose deployment `default` has all the traffic; the SDK uploads the model in a process of its own."""
+    """An endpoint `kept` whose deployment `default` has all the traffic; a process of its own uploads the model."""
     script = (
         "import os, sys\nfrom azure.ai.ml import MLClient\nfrom azure.ai.ml.entities import Model\n"
         "from azure.identity import DefaultAzureCredential\n"
