@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def no_azure() -> Iterator[None]:
-    """No test can reach a real Azure, GitHub's files or a proxy through the environment it was started in."""
+def outside() -> Iterator[dict[str, str]]:
+    """The environment before: no test reaches a real Azure, GitHub's files or a proxy, unless it takes this one."""
     before = dict(os.environ)
     for name in set(before) - set(without_azure(before)) | {name for name in before if name.startswith("GITHUB_")}:
         del os.environ[name]
-    yield
+    yield before
     os.environ.clear()
     os.environ.update(before)
 

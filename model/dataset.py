@@ -1,0 +1,71 @@
+"""The heart disease table (see HEART.md): its columns, and reading a CSV that must have exactly them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+
+NUMERIC = ["age", "sex", "cp", "trestbps", "chol", "fbs", "restecg", "thalach", "exang", "oldpeak", "slope", "ca"]
+FEATURES = [*NUMERIC, "thal"]
+THAL = ["fixed", "normal", "reversible"]
+LABELS = [0, 1]
+
+
+def fail(problem: str) -> click.ClickException:
+    return click.ClickException(f"{problem}; no model was written")
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """The CSV as text, an empty cell as NaN, with the rows' numbers (from 1) as index."""
+    import pandas as pd
+
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""], skip_blank_lines=False)
+    except (ValueError, OSError) as error:  # what pandas raises for a bad encoding or layout are ValueErrors
+        raise fail(f"{path} is not a CSV file: {error}") from error
+    if not isinstance(table.index, pd.RangeIndex):
+        raise fail(f"{path} is not a CSV file: its rows have more fields than its header")
+    table.index += 1
+    return table.dropna(how="all")
+
+
+def check_columns(found: list[str]) -> None:
+    expected = [*FEATURES, "target"]
+    if missing := [name for name in expected if name not in found]:
+        raise fail(f"missing columns: {', '.join(missing)}")
+    if unknown := [name for name in found if name not in expected]:
+        raise fail(f"unknown columns: {', '.join(unknown)}")
+
+
+def check_values(column: pd.Series[str], good: pd.Series[bool], wanted: str) -> None:
+    if not good.all():
+        row = good.idxmin()
+        value = "an empty cell" if column.isna()[row] else repr(column[row])
+        raise fail(f"column {column.name}, row {row} (line {row + 1}): {value} is not {wanted}")
+
+
+def load(path: Path, rows_per_class: int) -> tuple[pd.DataFrame, pd.Series[int]]:
+    """Features (12 of float, then thal as text) and target; raises a ClickException that names column and row."""
+    import numpy as np
+    import pandas as pd
+
+    table = read_table(path)
+    check_columns(list(table))
+    numbers = table[[*NUMERIC, "target"]].apply(pd.to_numeric, errors="coerce").astype("float64")
+    for name in NUMERIC:
+        check_values(
+            table[name], table[name].isna() | np.isfinite(numbers[name]), "a number (leave missing ones empty)"
+        )
+    check_values(table["thal"], table["thal"].isna() | table["thal"].isin(THAL), f"one of {', '.join(THAL)} (or empty)")
+    check_values(table["target"], numbers["target"].isin(LABELS), "0 or 1")
+    target = numbers["target"].astype("int64")
+    counts = [int((target == label).sum()) for label in LABELS]
+    if min(counts) < rows_per_class:
+        raise fail(f"too few rows: target has {counts[0]} of 0 and {counts[1]} of 1, each needs {rows_per_class}")
+    return numbers[NUMERIC].assign(thal=table["thal"]), target
