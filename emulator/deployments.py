@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import tempfile
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -87,8 +88,14 @@ class Deployments:
             prepare=lambda: self.stop(scope, endpoint, [name]),
             commit=lambda: self._store.delete(key),
             abort=lambda: self._store.put(key, _state(old, "Failed")),
+            after=lambda: self.publish(scope, endpoint),
         )
         return self._operations.begin(endpoint, work)
+
+    def serving(self, scope: Scope, endpoint: str) -> dict[str, Pool | None]:
+        """The processes of every deployment there is, None where it has none."""
+        pools = self.pools.get(endpoint, {})
+        return {item["name"]: pools.get(item["name"]) for item in self.all(scope, endpoint)}
 
     def logs(self, scope: Scope, endpoint: str, name: str, lines: int) -> str:
         """The last lines of the deployment's container log."""
@@ -109,6 +116,8 @@ class Deployments:
     async def restore(self, scope: Scope, endpoint: str) -> None:
         """After a restart: ends what was in flight and starts the processes of every healthy deployment."""
         for document in self._store.children(f"{_key(scope, endpoint)}/deployments"):
+            for files in self._home(endpoint, document["name"]).glob("model-*"):
+                shutil.rmtree(files)
             state, key = document["properties"]["provisioningState"], _key(scope, endpoint, document["name"])
             if state == "Deleting":
                 self._store.delete(key)
@@ -132,25 +141,25 @@ class Deployments:
     async def _serve(self, scope: Scope, endpoint: str, new: Document, old: Document | None, model: Document) -> None:
         """Brings the running processes to what `new` says: scaled where only their number differs, else replaced."""
         pools = self.pools.setdefault(endpoint, {})
-        running, count = pools.get(new["name"]), new["sku"]["capacity"]
+        name, count, running = new["name"], new["sku"]["capacity"], pools.get(new["name"])
         try:
             if running and old and _state(old, "Succeeded")["properties"] == new["properties"]:
                 await running.scale(count)
                 return
-            pools[new["name"]] = await self._start(scope, endpoint, new, model, count)
+            pools[name] = await self._start(scope, endpoint, new, model)
         except Unhealthy as failure:
             raise ApiError(f"The container is not healthy: {failure}", "ResourceNotReady") from failure
+        self.publish(scope, endpoint)  # before the old processes drain: no request may still find them
         if running:
             await running.stop()
 
-    async def _start(self, scope: Scope, endpoint: str, new: Document, model: Document, count: int) -> Pool:
+    async def _start(self, scope: Scope, endpoint: str, new: Document, model: Document) -> Pool:
+        """Copies the model's files to a folder of their own: processes that run on read the ones they started from."""
         home, folder = self._home(endpoint, new["name"]), self._registry.folder(model)
-        name, _, version = model["id"].partition("/models/")[2].partition("/versions/")
-        files = home / "azureml-models" / name / version
-        shutil.rmtree(files, ignore_errors=True)
+        home.mkdir(parents=True, exist_ok=True)
+        files, log = Path(tempfile.mkdtemp(prefix="model-", dir=home)), home / "container.log"
         self._store.export(scope.container, folder, files / folder.rpartition("/")[2])
-        log = home / "container.log"
-        return await Pool.start(lambda: Instance(files, log), count, _settings(new["properties"]))
+        return await Pool.start(lambda: Instance(files, log), new["sku"]["capacity"], _settings(new["properties"]))
 
     def _check(self, scope: Scope, endpoint: str, new: Document, old: Document | None) -> Document:
         """What Azure checks before it starts; answers the model. Raises BadRequest."""

@@ -125,7 +125,7 @@ class Endpoints:
             accepts=self._tokens.opens(audience) if audience else any_of(keys.values()),
             traffic=properties["traffic"],
             mirror=properties["mirrorTraffic"],
-            pools=dict(self._deployments.pools.get(name, {})),
+            pools=self._deployments.serving(scope, name),
         )
 
     async def restore(self, scope: Scope) -> None:
