@@ -4,26 +4,18 @@ import asyncio
 import shutil
 import tempfile
 from collections.abc import Callable
-from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
-import isodate
-
-from emulator import skus
-from emulator.documents import Document, Scope, check_name, mapping, properties_of, resource, tracked
+from emulator import defaults, skus
+from emulator.documents import Document, Scope, check_name, in_state, properties_of, resource, tracked
 from emulator.errors import ApiError, BadRequest, NotFound
 from emulator.instances import Instance, Unhealthy
 from emulator.operations import Operations, Work
-from emulator.pool import Pool, Settings
+from emulator.pool import Pool
 from emulator.registry import Registry
 from emulator.store import Store
 
 MAX_DEPLOYMENTS = 20
-MAX_TIMEOUT = timedelta(seconds=180)
-#: What Azure fills in where a deployment says nothing (reference-yaml-deployment-managed-online).
-REQUESTS = {"maxConcurrentRequestsPerInstance": 1, "requestTimeout": "PT5S", "maxQueueWait": "PT0.5S"}
-PROBE = {"failureThreshold": 30, "initialDelay": "PT10S", "period": "PT10S", "successThreshold": 1, "timeout": "PT2S"}
 
 
 class Deployments:
@@ -57,15 +49,15 @@ class Deployments:
         key = _key(scope, endpoint, name)
         old = self._store.get(key)
         path = f"onlineEndpoints/{endpoint}/deployments/{name}"
-        new = resource(scope, "onlineEndpoints/deployments", path, _properties(properties_of(body)), old)
-        new |= tracked(body) | {"location": endpoint_document["location"], "sku": _sku(body)}
+        new = resource(scope, "onlineEndpoints/deployments", path, defaults.properties(properties_of(body)), old)
+        new |= tracked(body) | {"location": endpoint_document["location"], "sku": defaults.sku(body)}
         model = self._check(scope, endpoint, new, old)
-        pending = _state(old, "Updating") if old else _state(new, "Creating")
+        pending = in_state(old, "Updating") if old else in_state(new, "Creating")
         self._store.put(key, pending)
         work = Work(
             prepare=lambda: self._serve(scope, endpoint, new, old, model),
-            commit=lambda: self._store.put(key, _state(new, "Succeeded")),
-            abort=lambda: self._store.put(key, _state(old or new, "Failed")),
+            commit=lambda: self._store.put(key, in_state(new, "Succeeded")),
+            abort=lambda: self._store.put(key, in_state(old or new, "Failed")),
             after=lambda: self.publish(scope, endpoint),
         )
         partial = {**pending, "properties": {**pending["properties"], "instanceType": None}}
@@ -83,11 +75,11 @@ class Deployments:
             if percent := traffic[kind].get(name):
                 # A guess: that it is refused with 400 is known, not the words.
                 raise BadRequest(f"Deployment {name} has {percent} % of the {kind}: set it to 0 before deleting.")
-        self._store.put(key, _state(old, "Deleting"))
+        self._store.put(key, in_state(old, "Deleting"))
         work = Work(
             prepare=lambda: self.stop(scope, endpoint, [name]),
             commit=lambda: self._store.delete(key),
-            abort=lambda: self._store.put(key, _state(old, "Failed")),
+            abort=lambda: self._store.put(key, in_state(old, "Failed")),
             after=lambda: self.publish(scope, endpoint),
         )
         return self._operations.begin(endpoint, work)
@@ -122,7 +114,7 @@ class Deployments:
             if state == "Deleting":
                 self._store.delete(key)
             elif state == "Creating":
-                self._store.put(key, _state(document, "Failed"))
+                self._store.put(key, in_state(document, "Failed"))
             elif state in ("Succeeded", "Updating"):
                 await self._revive(scope, endpoint, key, document)
 
@@ -134,16 +126,16 @@ class Deployments:
         try:
             await self._serve(scope, endpoint, document, None, self._registry.deployable(scope, document["properties"]))
         except ApiError:
-            self._store.put(key, _state(document, "Failed"))
+            self._store.put(key, in_state(document, "Failed"))
         else:
-            self._store.put(key, _state(document, "Succeeded"))
+            self._store.put(key, in_state(document, "Succeeded"))
 
     async def _serve(self, scope: Scope, endpoint: str, new: Document, old: Document | None, model: Document) -> None:
         """Brings the running processes to what `new` says: scaled where only their number differs, else replaced."""
         pools = self.pools.setdefault(endpoint, {})
         name, count, running = new["name"], new["sku"]["capacity"], pools.get(new["name"])
         try:
-            if running and old and _state(old, "Succeeded")["properties"] == new["properties"]:
+            if running and old and in_state(old, "Succeeded")["properties"] == new["properties"]:
                 await running.scale(count)
                 return
             pools[name] = await self._start(scope, endpoint, new, model)
@@ -157,16 +149,17 @@ class Deployments:
         """Copies the model's files to a folder of their own: processes that run on read the ones they started from."""
         home, folder = self._home(endpoint, new["name"]), self._registry.folder(model)
         home.mkdir(parents=True, exist_ok=True)
+        settings, count = defaults.settings(new["properties"]), new["sku"]["capacity"]
         files, log = Path(tempfile.mkdtemp(prefix="model-", dir=home)), home / "container.log"
         self._store.export(scope.container, folder, files / folder.rpartition("/")[2])
-        return await Pool.start(lambda: Instance(files, log), new["sku"]["capacity"], _settings(new["properties"]))
+        return await Pool.start(lambda: Instance(files, log), count, settings)
 
     def _check(self, scope: Scope, endpoint: str, new: Document, old: Document | None) -> Document:
         """What Azure checks before it starts; answers the model. Raises BadRequest."""
         others = [item for item in self.all(scope, endpoint) if item["name"] != new["name"]]
         if len(others) >= MAX_DEPLOYMENTS:
             raise BadRequest(f"Endpoint {endpoint} has {MAX_DEPLOYMENTS} deployments; no more are allowed.")
-        used = sum(_charged(item) for item in self._store.everywhere("deployments") if item["id"] != new["id"])
+        used = sum(defaults.charged(item) for item in self._store.everywhere("deployments") if item["id"] != new["id"])
         skus.check_quota(new["properties"]["instanceType"], new["sku"]["capacity"], used, self._core_quota)
         return self._registry.deployable(scope, new["properties"])
 
@@ -182,73 +175,3 @@ class Deployments:
 
 def _key(scope: Scope, endpoint: str, name: str = "") -> str:
     return f"{scope.key}/onlineEndpoints/{endpoint}" + (f"/deployments/{name}" if name else "")
-
-
-def _state(document: Document, state: str) -> Document:
-    return {**document, "properties": {**document["properties"], "provisioningState": state}}
-
-
-def _charged(document: Document) -> int:
-    return skus.charged(document["properties"]["instanceType"], document["sku"]["capacity"])
-
-
-def _sku(body: Document) -> Document:
-    capacity = mapping(body, "sku").get("capacity", 1)
-    if type(capacity) is not int or not 1 <= capacity <= skus.MAX_INSTANCES:
-        raise BadRequest(f"The instance count must be 1 to {skus.MAX_INSTANCES}, not {capacity!r}.")
-    return {"name": "Default", "tier": "Standard", "capacity": capacity}
-
-
-def _properties(given: Document) -> Document:
-    """The properties as Azure keeps them: what a no-code PUT leaves out is filled in."""
-    if given.get("endpointComputeType", "Managed") != "Managed" or given.get("codeConfiguration"):
-        raise BadRequest("The local Azure ML serves managed deployments of MLflow models without scoring code only.")
-    kept: Document = {
-        "endpointComputeType": "Managed",
-        "instanceType": str(given.get("instanceType")),
-        "model": given.get("model"),
-        "environmentId": given.get("environmentId"),
-        "codeConfiguration": None,
-        "description": given.get("description"),
-        "environmentVariables": mapping(given, "environmentVariables"),
-        "properties": mapping(given, "properties"),
-        "requestSettings": REQUESTS | _present(mapping(given, "requestSettings")),
-        "livenessProbe": PROBE | _present(mapping(given, "livenessProbe")),
-        "readinessProbe": PROBE | _present(mapping(given, "readinessProbe")),
-        "scaleSettings": {"scaleType": "Default"},
-        "appInsightsEnabled": bool(given.get("appInsightsEnabled")),
-        "egressPublicNetworkAccess": given.get("egressPublicNetworkAccess") or "Enabled",
-        "provisioningState": "Succeeded",
-    }
-    skus.cores(kept["instanceType"])
-    _settings(kept)
-    return kept
-
-
-def _present(values: Document) -> Document:
-    return {key: value for key, value in values.items() if value is not None}
-
-
-def _settings(properties: Document) -> Settings:
-    """The request settings in the pool's units. Raises BadRequest for what Azure's limits refuse."""
-    given = properties["requestSettings"]
-    timeout = _duration(given["requestTimeout"])
-    concurrent = given["maxConcurrentRequestsPerInstance"]
-    if not timedelta() < timeout <= MAX_TIMEOUT:
-        raise BadRequest(f"The request timeout must be over 0 and at most 180 s, not {given['requestTimeout']}.")
-    if type(concurrent) is not int or concurrent < 1:
-        raise BadRequest(f"maxConcurrentRequestsPerInstance must be 1 or more, not {concurrent!r}.")
-    return Settings(
-        request_timeout_ms=round(timeout.total_seconds() * 1000),
-        max_concurrent_requests_per_instance=concurrent,
-    )
-
-
-def _duration(text: Any) -> timedelta:
-    try:
-        duration = isodate.parse_duration(text)
-    except (isodate.ISO8601Error, TypeError):
-        duration = None
-    if not isinstance(duration, timedelta):
-        raise BadRequest(f"{text!r} is not an ISO 8601 duration.")
-    return duration

@@ -72,6 +72,11 @@ def resource(scope: Scope, kind: str, path: str, properties: Document, old: Docu
     }
 
 
+def in_state(document: Document, state: str) -> Document:
+    """The document with another provisioning state."""
+    return {**document, "properties": {**document["properties"], "provisioningState": state}}
+
+
 def tracked(body: Document) -> Document:
     """What a tracked resource (an endpoint, a deployment) keeps of a PUT besides its properties."""
     return {

@@ -3,7 +3,7 @@
 import secrets
 
 from emulator.deployments import Deployments
-from emulator.documents import Document, Scope, check_name, mapping, properties_of, resource, tracked
+from emulator.documents import Document, Scope, check_name, in_state, mapping, properties_of, resource, tracked
 from emulator.errors import BadRequest, NotFound
 from emulator.operations import Operations, Work
 from emulator.router import Route, Router, any_of
@@ -50,14 +50,14 @@ class Endpoints:
         path = f"onlineEndpoints/{name}"
         new = resource(scope, "onlineEndpoints", path, self._properties(scope, name, properties_of(body)), old)
         new |= tracked(body)
-        pending = _state(old, "Updating") if old else _state(new, "Creating")
+        pending = in_state(old, "Updating") if old else in_state(new, "Creating")
         with self._store.transaction():
             self._store.put(key, pending)
             if old is None:
                 self._store.put(f"keys/{name}", {"primaryKey": _new_key(), "secondaryKey": _new_key()})
         work = Work(
-            commit=lambda: self._store.put(key, _state(new, "Succeeded")),
-            abort=lambda: self._store.put(key, _state(old or new, "Failed")),
+            commit=lambda: self._store.put(key, in_state(new, "Succeeded")),
+            abort=lambda: self._store.put(key, in_state(old or new, "Failed")),
             after=lambda: self.publish(scope, name),
         )
         return pending, self._operations.begin(name, work)
@@ -70,7 +70,7 @@ class Endpoints:
             return None
         self._operations.refuse_if_busy(name, "delete the endpoint")
         deployments = [item["name"] for item in self._deployments.all(scope, name)]
-        self._store.put(key, _state(old, "Deleting"))
+        self._store.put(key, in_state(old, "Deleting"))
 
         def commit() -> None:
             self._store.delete(key)
@@ -79,7 +79,7 @@ class Endpoints:
         work = Work(
             prepare=lambda: self._deployments.stop(scope, name, deployments),
             commit=commit,
-            abort=lambda: self._store.put(key, _state(old, "Failed")),
+            abort=lambda: self._store.put(key, in_state(old, "Failed")),
             after=lambda: self.publish(scope, name),
         )
         return self._operations.begin(name, work)
@@ -133,7 +133,7 @@ class Endpoints:
         for document in self._store.children(f"{scope.key}/onlineEndpoints"):
             name, state = document["name"], document["properties"]["provisioningState"]
             settled = {"Updating": "Succeeded", "Creating": "Failed", "Deleting": "Failed"}.get(state, state)
-            self._store.put(_key(scope, name), _state(document, settled))
+            self._store.put(_key(scope, name), in_state(document, settled))
             await self._deployments.restore(scope, name)
             self.publish(scope, name)
 
@@ -189,10 +189,6 @@ def _percentages(given: Document, kind: str, there: set[str]) -> dict[str, int]:
 
 def _key(scope: Scope, name: str) -> str:
     return f"{scope.key}/onlineEndpoints/{name}"
-
-
-def _state(document: Document, state: str) -> Document:
-    return {**document, "properties": {**document["properties"], "provisioningState": state}}
 
 
 def _new_key() -> str:
