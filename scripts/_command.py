@@ -1,0 +1,90 @@
+"""What all commands share: results on stdout, errors in one sentence, the workspace's and the endpoint's options."""
+
+import contextlib
+import functools
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from scripts import _types
+from scripts._errors import explain
+from scripts._workspace import Workspace, endpoint_yaml
+
+Function = Callable[..., Any]
+
+
+class Command(click.Command):
+    """Prints what its function returns on stdout, and nothing else; an error ends with a message and exit code 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            with contextlib.redirect_stdout(io.StringIO()):  # the SDK prints a dot each time it polls
+                result = super().invoke(ctx)
+        except (click.ClickException, click.Abort, click.exceptions.Exit):
+            raise
+        except Exception as error:
+            message = explain(error)
+            if message is None:
+                raise
+            raise click.ClickException(message) from error
+        if result is not None:
+            click.echo(result)
+
+
+command = functools.partial(click.command, cls=Command, context_settings={"show_default": True})
+
+
+def workspace_options(function: Function) -> Function:
+    """Give the function a first argument `workspace`; what is missing of it is named, all at once, with exit code 2."""
+
+    @click.option("--subscription-id", envvar="AZURE_SUBSCRIPTION_ID", show_envvar=True)
+    @click.option("--resource-group", envvar="AZURE_RESOURCE_GROUP", show_envvar=True)
+    @click.option("--workspace", envvar="AZURE_ML_WORKSPACE", show_envvar=True)
+    @functools.wraps(function)
+    def wrapper(subscription_id: str | None, resource_group: str | None, workspace: str | None, **rest: Any) -> Any:
+        given = {
+            "AZURE_SUBSCRIPTION_ID (--subscription-id)": subscription_id,
+            "AZURE_RESOURCE_GROUP (--resource-group)": resource_group,
+            "AZURE_ML_WORKSPACE (--workspace)": workspace,
+        }
+        missing = [name for name, value in given.items() if not value]
+        if missing or not (subscription_id and resource_group and workspace):
+            raise click.UsageError(f"which workspace? Set {', '.join(missing)}.")
+        return function(Workspace(subscription_id, resource_group, workspace), **rest)
+
+    return wrapper
+
+
+def endpoint_options(function: Function) -> Function:
+    """Give the function a first argument `endpoint`, an OnlineEndpoint of the workspace."""
+
+    @workspace_options
+    @click.option(
+        "--endpoint",
+        envvar="ENDPOINT_NAME",
+        show_envvar=True,
+        type=_types.ENDPOINT,
+        show_default="name in endpoints/endpoint.yml",
+    )
+    @functools.wraps(function)
+    def wrapper(workspace: Workspace, endpoint: str | None, **rest: Any) -> Any:
+        from scripts._endpoint import OnlineEndpoint
+
+        name = endpoint or _types.ENDPOINT.convert(str(endpoint_yaml()["name"]), None, None)
+        return function(OnlineEndpoint(workspace, name), **rest)
+
+    return wrapper
+
+
+def timeout_option(seconds: float) -> Callable[[Function], Function]:
+    """How long the command may wait for Azure, with the default in seconds."""
+    return click.option(
+        "--timeout", type=_types.SECONDS, default=seconds, metavar="SECONDS", help="How long to wait for Azure at most."
+    )
+
+
+REQUEST = click.Path(exists=True, dir_okay=False, path_type=Path)
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)

@@ -1,0 +1,51 @@
+"""What a command accepts on its command line: names, percentages, splits. Wrong values end with exit code 2."""
+
+import re
+from typing import Any
+
+import click
+
+
+class Name(click.ParamType[str]):
+    """An endpoint's or deployment's name: 3-32 characters, a letter first, letters, digits and single dashes.
+
+    Deployments are lower-cased, as Azure does (azure-sdk-for-python#28715). Limits: how-to-manage-quotas.
+    """
+
+    name = "name"
+
+    def __init__(self, lower: bool = True):
+        self.lower = lower
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not 3 <= len(value) <= 32 or not re.fullmatch(r"[A-Za-z](-?[A-Za-z0-9])*", value):
+            self.fail(f"{value!r} must have 3 to 32 letters, digits and single dashes, a letter first", param, ctx)
+        return str(value.lower() if self.lower else value)
+
+
+class Split(click.ParamType[dict[str, int]]):
+    """A whole split, `default=90,xgboost-model-2=10`: percentages of 0 to 100 whose sum is 100."""
+
+    name = "map"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, int]:
+        if isinstance(value, dict):
+            return value
+        split: dict[str, int] = {}
+        for part in value.split(","):
+            name, _, percent = (text.strip() for text in part.partition("="))
+            name = DEPLOYMENT.convert(name, param, ctx)
+            if name in split or not re.fullmatch(r"[0-9]{1,3}", percent) or int(percent) > 100:
+                self.fail(f"{part!r} is not NAME=PERCENT, once each, 0 to 100", param, ctx)
+            split[name] = int(percent)
+        if sum(split.values()) != 100:
+            self.fail(f"{value!r} sums to {sum(split.values())}, not 100", param, ctx)
+        return split
+
+
+DEPLOYMENT = Name()
+ENDPOINT = Name(lower=False)
+SPLIT = Split()
+PERCENT = click.IntRange(0, 100)
+VERSION = click.IntRange(min=1)
+SECONDS = click.FloatRange(min=0)

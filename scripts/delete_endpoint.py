@@ -1,0 +1,43 @@
+"""Delete the endpoint with all its deployments."""
+
+from __future__ import annotations
+
+import click
+
+from scripts import _github
+from scripts._command import command, endpoint_options, timeout_option
+from scripts._endpoint import OnlineEndpoint
+from scripts._rollout import Endpoint, percentages
+from scripts._wait import Deadline, again_on_conflict, say, wait
+
+
+@command()
+@endpoint_options
+@click.option("--yes", is_flag=True, help="Don't ask.")
+@timeout_option(1800)
+def main(endpoint: OnlineEndpoint, yes: bool, timeout: float) -> None:
+    """Delete the endpoint and all its deployments, after asking. Registered models stay."""
+    state = endpoint.find()
+    if state is None:
+        say(f"there is no endpoint {endpoint.name}")
+        return
+    if not yes:
+        click.confirm(_question(state), abort=True, err=True)
+    deadline = Deadline(timeout)
+    again_on_conflict(lambda: _delete(endpoint, deadline), deadline)
+    say(f"{endpoint.name} is deleted")
+    _github.summary(f"Endpoint **{endpoint.name}** deleted")
+
+
+def _question(state: Endpoint) -> str:
+    deployments = ", ".join(state.deployments) or "no deployments"
+    return f"Delete {state.name} with {deployments}? It serves {percentages(state.traffic)}"
+
+
+def _delete(endpoint: OnlineEndpoint, deadline: Deadline) -> None:
+    poller = endpoint.client.online_endpoints.begin_delete(name=endpoint.name)
+    wait(poller, f"deleting endpoint {endpoint.name}", deadline)
+
+
+if __name__ == "__main__":
+    main()

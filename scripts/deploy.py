@@ -1,0 +1,164 @@
+"""Deploy a registered model version: as `default` on a new endpoint, else as green at 0 % next to what serves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from scripts import _github, _types
+from scripts._command import command, endpoint_options, timeout_option
+from scripts._endpoint import OnlineEndpoint
+from scripts._errors import missing_workspace, reason
+from scripts._plan import Plan, plan_deploy
+from scripts._rollout import FIRST_ROLLOUT, Endpoint, Model, Refused, percentages
+from scripts._traffic import plan_shift
+from scripts._wait import Deadline, TimedOut, again_on_conflict, say, wait
+from scripts._workspace import BLUE, GREEN, load_entity, load_yaml, model_name
+
+LOG_LINES = 100
+REMOVAL = 300.0  # seconds for removing what failed, when --timeout may be used up
+
+
+@command()
+@endpoint_options
+@click.option("--version", type=_types.VERSION, required=True, help="The model version, as register_model prints it.")
+@click.option("--with-package", is_flag=True, help="Build an image with the model first, and deploy that.")
+@timeout_option(1800)
+def main(endpoint: OnlineEndpoint, version: int, with_package: bool, timeout: float) -> str:
+    """Deploy a model version; prints the name of the deployment that has it.
+
+    An endpoint that has never served gets it with all traffic. Otherwise it becomes green, at 0 %, with at least as
+    many instances as what serves; what an earlier rollout left at 0 % is removed first. A model that serves already
+    changes nothing. What doesn't become healthy is removed again.
+    """
+    deadline, earlier = Deadline(timeout), Deadline(timeout / 2)  # half the time for what an earlier run left running
+    model = _registered(endpoint, str(version))
+
+    def attempt() -> Plan:
+        state = endpoint.settled(earlier, also=lambda state: any(d.busy for d in state.deployments.values()))
+        return _deploy(endpoint, state or endpoint.read(), model, with_package, deadline)
+
+    plan = again_on_conflict(attempt, deadline)
+    _report(plan, endpoint.read())
+    return plan.deployment
+
+
+def _registered(endpoint: OnlineEndpoint, version: str) -> Any:
+    from azure.core.exceptions import ResourceNotFoundError
+
+    name = model_name()
+    try:
+        return endpoint.client.models.get(name, version)
+    except ResourceNotFoundError as error:
+        if missing_workspace(error):
+            raise
+        raise Refused(f"model {name} has no version {version}. register_model prints the version to deploy.") from error
+
+
+def _deploy(endpoint: OnlineEndpoint, state: Endpoint, model: Any, with_package: bool, deadline: Deadline) -> Plan:
+    wanted = Model(model.name, str(model.version), model.tags.get("digest", ""))
+    plan = plan_deploy(state, wanted, first=load_yaml(BLUE)["name"], prefix=load_yaml(GREEN)["name"])
+    entity = _entity(endpoint, plan, model, with_package) if plan.create else None
+    for name in plan.remove:
+        say(f"{name} is left over from an earlier rollout")
+        endpoint.remove(name, deadline)
+    say(plan.say)
+    if plan.first and not state.first_rollout:
+        _mark(endpoint, deadline)
+    if entity:
+        _create(endpoint, entity, deadline)
+    if plan.first:
+        endpoint.shift(lambda state: plan_shift(state, plan.deployment, 100), deadline)
+    return plan
+
+
+def _mark(endpoint: OnlineEndpoint, deadline: Deadline) -> None:
+    """Tag the endpoint before its first deployment: killed between creation and traffic, the next run still knows."""
+    entity: Any = endpoint.client.online_endpoints.get(endpoint.name)
+    entity.tags = {**(entity.tags or {}), **FIRST_ROLLOUT}
+    endpoint.put(entity, f"marking {endpoint.name} as not yet rolled out", deadline)
+
+
+def _entity(endpoint: OnlineEndpoint, plan: Plan, model: Any, with_package: bool) -> Any:
+    """The deployment to create, from its YAML and what only this run knows."""
+    from azure.ai.ml import load_online_deployment
+
+    path = GREEN if plan.green else BLUE
+    entity = load_entity(load_online_deployment, path, name=plan.deployment, endpoint_name=endpoint.name)
+    replaces = {"replaces": plan.blue} if plan.blue else {}
+    version = {"model": model.name, "version": str(model.version)}
+    entity.tags = {**entity.tags, **_github.provenance(), **model.tags, **version, **replaces}
+    entity.instance_count = max(entity.instance_count or 1, plan.instances)
+    if with_package:
+        entity.environment = _package(endpoint, model)
+    else:
+        entity.model = f"azureml:{model.name}:{model.version}"
+    return entity
+
+
+def _package(endpoint: OnlineEndpoint, model: Any) -> str:
+    """Build an image of model and server. The SDK's `package_model=True` would do it, but crashes in 1.35."""
+    from azure.ai.ml.entities import AzureMLOnlineInferencingServer, ModelPackage
+
+    name = f"{model.name}-{model.version}"
+    say(f"packaging {model.name} {model.version} …")
+    request = ModelPackage(target_environment=name, inferencing_server=AzureMLOnlineInferencingServer())
+    environment = endpoint.client.models.package(model.name, str(model.version), request)
+    return f"azureml:{environment.name}:{environment.version}"
+
+
+def _create(endpoint: OnlineEndpoint, entity: Any, deadline: Deadline) -> None:
+    from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
+
+    poller = _begin(endpoint, entity)
+    try:
+        wait(poller, f"creating {entity.name}", deadline)
+    except ClientAuthenticationError:
+        raise  # it may well become healthy; the next run finds it
+    except (HttpResponseError, TimedOut) as error:
+        say(_log(endpoint, entity.name))
+        removed = _remove_failed(endpoint, entity.name)
+        raise Refused(f"{entity.name} did not become healthy: {reason(error)}\n{removed} {endpoint.left()}") from error
+
+
+def _begin(endpoint: OnlineEndpoint, entity: Any) -> Any:
+    from azure.core.exceptions import ClientAuthenticationError, HttpResponseError, ResourceExistsError
+
+    try:
+        return endpoint.client.online_deployments.begin_create_or_update(entity)
+    except (ClientAuthenticationError, ResourceExistsError):
+        raise
+    except HttpResponseError as error:  # quota, machine type, request settings
+        raise Refused(f"Azure doesn't take {entity.name}: {reason(error)}\n{endpoint.left()}") from error
+
+
+def _log(endpoint: OnlineEndpoint, name: str) -> str:
+    from azure.core.exceptions import AzureError
+
+    try:
+        log = endpoint.client.online_deployments.get_logs(name, endpoint.name, LOG_LINES)
+    except AzureError as error:
+        return f"the container's log of {name} can't be read: {reason(error)}"
+    return f"the last lines of {name}'s container log:\n{log}"
+
+
+def _remove_failed(endpoint: OnlineEndpoint, name: str) -> str:
+    from azure.core.exceptions import AzureError
+
+    try:
+        endpoint.remove(name, Deadline(REMOVAL))
+    except (AzureError, TimedOut) as error:
+        return f"{name} is still there, since it can't be removed now ({reason(error)}); the next deploy removes it."
+    return f"{name} is removed."
+
+
+def _report(plan: Plan, state: Endpoint) -> None:
+    _github.output(deployment=plan.deployment, green=plan.green, blue=plan.blue)
+    _github.summary(plan.say, f"Traffic: **{percentages(state.traffic)}**")
+    if not plan.green:
+        _github.summary("There is nothing to promote: the promotion jobs are skipped.")
+
+
+if __name__ == "__main__":
+    main()

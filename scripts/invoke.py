@@ -1,0 +1,31 @@
+"""Send one request to the endpoint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from scripts import _types
+from scripts._command import REQUEST, command, endpoint_options
+from scripts._endpoint import OnlineEndpoint
+from scripts._scoring import SAMPLE, load_request, score
+from scripts._wait import say
+
+
+@command()
+@endpoint_options
+@click.option("--deployment", type=_types.DEPLOYMENT, help="Ask this one, past the split.")
+@click.option("--request", type=REQUEST, default=SAMPLE, help="JSON to send.")
+def main(endpoint: OnlineEndpoint, deployment: str | None, request: Path) -> str:
+    """Send a request by the split, or past it to one deployment; prints the endpoint's answer."""
+    body = load_request(request)
+    answer = score(endpoint.read().scoring_uri, endpoint.key(), body, deployment)
+    say(f"{answer.deployment or 'nobody'} answered {answer.status} in {answer.seconds * 1000:.0f} ms")
+    if answer.status != 200:
+        raise click.ClickException(f"HTTP {answer.status}: {answer.body.strip() or 'no text'}")
+    return answer.body
+
+
+if __name__ == "__main__":
+    main()

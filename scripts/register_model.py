@@ -1,0 +1,66 @@
+"""Register a model folder as the next version of the model, unless the latest version is the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from scripts import _github, _model
+from scripts._command import FOLDER, command, workspace_options
+from scripts._errors import missing_workspace
+from scripts._wait import say
+from scripts._workspace import Workspace, model_name
+
+
+@command()
+@workspace_options
+@click.argument("folder", type=FOLDER)
+def main(workspace: Workspace, folder: Path) -> str:
+    """Register the MLflow model in FOLDER; prints its version.
+
+    A folder with the same content as the latest version registers nothing: that version is printed.
+    """
+    name, digest = model_name(), _model.digest(folder)
+    model = _latest(workspace.client, name)
+    if model and model.tags.get("digest") == digest:
+        say(f"{name} {model.version} is this very model: nothing to register")
+    else:
+        model = _register(workspace.client, name, folder, digest)
+        say(f"registered {name} {model.version}")
+    version = str(model.version)
+    _github.output(version=version, digest=digest)
+    _github.summary(f"Model **{name} {version}**, digest `{digest[:12]}`, {_metrics(model.tags)}")
+    return version
+
+
+def _latest(client: Any, name: str) -> Any:
+    """The SDK's Model of the version registered last, None where there is none. By time: as text, 9 is after 10."""
+    from azure.ai.ml.exceptions import ValidationException
+    from azure.core.exceptions import ResourceNotFoundError
+
+    try:
+        return client.models.get(name, label="latest")
+    except ValidationException:  # the container is there, but empty
+        return None
+    except ResourceNotFoundError as error:
+        if missing_workspace(error):
+            raise
+        return None
+
+
+def _register(client: Any, name: str, folder: Path, digest: str) -> Any:
+    from azure.ai.ml.constants import AssetTypes
+    from azure.ai.ml.entities import Model
+
+    tags = {**_model.tags(folder), "digest": digest, **_github.provenance()}
+    return client.models.create_or_update(Model(path=folder, name=name, type=AssetTypes.MLFLOW_MODEL, tags=tags))
+
+
+def _metrics(tags: dict[str, str]) -> str:
+    return ", ".join(f"{key} {tags[key]}" for key in ("auc", "accuracy", "brier") if key in tags) or "no metrics"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""Show the endpoint as JSON: its deployments, versions, split, and who is blue and green."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from scripts import _github
+from scripts._command import command, endpoint_options
+from scripts._endpoint import OnlineEndpoint
+from scripts._rollout import Ambiguous, Deployment, Endpoint, percentages, situation
+from scripts._wait import say
+
+TAGS = ("auc", "accuracy", "brier", "digest", "data_sha256", "commit", "run")
+
+
+@command()
+@endpoint_options
+def main(endpoint: OnlineEndpoint) -> str:
+    """Print the endpoint's state as JSON, without keys; one line on stderr says where in a rollout it is."""
+    state = endpoint.read()
+    say(situation(state))
+    _github.summary(f"**{state.name}**: {percentages(state.traffic)}; {situation(state)}")
+    return json.dumps(describe(state), indent=2)
+
+
+def describe(endpoint: Endpoint) -> dict[str, Any]:
+    """The state as a JSON object; `blue` and `green` are null where there is none or it can't be told."""
+    try:
+        blue, green = endpoint.roles
+    except Ambiguous:
+        blue, green = None, None
+    return {
+        "endpoint": endpoint.name,
+        "state": endpoint.state,
+        "scoring_uri": endpoint.scoring_uri,
+        "traffic": dict(endpoint.traffic),
+        "mirror": dict(endpoint.mirror),
+        "blue": blue,
+        "green": green,
+        "deployments": [_describe(d, endpoint) for d in endpoint.deployments.values()],
+    }
+
+
+def _describe(deployment: Deployment, endpoint: Endpoint) -> dict[str, Any]:
+    return {
+        "name": deployment.name,
+        "model": deployment.model.name,
+        "version": deployment.model.version,
+        "state": deployment.state,
+        "traffic": endpoint.traffic.get(deployment.name, 0),
+        "instances": deployment.instances,
+        "replaces": deployment.replaces,
+        **{tag: deployment.tags[tag] for tag in TAGS if tag in deployment.tags},
+    }
+
+
+if __name__ == "__main__":
+    main()

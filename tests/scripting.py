@@ -1,0 +1,112 @@
+"""What the tests of the scripts share: a repository with a model name of its own, toy models, a way to run a script."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+from click.testing import CliRunner, Result
+
+from emulator.process import ROOT
+
+SAMPLE = json.loads((ROOT / "endpoints" / "sample-request.json").read_text())
+COLUMNS = [
+    {"name": name, "type": "string" if isinstance(value, str) else "double", "required": True}
+    for name, value in zip(SAMPLE["input_data"]["columns"], SAMPLE["input_data"]["data"][0], strict=True)
+]
+TOY = """
+import time
+
+class Toy:
+    def predict(self, model_input, params=None):
+        return [{answer!r}] * len(model_input)
+
+def _load_pyfunc(path):
+    time.sleep({seconds})
+    if {broken}:
+        raise RuntimeError("the toy is broken")
+    return Toy()
+"""
+METADATA = {"auc": 0.9, "data_sha256": "abc", "labels": [0, 1]}
+
+
+def toy_model(
+    folder: Path,
+    answer: Any = 1,
+    seconds: float = 0,
+    broken: bool = False,
+    signature: bool = True,
+    metadata: Mapping[str, Any] = METADATA,
+) -> Path:
+    """An MLflow model for the sample request that always predicts `answer`, after loading for so many seconds."""
+    (folder / "code").mkdir(parents=True)
+    (folder / "code" / "toy.py").write_text(TOY.format(answer=answer, seconds=seconds, broken=broken))
+    description = {
+        "flavors": {"python_function": {"loader_module": "toy", "code": "code"}},
+        "metadata": dict(metadata),
+        **({"signature": {"inputs": json.dumps(COLUMNS)}} if signature else {}),
+    }
+    (folder / "MLmodel").write_text(yaml.safe_dump(description))
+    return folder
+
+
+def run(script: str, *arguments: object, stdin: str = "", **environ: str) -> Result:
+    """Run a script in this process, which has imported the SDK already."""
+    command = importlib.import_module(f"scripts.{script}").main
+    return CliRunner().invoke(command, [str(argument) for argument in arguments], input=stdin, env=environ)
+
+
+def outputs(path: Path) -> dict[str, str]:
+    """The outputs of a step, of which each has one line."""
+    return dict(line.split("=", 1) for line in path.read_text().splitlines())
+
+
+@contextmanager
+def repository(folder: Path, model: str) -> Iterator[Path]:
+    """Work in a copy of endpoints/ whose model has another name, so that its versions are the test's own."""
+    shutil.copytree(ROOT / "endpoints", folder / "endpoints")
+    path = folder / "endpoints" / "endpoint.yml"
+    path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), "tags": {"model": model}}))
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield folder
+    finally:
+        os.chdir(before)
+
+
+class Live:
+    """An endpoint that the scripts work on."""
+
+    def __init__(self, name: str):
+        self.name = name
+
+    def run(self, script: str, *arguments: object, **environ: str) -> Result:
+        """Run a script on it."""
+        return run(script, *arguments, ENDPOINT_NAME=self.name, **environ)
+
+    def do(self, script: str, *arguments: object, **environ: str) -> str:
+        """Run a script that must succeed; what it prints."""
+        result = self.run(script, *arguments, **environ)
+        assert result.exit_code == 0, result.output
+        return result.stdout.strip()
+
+    def show(self) -> dict[str, Any]:
+        """What show_endpoint prints."""
+        shown: dict[str, Any] = json.loads(self.do("show_endpoint"))
+        return shown
+
+    @property
+    def traffic(self) -> dict[str, int]:
+        return dict(self.show()["traffic"])
+
+    @property
+    def deployments(self) -> dict[str, dict[str, Any]]:
+        return {deployment["name"]: deployment for deployment in self.show()["deployments"]}
