@@ -21,9 +21,7 @@ def test_outputs_are_appended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize("end", ["\n", "\r", "\r\n"])
-def test_a_value_of_several_lines_forges_no_output(
-    end: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_value_of_several_lines_forges_no_output(end: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What follows a line's end stays within its value's delimiter."""
     monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "output"))
 

@@ -5,8 +5,10 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import pytest
 
 from emulator.act import WORKSPACE_VARIABLES, Job, Run, Watch, commit, copy_tree, run_workflow
 from emulator.process import running
+from tests.arm import Arm
 
 ROOT = Path(__file__).parent.parent
 DEPLOYING = ["train", "deploy", "smoke-test"]
@@ -27,17 +30,19 @@ class Repository:
     tree: Path
     artifacts: Path
     environ: dict[str, str]
+    arguments: set[str] = field(default_factory=set)
 
     def rollout(self, watch: Watch = lambda name, job: None) -> Run:
-        variables = {name: self.environ[name] for name in WORKSPACE_VARIABLES}
-        return run_workflow(
-            ".github/workflows/rollout.yml",
-            environ=self.environ,
-            workdir=self.tree,
-            variables=variables,
-            artifacts=self.artifacts,
-            watch=watch,
-        )
+        """Run rollout.yml; `arguments` gathers every command line that shows on this machine meanwhile."""
+        with gathered(self.arguments):
+            return run_workflow(
+                ".github/workflows/rollout.yml",
+                environ=self.environ,
+                workdir=self.tree,
+                variables={name: self.environ[name] for name in WORKSPACE_VARIABLES},
+                artifacts=self.artifacts,
+                watch=watch,
+            )
 
     def merge(self, path: str, pattern: str, replacement: str) -> None:
         """Merge a change of one file to main."""
@@ -54,6 +59,25 @@ class Repository:
         command = [sys.executable, "-m", "scripts.show_endpoint"]
         shown = subprocess.run(command, cwd=self.tree, env=os.environ | self.environ, capture_output=True, check=True)
         return json.loads(shown.stdout)
+
+
+@contextmanager
+def gathered(arguments: set[str]) -> Iterator[None]:
+    """Looks at the process list all the time."""
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.wait(0.1):
+            listed = subprocess.run(["ps", "-axww", "-o", "args"], capture_output=True, text=True, check=True)
+            arguments.update(listed.stdout.splitlines())
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +97,14 @@ def first(repository: Repository) -> Run:
 def second(repository: Repository, first: Run) -> Run:
     repository.merge_model(trees=200)
     return repository.rollout()
+
+
+def secret(environ: dict[str, str]) -> re.Pattern[str]:
+    """The endpoint's keys and the identity header as they are; tokens and signatures by their form."""
+    arm = Arm(environ)
+    keys = arm("POST", "onlineEndpoints/heart-classifier/listKeys").json().values()
+    literally = "|".join(re.escape(value) for value in [*keys, environ["IDENTITY_HEADER"]])
+    return re.compile(rf"{literally}|eyJ[\w-]+\.[\w-]+\.|[?&]sig=[0-9A-Za-z]")
 
 
 def results(run: Run, result: str) -> list[str]:
@@ -115,6 +147,22 @@ def test_second_rollout_replaces_the_first(repository: Repository, second: Run) 
 
     assert endpoint["traffic"] == {"xgboost-model-2": 100}
     assert [deployment["name"] for deployment in endpoint["deployments"]] == ["xgboost-model-2"]
+
+
+def test_secrets_stay_secret(repository: Repository, first: Run, second: Run) -> None:
+    """No key, token or signature is in a log, a summary, an output, an artifact or an argument list of two rollouts."""
+    jobs = [job for run in (first, second) for job in run.jobs.values()]
+    artifacts = [
+        path.read_bytes().decode(errors="replace") for path in repository.artifacts.rglob("*") if path.is_file()
+    ]
+    log = (Path(repository.environ["SSL_CERT_FILE"]).parent / "emulator.log").read_text()
+    texts = [*(text for job in jobs for text in (job.log, job.summary, str(job.outputs))), *artifacts, log]
+    texts += repository.arguments
+
+    found = [text for text in texts if secret(repository.environ).search(text)]
+
+    assert any("scripts.shift_traffic" in text for text in repository.arguments)
+    assert found == []
 
 
 def test_cancelled_promotion_goes_back_to_blue(repository: Repository, second: Run) -> None:
