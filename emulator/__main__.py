@@ -18,10 +18,15 @@ from typing import Any
 
 import click
 import trustme
+import uvloop
 
 from emulator.azure import Azure, Options
+from emulator.control import Control
+from emulator.fault_command import fault
+from emulator.injection import PREFIX, Injection
 from emulator.process import environment, run
 from emulator.server import Server, listen
+from emulator.trace import recorder
 
 
 @click.group(invoke_without_command=True)
@@ -31,16 +36,35 @@ from emulator.server import Server, listen
 @click.option("--core-quota", default=100, show_default=True, help="Cores that deployments may take together.")
 @click.option("--operation-seconds", default=0.2, show_default=True, help="The least time of an operation.")
 @click.option("--token-seconds", default=3600, show_default=True, help="How long a token is good.")
+@click.option(
+    "--clock",
+    default=0.05,
+    show_default=True,
+    type=click.FloatRange(0, min_open=True),
+    help="Factor on the seconds that Azure waits before and between probes, and before a restart.",
+)
+@click.option(
+    "--max-payload", default=10 * 1024 * 1024, show_default=True, help="Bytes that a scoring request may have."
+)
+@click.option(
+    "--trace",
+    type=click.Path(path_type=Path, dir_okay=False, resolve_path=True),
+    help="File that every call is appended to, without secrets.",
+)
 @click.option("--with-parent", is_flag=True, help="Stop when standard input ends.")
 @click.pass_context
-def main(context: click.Context, /, state: Path | None, port: int, with_parent: bool, **options: Any) -> None:
+def main(
+    context: click.Context, /, state: Path | None, port: int, trace: Path | None, with_parent: bool, **options: Any
+) -> None:
     """A local Azure ML for the unmodified azure-ai-ml SDK. Without a command it serves until stopped."""
     if context.invoked_subcommand:
         return
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     logging.getLogger("azure").setLevel(logging.WARNING)
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)  # it logs what it can't parse, with the secrets
+    os.umask(0o077)  # the state folder may have been there, open to others
     with locked((state or Path(".emulator")).resolve()) as folder, listening(port) as listener:
-        asyncio.run(serve(folder, listener, Options(**options), with_parent))
+        uvloop.run(serve(folder, listener, Options(**options), trace, with_parent))
 
 
 @main.command("run", context_settings={"ignore_unknown_options": True})
@@ -51,7 +75,7 @@ def run_command(context: click.Context, command: tuple[str, ...]) -> None:
     given = dict(context.parent.params) if context.parent else {}
     state, workspaces = given.pop("state"), given.pop("workspaces")
     given.pop("with_parent")
-    options = [f"--{name.replace('_', '-')}={value}" for name, value in given.items()]
+    options = [f"--{name.replace('_', '-')}={value}" for name, value in given.items() if value is not None]
     with tempfile.TemporaryDirectory(prefix="emulator-") as temporary:
         folder = (state or Path(temporary)).resolve()
         sys.exit(run(list(command), folder, [*options, *(f"--workspace={name}" for name in workspaces)]))
@@ -77,7 +101,7 @@ def listening(port: int) -> socket.socket:
         raise click.ClickException(f"port {port} cannot be used: {failure.strerror}.") from None
 
 
-async def serve(state: Path, listener: socket.socket, options: Options, with_parent: bool) -> None:
+async def serve(state: Path, listener: socket.socket, options: Options, trace: Path | None, with_parent: bool) -> None:
     """Serves until SIGINT or SIGTERM. Prints one line once it is ready."""
     stopped = stop_signal(with_parent)
     base = f"https://127.0.0.1:{listener.getsockname()[1]}"
@@ -85,7 +109,12 @@ async def serve(state: Path, listener: socket.socket, options: Options, with_par
     try:
         certificate = issue_certificate(state / "ca.pem")
         await azure.open()
-        runner = await listen(Server(azure, base), listener, certificate)
+        injection = Injection(azure)
+        control = Control(injection)
+        server = Server(azure, base, [*([recorder(trace)] if trace else []), injection.around])
+        server.app.add_subapp(PREFIX, control.app)
+        runner = await listen(server, listener, certificate)
+        control.write(state, base)
         write_environment(state, environment(base, state / "ca.pem", azure.tokens.identity, options.workspaces[0]))
         click.echo(f"Azure ML at {base}; source {state}/environment.sh to use it")
         await stopped.wait()
@@ -122,6 +151,8 @@ def write_environment(state: Path, variables: dict[str, str]) -> None:
         with os.fdopen(descriptor, "w") as out:
             out.write(text)
 
+
+main.add_command(fault)
 
 if __name__ == "__main__":
     main()

@@ -20,18 +20,25 @@ GROUP = "local"
 
 @dataclass(frozen=True)
 class Options:
-    """How this Azure ML is: its workspaces, quota in cores, and the least seconds of an operation and of a token."""
+    """How this Azure ML is: its workspaces, quota in cores, and the least seconds of an operation and of a token.
+
+    `clock` multiplies the seconds that Azure waits before and between probes, and before it restarts a container.
+    `max_payload` is in bytes; no page we found documents Azure's.
+    """
 
     workspaces: tuple[str, ...] = ("local",)
     core_quota: int = 100
     operation_seconds: float = 0.2
     token_seconds: int = 3600
+    clock: float = 0.05  # a model process starts in half a second: as soon as the first probe then comes
+    max_payload: int = 10 * 1024 * 1024
 
 
 class Azure:
     """Everything that a handler can ask."""
 
     def __init__(self, folder: Path, base: str, options: Options):
+        self.options = options
         self.scopes = [Scope(SUBSCRIPTION, GROUP, name) for name in options.workspaces]
         self.store = Store(folder)
         self.tokens = Tokens(self.store, options.token_seconds)
@@ -40,7 +47,7 @@ class Azure:
         self.operations = Operations(self.store, options.operation_seconds)
         self.router = Router()
         self.deployments = Deployments(
-            self.store, self.registry, self.operations, folder / "deployments", options.core_quota
+            self.store, self.registry, self.operations, folder / "deployments", options.core_quota, options.clock
         )
         self.endpoints = Endpoints(self.store, self.operations, self.deployments, self.router, self.tokens, base)
 

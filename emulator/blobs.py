@@ -47,7 +47,7 @@ class Blobs:
         """Raises Forbidden for a bad signature, NotFound and BadRequest."""
         expires, signature = call.query.get("se", ""), call.query.get("sig", "")
         signed = self._sign(call["container"], expires)
-        if not hmac.compare_digest(signature.encode(), signed.encode()) or int(expires) < time.time():
+        if not hmac.compare_digest(signature.encode("utf-8", "replace"), signed.encode()) or int(expires) < time.time():
             raise Forbidden("The shared access signature is not valid or has expired.")
         found = HANDLERS.get((call.method, call.query.get("comp", ""), bool(call.names.get("name"))))
         if found is None:
@@ -57,7 +57,9 @@ class Blobs:
         return found(self._store, call)
 
     def _sign(self, container: str, expires: str) -> str:
-        return hmac.new(self._key.encode(), f"{container} {expires}".encode(), hashlib.sha256).hexdigest()
+        return hmac.new(
+            self._key.encode(), f"{container} {expires}".encode("utf-8", "replace"), hashlib.sha256
+        ).hexdigest()
 
 
 def put_blob(store: Store, call: Call) -> Reply:
@@ -74,11 +76,12 @@ def put_block(store: Store, call: Call) -> Reply:
 
 def put_block_list(store: Store, call: Call) -> Reply:
     """Joins the blocks that were put before, in the order of the list."""
-    if b"<!" in call.body:
-        raise BadRequest("A block list holds no document type.", "InvalidXmlDocument")
     try:
-        listed = ElementTree.fromstring(call.body)  # noqa: S314 (no document type: no entities)
-    except ElementTree.ParseError:
+        text = call.body.decode()
+        if "<!" in text:
+            raise BadRequest("A block list holds no document type.", "InvalidXmlDocument")
+        listed = ElementTree.fromstring(text)  # noqa: S314 (no document type: no entities)
+    except (UnicodeDecodeError, ElementTree.ParseError):
         raise BadRequest("The block list is not valid XML.", "InvalidXmlDocument") from None
     blocks = [store.blob(*_block(call, item.text or "")) for item in listed]
     if None in blocks:
@@ -107,9 +110,9 @@ def get_blob(store: Store, call: Call) -> Reply:
     if not given:
         return Reply(content, headers=headers)
     wanted = re.fullmatch(r"bytes=(\d{1,18})-(\d{0,18})", given)
-    if not wanted or int(wanted[1]) >= blob.size:
+    first, last = (int(wanted[1]), min(int(wanted[2] or blob.size), blob.size - 1)) if wanted else (1, 0)
+    if first > last:
         raise InvalidRange(f"The range {given} is not in the blob.")
-    first, last = int(wanted[1]), min(int(wanted[2] or blob.size - 1), blob.size - 1)
     return Reply(content[first : last + 1], 206, headers | {"Content-Range": f"bytes {first}-{last}/{blob.size}"})
 
 
@@ -172,7 +175,10 @@ def _block(call: Call, block: str) -> tuple[str, str]:
 
 
 def _metadata(call: Call) -> dict[str, str]:
-    return {key.lower()[len(META) :]: value for key, value in call.headers.items() if key.lower().startswith(META)}
+    found = {key.lower()[len(META) :]: value for key, value in call.headers.items() if key.lower().startswith(META)}
+    if not all(key.isascii() and key.isidentifier() and value.isprintable() for key, value in found.items()):
+        raise BadRequest("A metadata name must be an identifier, its value printable.", "InvalidMetadata")
+    return found
 
 
 def _headers(blob: Blob) -> dict[str, str]:

@@ -3,6 +3,7 @@
 Its own launcher binds every interface; this one takes a loopback socket that is already listening.
 """
 
+import json
 import logging
 import multiprocessing
 import os
@@ -10,6 +11,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from typing import Any
 from gunicorn.app.base import BaseApplication
 
 WORKER_TIMEOUT = 300  # seconds a prediction may take before gunicorn kills the worker; Microsoft's own default
+FAULT = "x-emulator-fault"  # from the router alone: what a fault of this deployment wants of a request, as JSON
 KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 
 
@@ -50,7 +53,25 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
         logging.getLogger("azmlinfsrv.trace").setLevel(logging.CRITICAL)
         from azureml_inference_server_http.server.entry import app
 
-        return app
+        return _Misbehaving(app)
+
+
+class _Misbehaving:
+    """The app, after or instead of what a request's fault (`{seconds, crash, status}`) wants."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
+        fault = json.loads(environ.get(f"HTTP_{FAULT.upper().replace('-', '_')}", "{}"))
+        time.sleep(fault.get("seconds", 0))
+        if fault.get("crash"):
+            os.killpg(0, signal.SIGKILL)
+        if not fault.get("status"):
+            return self._app(environ, start_response)
+        environ["wsgi.input"].read()
+        start_response(f"{fault['status']} Injected", [("Content-Type", "text/plain")])
+        return [b"Somebody asked the local Azure ML to fail here."]
 
 
 def _end_with_parent() -> None:

@@ -9,11 +9,12 @@ from pathlib import Path
 from emulator import defaults, skus
 from emulator.documents import Document, Scope, check_name, in_state, properties_of, resource, tracked
 from emulator.errors import ApiError, BadRequest, NotFound
-from emulator.instances import Instance, Unhealthy
+from emulator.instances import Instance
 from emulator.operations import Operations, Work
 from emulator.pool import Pool
 from emulator.registry import Registry
 from emulator.store import Store
+from emulator.supervision import Unhealthy
 
 MAX_DEPLOYMENTS = 20
 
@@ -21,12 +22,15 @@ MAX_DEPLOYMENTS = 20
 class Deployments:
     """Deployments of every endpoint. `pools[endpoint][deployment]` are the model processes that serve now."""
 
-    def __init__(self, store: Store, registry: Registry, operations: Operations, folder: Path, core_quota: int):
+    def __init__(
+        self, store: Store, registry: Registry, operations: Operations, folder: Path, core_quota: int, clock: float
+    ):
         self._store = store
         self._registry = registry
         self._operations = operations
         self._folder = folder
         self._core_quota = core_quota
+        self._clock = clock
         self.pools: dict[str, dict[str, Pool]] = {}
         self.publish: Callable[[Scope, str], None] = lambda scope, endpoint: None
 
@@ -92,9 +96,13 @@ class Deployments:
     def logs(self, scope: Scope, endpoint: str, name: str, lines: int) -> str:
         """The last lines of the deployment's container log."""
         self.get(scope, endpoint, name)
-        log = self._home(endpoint, name) / "container.log"
+        log = self.log_file(endpoint, name)
         text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
         return "\n".join(["Instance status:", "InferenceServer: local process", *text.splitlines()[-max(lines, 1) :]])
+
+    def log_file(self, endpoint: str, name: str) -> Path:
+        """Where the deployment's containers print."""
+        return self._home(endpoint, name) / "container.log"
 
     async def stop(self, scope: Scope, endpoint: str, names: list[str]) -> None:
         """Takes deployments out of the route, lets what they are answering end, and stops their processes."""
@@ -106,16 +114,15 @@ class Deployments:
             shutil.rmtree(self._home(endpoint, name), ignore_errors=True)
 
     async def restore(self, scope: Scope, endpoint: str) -> None:
-        """After a restart: ends what was in flight and starts the processes of every healthy deployment."""
+        """After a restart: an operation in flight has had no effect; starts the processes of all that served."""
+        traffic = self._endpoint(scope, endpoint)["properties"]["traffic"]
         for document in self._store.children(f"{_key(scope, endpoint)}/deployments"):
             for files in self._home(endpoint, document["name"]).glob("model-*"):
                 shutil.rmtree(files)
             state, key = document["properties"]["provisioningState"], _key(scope, endpoint, document["name"])
-            if state == "Deleting":
-                self._store.delete(key)
-            elif state == "Creating":
+            if state == "Creating":
                 self._store.put(key, in_state(document, "Failed"))
-            elif state in ("Succeeded", "Updating"):
+            elif state != "Failed" or traffic.get(document["name"]):
                 await self._revive(scope, endpoint, key, document)
 
     async def close(self) -> None:
@@ -123,12 +130,12 @@ class Deployments:
         await asyncio.gather(*(pool.stop() for pools in self.pools.values() for pool in pools.values()))
 
     async def _revive(self, scope: Scope, endpoint: str, key: str, document: Document) -> None:
+        settled = "Failed" if document["properties"]["provisioningState"] == "Failed" else "Succeeded"
         try:
             await self._serve(scope, endpoint, document, None, self._registry.deployable(scope, document["properties"]))
         except ApiError:
-            self._store.put(key, in_state(document, "Failed"))
-        else:
-            self._store.put(key, in_state(document, "Succeeded"))
+            settled = "Failed"
+        self._store.put(key, in_state(document, settled))
 
     async def _serve(self, scope: Scope, endpoint: str, new: Document, old: Document | None, model: Document) -> None:
         """Brings the running processes to what `new` says: scaled where only their number differs, else replaced."""
@@ -149,8 +156,8 @@ class Deployments:
         """Copies the model's files to a folder of their own: processes that run on read the ones they started from."""
         home, folder = self._home(endpoint, new["name"]), self._registry.folder(model)
         home.mkdir(parents=True, exist_ok=True)
-        settings, count = defaults.settings(new["properties"]), new["sku"]["capacity"]
-        files, log = Path(tempfile.mkdtemp(prefix="model-", dir=home)), home / "container.log"
+        settings, count = defaults.settings(new["properties"], self._clock), new["sku"]["capacity"]
+        files, log = Path(tempfile.mkdtemp(prefix="model-", dir=home)), self.log_file(endpoint, new["name"])
         self._store.export(scope.container, folder, files / folder.rpartition("/")[2])
         return await Pool.start(lambda: Instance(files, log), count, settings)
 

@@ -28,9 +28,10 @@ class Call:
 
     @property
     def document(self) -> Document:
-        """The JSON object in the body, {} when there is none. Raises BadRequest."""
+        """The JSON object in the body, {} when there is none. Raises BadRequest, also for what only Python reads."""
         try:
             document = json.loads(self.body) if self.body else {}
+            json.dumps(document, ensure_ascii=False, allow_nan=False).encode()  # no NaN, no half of a character
         except (ValueError, RecursionError):
             raise BadRequest("The request body is not valid JSON.", "InvalidRequestContent") from None
         if not isinstance(document, dict):

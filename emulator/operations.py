@@ -34,6 +34,7 @@ class Operations:
         self._store = store
         self._seconds = seconds
         self._running: dict[str, asyncio.Task[None]] = {}
+        self.disturb: Callable[[Work], Work] = lambda work: work
 
     def get(self, name: str) -> Document:
         found = self._store.get(f"operations/{name}")
@@ -51,7 +52,7 @@ class Operations:
 
     def begin(self, endpoint: str, work: Work) -> str:
         """Starts the work and returns the operation's name. The caller has called `refuse_if_busy`."""
-        name = str(uuid.uuid4())
+        name, work = str(uuid.uuid4()), self.disturb(work)
         self._record(name, "Updating", started=now())
         self._running[endpoint] = asyncio.create_task(self._run(endpoint, name, work))
         return name

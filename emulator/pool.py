@@ -1,41 +1,28 @@
 """The instances of one deployment: which of them answers a request, how many may wait, what happens at the end."""
 
 import asyncio
-import contextlib
-import itertools
+from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass
 
 import aiohttp
 
-from emulator.instances import Unhealthy
-
-RESTART_SECONDS = (1, 2, 4, 8, 16, 32, 60)  # back-off between attempts to replace an instance that died
-
-
-class Backend(Protocol):
-    """What a pool needs of an instance: emulator.instances.Instance, or a stub in a benchmark."""
-
-    url: str
-    ended: asyncio.Future[int]
-
-    async def start(self) -> None:
-        """Return once it answers; raise Unhealthy, with nothing left running, when it never will."""
-
-    async def stop(self) -> None:
-        """End it. It answers nothing at that moment. Harmless when it has ended or never started."""
+from emulator.supervision import AZURES_PROBE, Backend, Place, Probe, Supervision, cancel, until
 
 
 @dataclass(frozen=True)
 class Settings:
-    """A deployment's `request_settings` (reference-yaml-deployment-managed-online) with Azure's defaults.
+    """A deployment's request settings and probes (reference-yaml-deployment-managed-online) with Azure's defaults.
 
-    Time in the queue counts towards the time-out: Azure has deprecated a limit of its own for it.
+    Time in the queue counts towards the time-out: Azure has deprecated a limit of its own for it. `clock` scales what
+    Azure waits for: see supervision.py.
     """
 
     request_timeout_ms: int = 5000
     max_concurrent_requests_per_instance: int = 1
+    liveness: Probe = AZURES_PROBE
+    readiness: Probe = AZURES_PROBE
+    clock: float = 1
 
 
 @dataclass(frozen=True)
@@ -67,34 +54,24 @@ class ConnectionLost(PoolError):
     """The instance went away while it was answering."""
 
 
-@dataclass(eq=False)
-class _Member:
-    """One instance in the pool, from being ready to being dropped."""
-
-    instance: Backend
-    ready: bool = True
-    busy: int = 0
-    keeper: asyncio.Task[None] | None = field(default=None, repr=False)
-
-
 class Pool:
     """Made by `await Pool.start(...)`, ended by `await pool.stop()`.
 
     An instance never gets more requests at once than its limit: the others wait here, not in gunicorn's backlog,
-    where stopping the instance would lose them. An instance that dies is replaced, with back-off.
+    where stopping the instance would lose them.
     """
 
     def __init__(self, make: Callable[[], Backend], settings: Settings) -> None:
         self.settings = settings
         self.in_flight = 0  # being answered or waiting
         self._make = make
-        self._members: list[_Member] = []
-        self._size = 0
+        self._rules = Supervision(
+            settings.liveness, settings.readiness, settings.request_timeout_ms / 1000, settings.clock
+        )
+        self._places: list[Place] = []
+        self._waiting: deque[asyncio.Future[Place]] = deque()
         self._closing = False
-        # Free slots, first those that are the n-th of their instance for the smallest n: the least loaded instance.
-        self._slots: asyncio.PriorityQueue[tuple[int, int, _Member]] = asyncio.PriorityQueue()
-        self._order = itertools.count()
-        # The connector is unlimited, the slots limit; the container's cookies are nobody's business here.
+        # The connector is unlimited, the places limit; the container's cookies are nobody's business here.
         connector, cookies = aiohttp.TCPConnector(limit=0), aiohttp.DummyCookieJar()
         self._session = aiohttp.ClientSession(
             connector=connector, cookie_jar=cookies, timeout=aiohttp.ClientTimeout(), auto_decompress=False
@@ -114,29 +91,31 @@ class Pool:
     @property
     def ready(self) -> int:
         """How many instances are ready."""
-        return sum(member.ready for member in self._members)
+        return sum(place.ready for place in self._places)
 
     async def scale(self, count: int) -> None:
         """Have `count` instances. New ones are ready, and old ones drained, when this returns. Raises Unhealthy."""
-        missing = count - len(self._members)
-        self._members += [self._admit(instance) for instance in await self._launch(missing)]
-        leaving, self._members = self._members[count:], self._members[:count]
-        self._size = count
-        await self._retire(leaving)
+        new = await self._launch(count - len(self._places))
+        self._places += new
+        self._places.sort(key=lambda place: not place.ready)  # those that answer stay
+        leaving, self._places = self._places[count:], self._places[:count]
+        await asyncio.gather(*(place.stop(self._rules.patience) for place in leaving))
 
-    async def stop(self, drain_seconds: float = 30) -> None:
-        """Take no new request, answer those that are here, then end the instances."""
+    async def stop(self, drain_seconds: float | None = None) -> None:
+        """Take no new request, answer those that are here, for as long as they may take, then end the instances."""
         self._closing = True
-        await _until(lambda: self.in_flight == 0, drain_seconds)
-        leaving, self._members = self._members, []
-        await self._retire(leaving, drain_seconds=0)
+        await until(lambda: self.in_flight == 0, self._rules.patience if drain_seconds is None else drain_seconds)
+        leaving, self._places = self._places, []
+        await asyncio.gather(*(place.stop() for place in leaving))
+        for turn in list(self._waiting):
+            self._send_away(turn)
         await self._session.close()
 
     async def score(self, body: bytes, headers: Mapping[str, str]) -> Answer:
         """POST to an instance. Raises TooManyRequests, TimedOut, NotReady or ConnectionLost."""
         if self._closing or not self.ready:
             raise NotReady
-        if self.in_flight >= 2 * self.settings.max_concurrent_requests_per_instance * self._size:
+        if self.in_flight >= 2 * self.settings.max_concurrent_requests_per_instance * len(self._places):
             raise TooManyRequests
         self.in_flight += 1
         seconds = self.settings.request_timeout_ms / 1000
@@ -155,84 +134,62 @@ class Pool:
 
     async def _exchange(self, body: bytes, headers: Mapping[str, str], seconds: float) -> Answer:
         deadline = asyncio.get_running_loop().time() + seconds
-        while True:
-            rank, order, member = await self._free_slot(deadline)
-            member.busy += 1
+        while self.ready:
+            turn = self._line_up(deadline)
+            place = await turn
             try:
-                return await self._post(member, body, headers)
+                return await self._post(place.url, body, headers)
             except aiohttp.ClientError as error:
                 if not _refused(error):
                     raise ConnectionLost from error
-                member.ready = False  # it has ended and nothing was sent: another instance may have the request
+                place.ready = False  # it has ended and nothing was sent: another instance may have the request
             finally:
-                member.busy -= 1
-                self._slots.put_nowait((rank, order, member))
-
-    async def _post(self, member: _Member, body: bytes, headers: Mapping[str, str]) -> Answer:
-        async with self._session.post(member.instance.url, data=body, headers=headers) as answer:
-            return Answer(answer.status, answer.headers, await answer.read())
-
-    async def _free_slot(self, deadline: float) -> tuple[int, int, _Member]:
-        while self.ready:
-            slot = self._slots.get_nowait() if self._slots.qsize() else await self._next_slot(deadline)
-            if slot[2].ready:
-                return slot
+                del place.requests[turn]
+                self._admit()
         raise NotReady
 
-    async def _next_slot(self, deadline: float) -> tuple[int, int, _Member]:
-        try:
-            return await asyncio.wait_for(self._slots.get(), deadline - asyncio.get_running_loop().time())
-        except asyncio.TimeoutError:
-            raise TimedOut from None
+    async def _post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        async with self._session.post(url, data=body, headers=headers, allow_redirects=False) as answer:
+            return Answer(answer.status, answer.headers, await answer.read())
 
-    async def _launch(self, count: int) -> list[Backend]:
-        instances = [self._make() for _ in range(count)]
-        starts = [asyncio.ensure_future(instance.start()) for instance in instances]
+    def _line_up(self, deadline: float) -> asyncio.Future[Place]:
+        """Whose turn it is to answer, as soon as it is. Raises TimedOut."""
+        loop = asyncio.get_running_loop()
+        turn: asyncio.Future[Place] = loop.create_future()
+        self._waiting.append(turn)
+        self._admit()
+        if not turn.done():
+            expiry = loop.call_at(deadline, self._send_away, turn)
+            turn.add_done_callback(lambda _turn: expiry.cancel())
+        return turn
+
+    def _send_away(self, turn: asyncio.Future[Place]) -> None:
+        self._waiting.remove(turn)
+        turn.set_exception(TimedOut())
+
+    def _admit(self) -> None:
+        """Give those that wait longest the instances that have least to do, as far as these take more."""
+        while self._waiting and (place := self._least_busy()):
+            turn = self._waiting.popleft()
+            place.requests[turn] = asyncio.get_running_loop().time()
+            turn.set_result(place)
+
+    def _least_busy(self) -> Place | None:
+        limit = self.settings.max_concurrent_requests_per_instance
+        free = [place for place in self._places if place.ready and len(place.requests) < limit]
+        return min(free, key=lambda place: len(place.requests), default=None)
+
+    async def _launch(self, count: int) -> list[Place]:
+        places = [Place(self._make, self._rules, self._admit) for _ in range(count)]
+        starts = [asyncio.ensure_future(place.start()) for place in places]
         try:
             await asyncio.gather(*starts)
         except BaseException:
-            for start in starts:
-                start.cancel()
-            await asyncio.gather(*starts, return_exceptions=True)
-            await asyncio.gather(*(instance.stop() for instance in instances))
+            await cancel(*starts)
+            await asyncio.gather(*(place.stop() for place in places))
             raise
-        return instances
-
-    def _admit(self, instance: Backend) -> _Member:
-        member = _Member(instance)
-        member.keeper = asyncio.ensure_future(self._keep(member))
-        for rank in range(self.settings.max_concurrent_requests_per_instance):
-            self._slots.put_nowait((rank, next(self._order), member))
-        return member
-
-    async def _keep(self, member: _Member) -> None:
-        """Replace an instance that died."""
-        await asyncio.wait({member.instance.ended})
-        member.ready = False
-        for seconds in itertools.chain(RESTART_SECONDS, itertools.repeat(RESTART_SECONDS[-1])):
-            await asyncio.sleep(seconds)
-            with contextlib.suppress(Unhealthy):
-                [instance] = await self._launch(1)
-                self._members[self._members.index(member)] = self._admit(instance)
-                return
-
-    async def _retire(self, members: list[_Member], drain_seconds: float = 30) -> None:
-        keepers = [member.keeper for member in members if member.keeper]
-        for keeper in keepers:
-            keeper.cancel()
-        for member in members:
-            member.ready = False
-        await asyncio.gather(*keepers, return_exceptions=True)
-        await _until(lambda: not any(member.busy for member in members), drain_seconds)
-        await asyncio.gather(*(member.instance.stop() for member in members))
+        return places
 
 
 def _refused(error: aiohttp.ClientError) -> bool:
     return isinstance(error, aiohttp.ClientConnectorError) and isinstance(error.os_error, ConnectionRefusedError)
-
-
-async def _until(condition: Callable[[], bool], seconds: float) -> None:
-    """Return when `condition` holds, or after `seconds`."""
-    deadline = asyncio.get_running_loop().time() + seconds
-    while not condition() and asyncio.get_running_loop().time() < deadline:
-        await asyncio.sleep(0.01)

@@ -50,19 +50,33 @@ def running(state: Path, *options: str) -> Iterator[dict[str, str]]:
 
     Raises RuntimeError with its log when it doesn't start.
     """
+    process = start(state, *options)
+    try:
+        yield variables(state)
+    finally:
+        stop(process)
+
+
+def start(state: Path, *options: str) -> "subprocess.Popen[str]":
+    """An emulator that is ready. It stops with this process. Raises RuntimeError with its log when it doesn't start."""
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
     log = state / "emulator.log"
     command = [sys.executable, "-m", "emulator", "--state", str(state), "--with-parent", *options]
+    log.touch(mode=0o600)
     with log.open("a", encoding="utf-8") as stderr:  # a session of its own: Ctrl-C is for the caller, who stops this
         process = subprocess.Popen(
             command, stdin=PIPE, stdout=PIPE, stderr=stderr, cwd=ROOT, start_new_session=True, text=True
         )
-    try:
-        if process.stdout is None or not process.stdout.readline():
-            raise RuntimeError(f"The emulator did not start; it says:\n{log.read_text(encoding='utf-8')}")
-        yield json.loads((state / "environment.json").read_text(encoding="utf-8"))
-    finally:
+    if process.stdout is None or not process.stdout.readline():
         stop(process)
+        raise RuntimeError(f"The emulator did not start; it says:\n{log.read_text(encoding='utf-8')}")
+    return process
+
+
+def variables(state: Path) -> dict[str, str]:
+    """What leads a client to the emulator that runs, or ran last, on this folder."""
+    found: dict[str, str] = json.loads((state / "environment.json").read_text(encoding="utf-8"))
+    return found
 
 
 def stop(process: "subprocess.Popen[str]") -> None:
@@ -77,5 +91,5 @@ def stop(process: "subprocess.Popen[str]") -> None:
 
 def run(command: list[str], state: Path, options: list[str]) -> int:
     """Runs a command against an emulator of its own and answers its exit code."""
-    with running(state, *options) as variables:
-        return subprocess.run(command, env=without_azure(os.environ) | variables, check=False).returncode
+    with running(state, *options) as found:
+        return subprocess.run(command, env=without_azure(os.environ) | found, check=False).returncode

@@ -1,14 +1,28 @@
 """Registered models, their versions, and the environments that packaging makes of them. Knows no HTTP."""
 
+import re
 from typing import Any
 
 import yaml
 
-from emulator.documents import ASSET_NAME, LOCATION, Document, Scope, mapping, properties_of, resource
+from emulator.documents import (
+    ASSET_NAME,
+    LOCATION,
+    Document,
+    Scope,
+    choice,
+    mapping,
+    properties_of,
+    resource,
+    text,
+    texts,
+)
 from emulator.errors import BadRequest, Conflict, NotFound
 from emulator.store import Store
 
 DATASTORE = "workspaceblobstore"
+SERVERS = ("AzureMLOnline", "AzureMLBatch", "Triton", "Custom")
+VERSION = re.compile(r"[1-9]\d{0,8}", re.ASCII)
 
 
 class Registry:
@@ -47,7 +61,7 @@ class Registry:
         """Registers a version, or changes the tags, description and archiving of one; says whether it is new."""
         if not ASSET_NAME.fullmatch(name):
             raise BadRequest(f"The model name {name!r} is not valid.")
-        if not (version.isascii() and version.isdigit() and str(int(version)) == version and int(version) > 0):
+        if not VERSION.fullmatch(version):
             raise BadRequest(f"The model version {version!r} is not valid: versions are whole numbers from 1.")
         path = f"models/{name}/versions/{version}"
         old = self._store.get(f"{scope.key}/{path}")
@@ -85,7 +99,7 @@ class Registry:
         return {
             "buildState": "Succeeded",
             "targetEnvironmentId": f"azureml://locations/{LOCATION}/workspaces/{scope.workspace}/{path}",
-            "inferencingServer": body.get("inferencingServer"),
+            "inferencingServer": {"serverType": choice(mapping(body, "inferencingServer"), "serverType", SERVERS)},
         }
 
     def environment(self, scope: Scope, name: str, version: str) -> Document:
@@ -102,7 +116,6 @@ class Registry:
             reference = packaged["properties"]["properties"]["azureml.packagedModelId"]
         else:
             reference = properties.get("model")
-            reference = reference.get("assetId") if isinstance(reference, dict) else reference
         name, version = _asset(reference, "models")
         try:
             model = self.version(scope, name, version)
@@ -121,15 +134,15 @@ class Registry:
 
     def _properties(self, scope: Scope, given: Document, old: Document | None) -> Document:
         kept = old["properties"] if old else {}
-        uri = given.get("modelUri") or kept.get("modelUri")
-        kind = given.get("modelType") or kept.get("modelType") or "custom_model"
+        uri = text(given, "modelUri") or kept.get("modelUri")
+        kind = text(given, "modelType") or kept.get("modelType") or "custom_model"
         return {
             "modelUri": uri,
             "modelType": kind,
-            "flavors": given.get("flavors") or kept.get("flavors") or self._flavors(scope, uri, kind),
-            "description": given.get("description"),
-            "tags": mapping(given, "tags"),
-            "properties": mapping(given, "properties"),
+            "flavors": _given_flavors(given) or kept.get("flavors") or self._flavors(scope, uri, kind),
+            "description": text(given, "description"),
+            "tags": texts(given, "tags"),
+            "properties": texts(given, "properties"),
             "isArchived": bool(given.get("isArchived")),
             "isAnonymous": bool(given.get("isAnonymous")),
             "provisioningState": "Succeeded",
@@ -147,10 +160,16 @@ class Registry:
         try:
             flavors = yaml.safe_load(mlmodel.path.read_text(encoding="utf-8"))["flavors"]
             return {
-                flavor: {"data": {key: str(value) for key, value in data.items()}} for flavor, data in flavors.items()
+                str(flavor): {"data": {str(key): str(value) for key, value in data.items()}}
+                for flavor, data in flavors.items()
             }
-        except (yaml.YAMLError, UnicodeDecodeError, TypeError, KeyError, AttributeError):
+        except (yaml.YAMLError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
             raise BadRequest(f"The MLmodel file in {folder} cannot be read.") from None
+
+
+def _given_flavors(given: Document) -> Document:
+    flavors = mapping(given, "flavors")
+    return {name: {"data": texts(mapping(flavors, name), "data")} for name in flavors}
 
 
 def blob_folder(uri: Any) -> str:

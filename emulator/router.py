@@ -1,7 +1,9 @@
 """The data plane: which deployment answers a scoring request, and what the client gets to see of it.
 
 Statuses are those of how-to-troubleshoot-online-endpoints; the values of `ms-azureml-model-error-reason` are those
-that the router of Azure's Kubernetes extension sets. The bodies of errors that no container made are a guess.
+that the router of Azure's Kubernetes extension sets. Guesses: the reasons `model_timeout` and `model_connection_lost`,
+the bodies of all errors that no container made, and that a lost instance is a 502 and none that is ready a 503, as a
+gateway has it. For failing probes that page speaks of 424.
 """
 
 import asyncio
@@ -14,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from emulator.container import FAULT
 from emulator.pool import Answer, ConnectionLost, NotReady, Pool, PoolError, TimedOut, TooManyRequests
 
 Accepts = Callable[[str], bool]
@@ -21,6 +24,7 @@ Accepts = Callable[[str], bool]
 CONNECTION = {"connection", "content-length", "keep-alive", "trailer", "transfer-encoding", "upgrade"}
 # Not for the container: what belongs to the connection, what was used up here, and the key.
 NOT_FORWARDED = CONNECTION | {"authorization", "azureml-model-deployment", "content-encoding", "expect", "host", "te"}
+NOT_FORWARDED |= {FAULT}
 NOT_RETURNED = CONNECTION | {"date", "server"}
 
 # What a deployment that did not answer amounts to: status, code, reason, message.
@@ -66,6 +70,7 @@ class Router:
     def __init__(self, chance: random.Random | None = None) -> None:
         self.routes: dict[str, Route] = {}
         self.counts: Counter[tuple[str, str, int]] = Counter()
+        self.disturb: Callable[[str, str], dict[str, str]] = lambda endpoint, deployment: {}
         self._chance = chance or random.Random()  # noqa: S311  # a split is no secret
         self._mirrored: set[asyncio.Task[None]] = set()
 
@@ -84,7 +89,7 @@ class Router:
             return _error(refused.status, refused.code, str(refused), {"x-request-id": request["x-request-id"]})
         if not named:
             self._mirror(route, body, request)
-        answer = await _ask(deployment, pool, body, request)
+        answer = await _ask(deployment, pool, body, request | self.disturb(endpoint, deployment))
         self.counts[endpoint, deployment, answer.status] += 1
         return answer
 

@@ -246,8 +246,8 @@ def table() -> list[Route]:
 def _pattern(template: str) -> re.Pattern[str]:
     """`{name}` stands for one part of the path, `{name:.+}` for the rest of it."""
     quoted = re.sub(r"[.]", r"\\.", template.replace("{name:.+}", "\0"))
-    named = re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", quoted)
-    return re.compile(named.replace("\0", "(?P<name>.+)") + "/?", re.IGNORECASE)
+    named = re.sub(r"{(\w+)}", r"(?P<\1>(?:(?!%2f)[^/])+)", quoted)  # a slash in a name would be another resource
+    return re.compile(named.replace("\0", "(?P<name>.+)") + "/?", re.IGNORECASE | re.ASCII)
 
 
 def _accepted(call: Call, operation: str, reply: Reply) -> Reply:

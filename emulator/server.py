@@ -5,56 +5,49 @@ import logging
 import socket
 import ssl
 import uuid
+from collections.abc import Iterable
 from urllib.parse import unquote
 
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 
 from emulator.azure import Azure
 from emulator.documents import PROVIDER
-from emulator.errors import ApiError, MethodNotAllowed, NotFound, TooLarge, Unauthorized
+from emulator.errors import ApiError, BadRequest, MethodNotAllowed, NotFound, TooLarge, Unauthorized
 from emulator.messages import Call, Reply
 from emulator.routes import BLOBS, Route, table
 from emulator.tokens import ARM
+from emulator.trace import SENT
 
 log = logging.getLogger(__name__)
 MEGABYTE = 1024 * 1024
 MAX_DOCUMENT = 4 * MEGABYTE  # ARM's own limit for a request body
 MAX_BLOB = 72 * MEGABYTE  # the SDK puts up to 64 MB at once
-MAX_PAYLOAD = 10 * MEGABYTE  # of a scoring request; no page documents Azure's
 
 
 class Server:
-    """The web application over one Azure."""
+    """The web application over one Azure; `around` it is what sees every request and answer."""
 
-    def __init__(self, azure: Azure, base: str):
+    def __init__(self, azure: Azure, base: str, around: Iterable[Middleware] = ()):
         self._azure = azure
         self._base = base
         self._routes = table()
-        self.app = web.Application(client_max_size=MAX_BLOB)
+        self.app = web.Application(client_max_size=MAX_BLOB, middlewares=[*around, refusals])
         self.app.router.add_post("/endpoints/{endpoint}/score", self._score)
-        self.app.router.add_route("*", "/{path:.*}", self._answer)
+        self.app.router.add_route("*", r"/{path:[\s\S]*}", self._answer)
 
     async def _score(self, request: web.Request) -> web.Response:
-        try:
-            body = await read(request, MAX_PAYLOAD)
-        except TooLarge as refusal:
-            return _error(refusal)
+        body = await read(request, self._azure.options.max_payload)
         answer = await self._azure.router.score(request.match_info["endpoint"], request.headers, body)
         return web.Response(body=answer.body, status=answer.status, headers=answer.headers)
 
     async def _answer(self, request: web.Request) -> web.Response:
-        try:
-            return _response(await self._dispatch(request))
-        except ApiError as refusal:
-            return _error(refusal)
-        except Exception:
-            log.exception("%s %s failed", request.method, request.path)
-            return _error(ApiError("The local Azure ML has a bug; its log says more."))
+        return _response(await self._dispatch(request))
 
     async def _dispatch(self, request: web.Request) -> Reply:
         path = request.rel_url.raw_path
         matches = [(route, found) for route in self._routes if (found := route.path.fullmatch(path))]
-        if path.lower().startswith("/subscriptions/"):
+        if path.lower().startswith("/subscriptions/") or any(route.guarded for route, _ in matches):
             self._check_token(request.headers.get("Authorization", ""))
         if not matches:
             raise NotFound(f"The local Azure ML has no {path}; its README lists what it has.", "NotEmulated")
@@ -80,15 +73,32 @@ class Server:
         self._azure.tokens.check(token, ARM)
 
 
+@web.middleware
+async def refusals(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Whatever was raised, as an answer."""
+    try:
+        return await handler(request)
+    except ApiError as refusal:
+        return _error(refusal)
+    except (web.RequestPayloadError, ConnectionError):
+        return _error(BadRequest("The request body ends early, or is not in the encoding that its headers name."))
+    except web.HTTPException:
+        raise
+    except Exception:
+        log.exception("%s %s failed", request.method, request.path)
+        return _error(ApiError("The local Azure ML has a bug; its log says more."))
+
+
 async def read(request: web.Request, limit: int) -> bytes:
     """The body, read no further than `limit` bytes. Raises TooLarge."""
     if (request.content_length or 0) > limit:
         raise TooLarge(f"The request body is larger than {limit} bytes.")
-    body = bytearray()
+    body = bytearray(await request.read() if request.content.at_eof() else b"")  # a fault may have had it read already
     async for part in request.content.iter_any():
         body += part
         if len(body) > limit:
             raise TooLarge(f"The request body is larger than {limit} bytes.")
+    request[SENT] = bytes(body)
     return bytes(body)
 
 

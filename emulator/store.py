@@ -2,17 +2,20 @@
 
 import json
 import os
+import re
 import sqlite3
 import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from emulator.errors import BadRequest
 
+#: What the list of blobs, which is XML, could not hold, and what is a separator elsewhere.
+ODD = re.compile("[^\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|\\\\")
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS resources (path TEXT PRIMARY KEY, parent TEXT NOT NULL, body TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS children ON resources (parent);
@@ -122,8 +125,11 @@ class Store:
         """Copies the blobs below `folder` to the directory `target`."""
         for blob in self.blobs(container, f"{folder.rstrip('/')}/"):
             path = target / blob.name[len(folder.rstrip("/")) + 1 :]
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(blob.path.read_bytes())
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(blob.path.read_bytes())
+            except OSError as failure:
+                raise BadRequest(f"The blob {blob.name} cannot be a file: {failure.strerror}.") from None
 
     def _blob(self, row: tuple[Any, ...]) -> Blob:
         _, name, file, size, modified, metadata = row
@@ -139,7 +145,5 @@ class Store:
 
 def _check_blob_name(name: str) -> None:
     """A name becomes a path when a model is exported: nothing in it may lead out of its folder."""
-    parts = PurePosixPath(name).parts
-    odd = any(character == "\\" or ord(character) < 32 for character in name)
-    if not parts or odd or name.startswith("/") or ".." in name.split("/") or len(name) > 1024:
+    if ODD.search(name) or {"", ".", ".."} & set(name.split("/")) or len(name) > 1024:
         raise BadRequest(f"The blob name {name!r} is not valid.", "InvalidResourceName")

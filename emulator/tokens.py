@@ -38,12 +38,12 @@ class Tokens:
             jwt.decode(token, self._key, [ALGORITHM], audience=audience)
         except jwt.ExpiredSignatureError:
             raise Unauthorized("The access token has expired.", "ExpiredAuthenticationToken") from None
-        except jwt.InvalidTokenError:
+        except (jwt.InvalidTokenError, UnicodeEncodeError):  # a header may hold any bytes
             raise Unauthorized("The access token is not valid.", "InvalidAuthenticationToken") from None
 
     def managed_identity(self, header: str, audience: str) -> dict[str, str]:
         """The answer of the managed-identity address to the bearer of IDENTITY_HEADER."""
-        if not hmac.compare_digest(header.encode(), self.identity.encode()):
+        if not hmac.compare_digest(header.encode("utf-8", "surrogateescape"), self.identity.encode()):
             raise Unauthorized("The identity header is not valid.")
         token, expires = self.issue(ML if audience.rstrip("/") == ML else ARM)
         return {"access_token": token, "expires_on": str(expires), "resource": audience, "token_type": "Bearer"}

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from aiohttp import web
 
+from emulator.instances import Instance
 from emulator.pool import Answer, Pool, Settings
 
 T = TypeVar("T")
@@ -64,10 +65,11 @@ def order(text: str) -> bytes:
 
 
 class Stub:
-    """An instance that is a handler in this process."""
+    """An instance that is a handler in this process. `well` is what it answers to probes."""
 
     def __init__(self, handler: Handler) -> None:
         self.url = ""
+        self.well = True
         self.ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self.most_busy = self.answered = 0
         self._handler = handler
@@ -83,11 +85,16 @@ class Stub:
         await site.start()
         self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}/score"
 
+    async def probe(self, _seconds: float) -> bool:
+        """Answer at once."""
+        return self.well
+
     async def stop(self) -> None:
         """Close the port, and drop what is being answered."""
         for task in self._answering:
             task.cancel()
-        await self._runner.cleanup()
+        if self.url:
+            await self._runner.cleanup()
         if not self.ended.done():
             self.ended.set_result(0)
 
@@ -118,15 +125,26 @@ def slow(seconds: float) -> Handler:
     return handler
 
 
-async def stub_pool(handler: Handler = ok, count: int = 1, **settings: int) -> tuple[Pool, list[Stub]]:
-    """A pool of stubs, and all stubs it ever made."""
+async def stub_pool(handler: Handler = ok, count: int = 1, **settings: Any) -> tuple[Pool, list[Stub]]:
+    """A pool of stubs, and all stubs it ever made. They are probed every 10 ms and restarted after as many."""
     stubs: list[Stub] = []
 
     def make() -> Stub:
         stubs.append(Stub(handler))
         return stubs[-1]
 
-    return await Pool.start(make, count, Settings(**settings)), stubs
+    return await Pool.start(make, count, Settings(**{"clock": 0.001} | settings)), stubs
+
+
+async def model_pool(model: Path, log: Path, count: int = 1, **settings: Any) -> tuple[Pool, list[Instance]]:
+    """A pool of model processes, and all it ever made. They are probed as soon as they can answer."""
+    instances: list[Instance] = []
+
+    def make() -> Instance:
+        instances.append(Instance(model, log))
+        return instances[-1]
+
+    return await Pool.start(make, count, Settings(**{"clock": 0.02} | settings)), instances
 
 
 def in_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:

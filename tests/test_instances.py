@@ -12,9 +12,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from emulator.instances import Instance, Unhealthy
+from emulator.instances import Instance
 from emulator.pool import Pool, Settings
-from tests.serving import in_loop, order, puppet_model, statuses
+from emulator.supervision import Probe, Unhealthy
+from tests.serving import in_loop, model_pool, order, puppet_model, statuses
 
 JSON = {"content-type": "application/json"}
 PARENT = """
@@ -25,6 +26,7 @@ from emulator.instances import Instance
 async def main():
     instance = Instance(Path(sys.argv[1]), Path(sys.argv[2]))
     await instance.start()
+    await instance.probe(60)
     print(instance.url, flush=True)
     await asyncio.sleep(600)
 
@@ -60,7 +62,7 @@ def gone(url: str, seconds: float = 20) -> bool:
 @in_loop
 async def test_an_instance_answers_and_writes_its_log(model: Path, tmp_path: Path) -> None:
     """Ready means that it answers; what it prints goes to the container's log."""
-    pool = await Pool.start(lambda: Instance(model, tmp_path / "log"), 1)
+    pool, _ = await model_pool(model, tmp_path / "log")
 
     answer = await pool.score(order("show AZUREML_MODEL_DIR"), JSON)
     await pool.stop()
@@ -73,7 +75,7 @@ async def test_an_instance_answers_and_writes_its_log(model: Path, tmp_path: Pat
 @in_loop
 async def test_an_instance_sees_none_of_the_emulators_variables(model: Path, tmp_path: Path) -> None:
     """The model is somebody else's code. Here the emulator is pytest, which sets this one."""
-    pool = await Pool.start(lambda: Instance(model, tmp_path / "log"), 1)
+    pool, _ = await model_pool(model, tmp_path / "log")
 
     answer = await pool.score(order("show PYTEST_CURRENT_TEST"), JSON)
     await pool.stop()
@@ -86,6 +88,7 @@ async def test_a_stopped_instance_is_gone(model: Path, tmp_path: Path) -> None:
     """The master and its worker end, and the port is closed."""
     instance = Instance(model, tmp_path / "log")
     await instance.start()
+    await instance.probe(60)
 
     await instance.stop()
 
@@ -95,36 +98,35 @@ async def test_a_stopped_instance_is_gone(model: Path, tmp_path: Path) -> None:
 @in_loop
 async def test_a_model_that_does_not_load_is_unhealthy(tmp_path: Path) -> None:
     """The log says what the exception cannot know, and nothing is left running."""
-    instance = Instance(tmp_path, tmp_path / "log")
+    log = tmp_path / "log"
 
-    with pytest.raises(Unhealthy, match="exit code 3"):
-        await instance.start()
+    with pytest.raises(Unhealthy, match="ended with exit code 3, the last of 3 attempts"):
+        await model_pool(tmp_path, log)
 
-    assert "no MLmodel file under" in (tmp_path / "log").read_text()
-    assert not listening(instance.url)
+    assert log.read_text().count("Worker failed to boot") == 3
 
 
 @in_loop
 async def test_an_instance_that_takes_too_long_is_unhealthy(model: Path, tmp_path: Path) -> None:
     """It is ended, too."""
-    instance = Instance(model, tmp_path / "log", ready_seconds=0.001)
-
-    with pytest.raises(Unhealthy, match="not ready after"):
-        await instance.start()
-
-    assert not listening(instance.url)
+    with pytest.raises(Unhealthy, match="readiness probe failed 1 times"):
+        await model_pool(model, tmp_path / "log", readiness=Probe(timeout=0.001, failure_threshold=1))
 
 
 @in_loop
 async def test_a_failed_start_of_one_instance_stops_the_others(model: Path, tmp_path: Path) -> None:
     """A pool has all its instances or none."""
-    healthy, broken = Instance(model, tmp_path / "log"), Instance(tmp_path / "nothing", tmp_path / "log")
-    instances = [healthy, broken]
+    instances: list[Instance] = []
+
+    def make() -> Instance:
+        folder = tmp_path / "nothing" if instances else model
+        instances.append(Instance(folder, tmp_path / "log"))
+        return instances[-1]
 
     with pytest.raises(Unhealthy):
-        await Pool.start(instances.pop, 2)
+        await Pool.start(make, 2, Settings(clock=0.02))
 
-    assert not listening(healthy.url)
+    assert not listening(instances[0].url)
 
 
 def test_an_instance_ends_with_its_parent(model: Path, tmp_path: Path) -> None:
@@ -145,8 +147,7 @@ def test_an_instance_ends_with_its_parent(model: Path, tmp_path: Path) -> None:
 @in_loop
 async def test_stopping_loses_no_request(model: Path, tmp_path: Path) -> None:
     """What was accepted before stop() is answered, what was waiting included."""
-    settings = Settings(max_concurrent_requests_per_instance=4)
-    pool = await Pool.start(lambda: Instance(model, tmp_path / "log"), 2, settings)
+    pool, _ = await model_pool(model, tmp_path / "log", count=2, max_concurrent_requests_per_instance=4)
     requests = [asyncio.ensure_future(pool.score(order("sleep 0.05"), JSON)) for _ in range(16)]
     await asyncio.sleep(0)
 
@@ -158,7 +159,7 @@ async def test_stopping_loses_no_request(model: Path, tmp_path: Path) -> None:
 @in_loop
 async def test_a_crash_takes_one_request_and_the_instance_comes_back(model: Path, tmp_path: Path) -> None:
     """Gunicorn restarts its worker, as in Azure's container; the next request waits for it."""
-    pool = await Pool.start(lambda: Instance(model, tmp_path / "log"), 1)
+    pool, _ = await model_pool(model, tmp_path / "log")
 
     outcomes = [
         (await asyncio.gather(pool.score(order(text), JSON), return_exceptions=True))[0]
@@ -174,6 +175,7 @@ async def test_no_worker_outlives_its_killed_master(model: Path, tmp_path: Path)
     """It would keep the port and the memory."""
     instance = Instance(model, tmp_path / "log")
     await instance.start()
+    await instance.probe(60)
 
     os.kill(instance.pid, signal.SIGKILL)
     await instance.ended
@@ -184,13 +186,7 @@ async def test_no_worker_outlives_its_killed_master(model: Path, tmp_path: Path)
 @in_loop
 async def test_a_killed_instance_is_replaced(model: Path, tmp_path: Path) -> None:
     """Until then the pool has no instance, and says so."""
-    instances: list[Instance] = []
-
-    def make() -> Instance:
-        instances.append(Instance(model, tmp_path / "log"))
-        return instances[-1]
-
-    pool = await Pool.start(make, 1)
+    pool, instances = await model_pool(model, tmp_path / "log")
     os.killpg(instances[0].pid, signal.SIGKILL)
     await instances[0].ended
 

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from emulator.instances import Unhealthy
-from emulator.pool import Answer, NotReady, Pool
+from emulator.pool import Answer, NotReady, Pool, Settings
+from emulator.supervision import Unhealthy
 from tests.serving import Stub, in_loop, ok, slow, statuses, stub_pool
 
 
@@ -160,23 +160,25 @@ async def test_a_pool_without_instances_is_not_ready() -> None:
 @in_loop
 async def test_an_instance_that_never_gets_ready_fails_the_pool() -> None:
     """All the others are stopped."""
-    stubs = [Stub(ok), Broken(ok)]
-    started = list(stubs)
+    stubs: list[Stub] = []
 
-    with pytest.raises(Unhealthy):
-        await Pool.start(started.pop, 2)
+    def make() -> Stub:
+        stubs.append(Broken(ok) if stubs else Stub(ok))
+        return stubs[-1]
 
-    assert [stub.ended.done() for stub in stubs] == [True, True]
+    with pytest.raises(Unhealthy, match="ended with exit code 0, the last of 3 attempts"):
+        await Pool.start(make, 2, Settings(clock=0.001))
+
+    assert [stub.ended.done() for stub in stubs] == [True] * 4
 
 
 class Broken(Stub):
-    """Listens, but never becomes ready."""
+    """Ends as soon as it is started, as an instance does whose model does not load."""
 
     async def start(self) -> None:
-        """Raise, as an instance does whose model does not load."""
+        """Start and end."""
         await super().start()
         await self.stop()
-        raise Unhealthy("broken")
 
 
 async def close_port(stub: Stub) -> None:

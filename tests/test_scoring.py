@@ -2,14 +2,12 @@
 
 import json
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any
 
 import pytest
 
-from emulator.instances import Instance
 from emulator.pool import Answer, Pool
-from tests.serving import background_loop, puppet_model
+from tests.serving import background_loop, model_pool, puppet_model
 
 Ask = Callable[..., Answer]
 JSON = {"content-type": "application/json"}
@@ -36,7 +34,7 @@ def ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
         for name, description in MODELS.items():
             folder = tmp_path_factory.mktemp("model")
             puppet_model(folder / "mlflow", **description)
-            pools[name] = run(Pool.start(partial(Instance, folder, folder / "log"), 1))
+            pools[name] = run(model_pool(folder, folder / "log"))[0]
 
         def send(body: Any, model: str = "signature", headers: dict[str, str] = JSON) -> Answer:
             data = body if isinstance(body, bytes) else json.dumps(body).encode()
