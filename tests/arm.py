@@ -12,6 +12,8 @@ WORKSPACE = SUBSCRIPTION + (
     "/resourceGroups/{AZURE_RESOURCE_GROUP}/providers/Microsoft.MachineLearningServices/workspaces/{AZURE_ML_WORKSPACE}"
 )
 
+RESOURCE = "https://management.local/"
+
 
 class Arm:
     """Calls below the workspace with a bearer token. `variables` are those that lead to the emulator."""
@@ -49,11 +51,11 @@ class Arm:
         return self.settle(self("PUT", path, deployment(f"{self.workspace}/{model}", **properties)))
 
 
-def token(variables: dict[str, str], header: str | None = None) -> requests.Response:
+def token(variables: dict[str, str], header: str | None = None, resource: str = RESOURCE) -> requests.Response:
     """What a managed identity asks for."""
     return requests.get(
         variables["IDENTITY_ENDPOINT"],
-        params={"api-version": "2019-08-01", "resource": "https://management.local/"},
+        params={"api-version": "2019-08-01", "resource": resource},
         headers={"X-IDENTITY-HEADER": variables["IDENTITY_HEADER"] if header is None else header},
         verify=variables["REQUESTS_CA_BUNDLE"],
         timeout=10,
