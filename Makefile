@@ -5,7 +5,7 @@ LOCK := .venv/bin/uv pip compile --quiet --universal --python-version 3.10 --gen
 # Some machines export it; every process would then compile all its imports again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install demo test check lock clean
+.PHONY: install demo test soak check lock clean
 
 install: .venv/installed
 
@@ -22,7 +22,11 @@ demo: install ## the whole rollout, twice, under traffic; KEEP=1 leaves the loca
 	.venv/bin/python -m emulator.demo $(if $(KEEP),--keep)
 
 test: install
-	.venv/bin/python -m pytest
+	.venv/bin/python -m pytest --numprocesses 2 --dist loadfile
+
+soak: install ## the long runs: scripts killed at every call, 100,000 requests while weights change, a million for the memory
+	SOAK=1 .venv/bin/python -m pytest --timeout 3600 tests/test_interruptions.py
+	.venv/bin/python -m benchmarks.router --soak
 
 check: install
 	.venv/bin/ruff check

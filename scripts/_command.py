@@ -3,7 +3,9 @@
 import contextlib
 import functools
 import io
-from collections.abc import Callable
+import signal
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,10 @@ from scripts._errors import explain
 from scripts._workspace import Workspace, endpoint_yaml
 
 Function = Callable[..., Any]
+INTERRUPTED = (
+    "interrupted. Azure goes on with what it had begun: show_endpoint tells how the endpoint is; "
+    "run this again to go on, or rollback to go back."
+)
 
 
 class Command(click.Command):
@@ -21,10 +27,12 @@ class Command(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            with contextlib.redirect_stdout(io.StringIO()):  # the SDK prints a dot each time it polls
+            with interruptible(), contextlib.redirect_stdout(io.StringIO()):  # the SDK prints a dot each time it polls
                 result = super().invoke(ctx)
         except (click.ClickException, click.Abort, click.exceptions.Exit):
             raise
+        except KeyboardInterrupt as error:
+            raise click.ClickException(INTERRUPTED) from error
         except Exception as error:
             message = explain(error)
             if message is None:
@@ -32,6 +40,19 @@ class Command(click.Command):
             raise click.ClickException(message) from error
         if result is not None:
             click.echo(result)
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """A job that is cancelled gets SIGTERM: taken like Ctrl-C, so that it can still say how things are."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 command = functools.partial(click.command, cls=Command, context_settings={"show_default": True})

@@ -1,7 +1,10 @@
 """Waiting for Azure: with progress on stderr, and never for ever."""
 
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any, TypeVar
 
 import click
@@ -56,6 +59,23 @@ def wait(poller: Any, what: str, deadline: Deadline) -> Any:
         if not poller.done():
             say(f"{what}: {time.monotonic() - started:.0f} s")
     return poller.result()
+
+
+def within(deadline: Deadline, what: str, call: Callable[[], Result]) -> Result:
+    """The result of a call of the SDK that itself waits without a limit. Raises TimedOut, or what the call raised."""
+    outcome: Future[Result] = Future()
+
+    def work() -> None:
+        try:
+            outcome.set_result(call())
+        except Exception as error:
+            outcome.set_exception(error)
+
+    threading.Thread(target=work, daemon=True).start()  # given up, it doesn't keep the script from ending
+    try:
+        return outcome.result(deadline.left)
+    except FutureTimeout:
+        raise TimedOut(f"{what}: not ended in time") from None
 
 
 def again_on_conflict(attempt: Callable[[], Result], deadline: Deadline) -> Result:

@@ -13,7 +13,7 @@ from scripts._errors import missing_workspace, reason
 from scripts._plan import Plan, plan_deploy
 from scripts._rollout import FIRST_ROLLOUT, Endpoint, Model, Refused, percentages
 from scripts._traffic import plan_shift
-from scripts._wait import Deadline, TimedOut, again_on_conflict, say, wait
+from scripts._wait import Deadline, TimedOut, again_on_conflict, say, wait, within
 from scripts._workspace import BLUE, GREEN, load_entity, load_yaml, model_name
 
 LOG_LINES = 100
@@ -59,7 +59,7 @@ def _registered(endpoint: OnlineEndpoint, version: str) -> Any:
 def _deploy(endpoint: OnlineEndpoint, state: Endpoint, model: Any, with_package: bool, deadline: Deadline) -> Plan:
     wanted = Model(model.name, str(model.version), model.tags.get("digest", ""))
     plan = plan_deploy(state, wanted, first=load_yaml(BLUE)["name"], prefix=load_yaml(GREEN)["name"])
-    entity = _entity(endpoint, plan, model, with_package) if plan.create else None
+    entity = _entity(endpoint, plan, model, with_package, deadline) if plan.create else None
     for name in plan.remove:
         say(f"{name} is left over from an earlier rollout")
         endpoint.remove(name, deadline)
@@ -80,7 +80,7 @@ def _mark(endpoint: OnlineEndpoint, deadline: Deadline) -> None:
     endpoint.put(entity, f"marking {endpoint.name} as not yet rolled out", deadline)
 
 
-def _entity(endpoint: OnlineEndpoint, plan: Plan, model: Any, with_package: bool) -> Any:
+def _entity(endpoint: OnlineEndpoint, plan: Plan, model: Any, with_package: bool, deadline: Deadline) -> Any:
     """The deployment to create, from its YAML and what only this run knows."""
     from azure.ai.ml import load_online_deployment
 
@@ -91,20 +91,22 @@ def _entity(endpoint: OnlineEndpoint, plan: Plan, model: Any, with_package: bool
     entity.tags = {**entity.tags, **_github.provenance(), **model.tags, **version, **replaces}
     entity.instance_count = max(entity.instance_count or 1, plan.instances)
     if with_package:
-        entity.environment = _package(endpoint, model)
+        entity.environment = _package(endpoint, model, deadline)
     else:
         entity.model = f"azureml:{model.name}:{model.version}"
     return entity
 
 
-def _package(endpoint: OnlineEndpoint, model: Any) -> str:
+def _package(endpoint: OnlineEndpoint, model: Any, deadline: Deadline) -> str:
     """Build an image of model and server. The SDK's `package_model=True` would do it, but crashes in 1.35."""
     from azure.ai.ml.entities import AzureMLOnlineInferencingServer, ModelPackage
 
     name = f"{model.name}-{model.version}"
     say(f"packaging {model.name} {model.version} …")
     request = ModelPackage(target_environment=name, inferencing_server=AzureMLOnlineInferencingServer())
-    environment = endpoint.client.models.package(model.name, str(model.version), request)
+    environment = within(
+        deadline, f"packaging {name}", lambda: endpoint.client.models.package(model.name, str(model.version), request)
+    )
     return f"azureml:{environment.name}:{environment.version}"
 
 
