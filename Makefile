@@ -22,7 +22,7 @@ demo: install ## the whole rollout, twice, under traffic; KEEP=1 leaves the loca
 	.venv/bin/python -m emulator.demo $(if $(KEEP),--keep)
 
 test: install
-	.venv/bin/python -m pytest --numprocesses 2 --dist loadfile
+	.venv/bin/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 soak: install ## the long runs: scripts killed at every call, 100,000 requests while weights change, a million for the memory
 	SOAK=1 .venv/bin/python -m pytest --timeout 3600 tests/test_interruptions.py

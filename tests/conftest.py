@@ -17,6 +17,14 @@ if TYPE_CHECKING:
     from azure.ai.ml import MLClient
 
 
+#: The files that take longest start first, so that the other workers fill up the time.
+LONGEST = ["test_workflows.py", "test_interruptions.py", "test_scripts_faults.py", "test_scripts_deploy.py"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def outside() -> Iterator[dict[str, str]]:
     """The environment before: no test reaches a real Azure, GitHub's files or a proxy, unless it takes this one."""

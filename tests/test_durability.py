@@ -46,7 +46,7 @@ def write_on(folder: str, acknowledged: Any) -> None:
 
 @pytest.fixture(scope="module")
 def writer(tmp_path_factory: pytest.TempPathFactory) -> Callable[[float], tuple[Store, dict[str, int]]]:
-    """Kills a process that writes to a store after some seconds; gives the store, opened again, and the last numbers."""
+    """Kills a process that writes to a store after some seconds; gives the store, reopened, and the last numbers."""
 
     def kill_after(seconds: float) -> tuple[Store, dict[str, int]]:
         folder = tmp_path_factory.mktemp("store")
@@ -105,7 +105,7 @@ def state(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> Path:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_kill_during_every_kind_of_write(state: Path, seed: int) -> None:
-    """Killed while writes of every kind are in flight, the emulator comes back with what it acknowledged, none stuck."""
+    """Killed while writes of every kind are in flight, the emulator has what it acknowledged, and nothing is stuck."""
     process = start(state, "--operation-seconds=0.05")
     arm = Arm(variables(state))
     writes = writes_of_every_kind(arm, seed)
