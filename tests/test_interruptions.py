@@ -7,6 +7,7 @@ write stands for all; `make soak` (SOAK=1) takes every one.
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import signal
@@ -25,7 +26,9 @@ from tests.scripting import Live, repository, run, toy_model
 from tests.zygote import Zygote, zygote
 
 GREEN = "xgboost-model-2"
-UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+#: What differs from run to run in a path: an operation's id, the hash of a model's content, the next version.
+CHANGING = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{64}|(?<=/versions/)\d+")
+NUMBERS = itertools.count(100)
 State = dict[str, Any]
 Site = tuple[str, str, int]  # a call: its method, its path, how many such calls came before it
 
@@ -157,13 +160,15 @@ class Case:
     prepare: Callable[[World], None]
 
     def __str__(self) -> str:
-        return f"{self.script}-{self.prepare.__name__}"
+        options = "".join(str(argument) for argument in self.arguments if argument == "--with-package")
+        return f"{self.script}{options}-{self.prepare.__name__}"
 
 
 CASES = [
     Case("create_endpoint", (), absent),
     Case("deploy", ("--version", 1), empty),
     Case("deploy", ("--version", 2), serving),
+    Case("deploy", ("--version", 2, "--with-package"), serving),
     Case("shift_traffic", ("--to", GREEN, "--percent", 10, "--expect", f"default=100,{GREEN}=0"), waiting),
     Case("shift_traffic", ("--to", GREEN, "--percent", 100), halfway),
     Case("rollback", (), halfway),
@@ -190,6 +195,26 @@ def test_killed_at_every_call(world: World, case: Case, when: str) -> None:
     assert any(site[0] != "GET" for site in killed)
 
 
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_register_model_killed_at_every_call(world: World, when: str) -> None:
+    """Killed at any call, blobs included, and run again, register_model has made one version and no second."""
+    world.faults.forget()
+    world.finish("register_model", new_model(world))
+    sites = telling(calls(world), when)
+
+    for site in sites:
+        folder, before = new_model(world), world.versions()
+        assert kill(world, site, when, "register_model", folder), site
+        world.finish("register_model", folder)
+        assert world.versions() == [str(len(before) + 1), *before], site
+
+
+def new_model(world: World) -> Path:
+    """A model that was never registered."""
+    number = next(NUMBERS)
+    return toy_model(world.folder / f"new-{number}" / "model", answer=number)
+
+
 def telling(sites: list[Site], when: str) -> list[Site]:
     """The calls to be killed at: the writes, and before anything else what comes first or right after a write."""
     if "SOAK" in os.environ:
@@ -204,21 +229,27 @@ def telling(sites: list[Site], when: str) -> list[Site]:
 def interrupted(world: World, case: Case, site: Site, when: str, before: State, after: State) -> bool:
     """Kill the script at one call and run it again; whether the call was met."""
     case.prepare(world)
-    method, path, skip = site
-    hold = world.faults.add("hold", method=method, path=path, skip=skip, when=when)["id"]
-    child = world.launch(case.script, *case.arguments)
-    met = held(world, hold, child)
-    os.kill(child, signal.SIGKILL) if met else None
-    world.zygote.wait()
-    while world.faults.get(hold)["held"]:
-        time.sleep(0.02)
-    world.faults.clear(hold)
-
+    met = kill(world, site, when, case.script, *case.arguments)
     between = world.look()
     world.finish(case.script, *case.arguments)
 
     assert between.get("traffic") in (before.get("traffic"), after.get("traffic")), site
     assert world.look() == after, site
+    return met
+
+
+def kill(world: World, site: Site, when: str, script: str, *arguments: object) -> bool:
+    """Run a script and kill it at one call; False when it ended without making it."""
+    method, path, skip = site
+    hold = world.faults.add("hold", method=method, path=path, skip=skip, when=when)["id"]
+    child = world.launch(script, *arguments)
+    met = held(world, hold, child)
+    if met:
+        os.kill(child, signal.SIGKILL)
+    world.zygote.wait()
+    while world.faults.get(hold)["held"]:
+        time.sleep(0.02)
+    world.faults.clear(hold)
     return met
 
 
@@ -245,7 +276,7 @@ def calls(world: World) -> list[Site]:
     last = ""
     for call in world.faults.calls():
         if call["path"] != last:
-            key = call["method"], UUID.sub("*", call["path"])
+            key = call["method"], CHANGING.sub("*", call["path"])
             sites.append((*key, seen[key]))
             seen[key] += 1
         last = call["path"]
