@@ -26,6 +26,7 @@ test: install
 
 soak: install ## the long runs: scripts killed at every call, 100,000 requests while weights change, a million for the memory
 	SOAK=1 .venv/bin/python -m pytest --timeout 3600 tests/test_interruptions.py
+	.venv/bin/python -m benchmarks.router
 	.venv/bin/python -m benchmarks.router --soak
 
 check: install

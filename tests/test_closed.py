@@ -8,6 +8,7 @@ from __future__ import annotations
 import hmac
 import os
 import re
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -122,6 +123,7 @@ def test_secrets_are_compared_in_constant_time(tmp_path: Path, monkeypatch: pyte
         azure.blobs.answer(call)
     with pytest.raises(Unauthorized):
         azure.tokens.managed_identity(azure.tokens.identity, "")
+    azure.store.close()
 
 
 @pytest.mark.parametrize(
@@ -175,25 +177,25 @@ def test_blob_names_stay_inside(arm: Arm, name: str) -> None:
 @pytest.mark.parametrize("folder", ["model", "model/..", "..", ".", "model/../..", "/model", "nothing"])
 def test_exported_files_stay_inside(tmp_path: Path, folder: str) -> None:
     """Whatever folder a model's address names, its files are written below the target, or nowhere."""
-    store = Store(tmp_path / "state")
-    for name in ("model/MLmodel", "model/code/a b ü.py", ".../odd", "~/odd"):
-        store.put_blob("box", name, b"x", {})
     (tmp_path / "target" / "deep").mkdir(parents=True)
-    before = files(tmp_path, outside="target/deep")
+    with closing(Store(tmp_path / "state")) as store:
+        for name in ("model/MLmodel", "model/code/a b ü.py", ".../odd", "~/odd"):
+            store.put_blob("box", name, b"x", {})
+        before = files(tmp_path, outside="target/deep")
 
-    store.export("box", folder, tmp_path / "target" / "deep")
+        store.export("box", folder, tmp_path / "target" / "deep")
 
-    assert files(tmp_path, outside="target/deep") == before
+        assert files(tmp_path, outside="target/deep") == before
 
 
 def test_blobs_that_cannot_be_files(tmp_path: Path) -> None:
     """Blobs one of which is a folder of the other are refused as a model, without a file left half-way elsewhere."""
-    store = Store(tmp_path / "state")
-    for name in ("model/a", "model/a/b"):
-        store.put_blob("box", name, b"x", {})
+    with closing(Store(tmp_path / "state")) as store:
+        for name in ("model/a", "model/a/b"):
+            store.put_blob("box", name, b"x", {})
 
-    with pytest.raises(BadRequest, match="cannot be a file"):
-        store.export("box", "model", tmp_path / "target")
+        with pytest.raises(BadRequest, match="cannot be a file"):
+            store.export("box", "model", tmp_path / "target")
 
 
 def test_model_address_outside(arm: Arm) -> None:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import multiprocessing
-import os
 import random
-import signal
 import threading
 import time
 from collections.abc import Callable
@@ -24,7 +22,8 @@ from emulator.store import Store
 from tests.arm import Arm, deployment, endpoint
 
 SPAWN = multiprocessing.get_context("spawn")
-KEPT, GONE = "kept-endpoint", "gone-endpoint"
+KEPT, GONE, KEYED = "kept-endpoint", "gone-endpoint", "keyed-endpoint"
+SEEDS = range(4)
 
 
 def write_on(folder: str, acknowledged: Any) -> None:
@@ -44,37 +43,38 @@ def write_on(folder: str, acknowledged: Any) -> None:
         acknowledged.send(("deleted", number - 1))
 
 
-@pytest.fixture(scope="module")
-def writer(tmp_path_factory: pytest.TempPathFactory) -> Callable[[float], tuple[Store, dict[str, int]]]:
-    """Kills a process that writes to a store after some seconds; gives the store, reopened, and the last numbers."""
-
-    def kill_after(seconds: float) -> tuple[Store, dict[str, int]]:
-        folder = tmp_path_factory.mktemp("store")
-        receive, send = SPAWN.Pipe(duplex=False)
-        process = SPAWN.Process(target=write_on, args=(str(folder), send))
-        process.start()
+def write_until_killed(folder: Path, seconds: float) -> dict[str, int]:
+    """Kills a process that writes to a store in `folder` after some seconds; gives the last numbers it acknowledged."""
+    receive, send = SPAWN.Pipe(duplex=False)
+    process = SPAWN.Process(target=write_on, args=(str(folder), send))
+    process.start()
+    with receive:
+        send.close()
         acknowledged = dict([receive.recv()])
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             acknowledged.update([receive.recv()])
-        os.kill(process.pid or 0, signal.SIGKILL)
-        process.join()
-        while receive.poll():
-            with contextlib.suppress(EOFError):
+        process.kill()
+        with contextlib.suppress(EOFError, OSError):  # the last one may be cut off
+            while True:
                 acknowledged.update([receive.recv()])
-                continue
-            break
-        return Store(folder), acknowledged
-
-    return kill_after
+    process.join()
+    return acknowledged
 
 
 @settings(max_examples=12, deadline=None, derandomize=True)
 @given(seconds=st.floats(0, 0.2))
-def test_store(writer: Callable[[float], tuple[Store, dict[str, int]]], seconds: float) -> None:
+def test_store(tmp_path_factory: pytest.TempPathFactory, seconds: float) -> None:
     """A killed store has everything it acknowledged, nothing by halves, and no content that no blob names."""
-    store, acknowledged = writer(seconds)
+    folder = tmp_path_factory.mktemp("store")
 
+    acknowledged = write_until_killed(folder, seconds)
+
+    with contextlib.closing(Store(folder)) as store:
+        assert_whole(store, acknowledged)
+
+
+def assert_whole(store: Store, acknowledged: dict[str, int]) -> None:
     resource, left, right = (store.get(f"a/{name}") or {"number": -1} for name in ("resource", "left", "right"))
     blobs = store.blobs("box", "")
     assert resource["number"] >= acknowledged["resource"]
@@ -89,11 +89,13 @@ def test_store(writer: Callable[[float], tuple[Store, dict[str, int]]], seconds:
 
 @pytest.fixture(scope="module")
 def state(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> Path:
-    """A state folder with two endpoints, each with a healthy deployment; only the kept one's has traffic."""
+    """A state folder: two endpoints with a healthy deployment, all traffic on the kept one's, and bare endpoints."""
     folder = tmp_path_factory.mktemp("state")
     process = start(folder)
     arm = Arm(variables(folder))
     upload(arm, model_folder)
+    for name in (KEYED, *(f"doomed-{seed}" for seed in SEEDS)):
+        arm.endpoint(name)
     for name in (KEPT, GONE):
         arm.endpoint(name)
         assert arm.deployment(name, "default", "models/kept/versions/1")["status"] == "Succeeded"
@@ -103,11 +105,12 @@ def state(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_kill_during_every_kind_of_write(state: Path, seed: int) -> None:
     """Killed while writes of every kind are in flight, the emulator has what it acknowledged, and nothing is stuck."""
     process = start(state, "--operation-seconds=0.05")
     arm = Arm(variables(state))
+    key = primary_key(arm, KEYED)
     writes = writes_of_every_kind(arm, seed)
     answers: dict[str, requests.Response] = {}
     threads = [threading.Thread(target=collect, args=(answers, name, write)) for name, write in writes.items()]
@@ -122,6 +125,7 @@ def test_kill_during_every_kind_of_write(state: Path, seed: int) -> None:
     again = start(state)
     try:
         assert_kept(Arm(variables(state)), answers, seed)
+        assert "keys" not in answers or primary_key(Arm(variables(state)), KEYED) != key
     finally:
         again.terminate()
         again.communicate()
@@ -140,6 +144,8 @@ def writes_of_every_kind(arm: Arm, seed: int) -> dict[str, Callable[[], requests
             "PUT", f"onlineEndpoints/{KEPT}", endpoint(traffic={"default": 100}, description=str(seed))
         ),
         "deployment": lambda: arm("PUT", f"onlineEndpoints/{GONE}/deployments/new-{seed}", deployment(model)),
+        "keys": lambda: arm("POST", f"onlineEndpoints/{KEYED}/regenerateKeys", {"keyType": "Primary"}),
+        "deletion": lambda: arm("DELETE", f"onlineEndpoints/doomed-{seed}"),
         "blob": lambda: put_blob(arm, f"blob-{seed}"),
     }
 
@@ -147,7 +153,7 @@ def writes_of_every_kind(arm: Arm, seed: int) -> dict[str, Callable[[], requests
 def assert_kept(arm: Arm, answers: dict[str, requests.Response], seed: int) -> None:
     for answer in answers.values():
         assert answer.ok, answer.text
-        assert ended(arm, answer)
+        assert outcome(arm, answer) in ("Succeeded", "Failed")
     if "tags" in answers:
         assert arm("GET", "models/kept/versions/1").json()["properties"]["tags"] == {"seed": str(seed)}
     for name, path in (("version", f"models/new-{seed}/versions/1"), ("endpoint", f"onlineEndpoints/new-{seed}")):
@@ -155,16 +161,23 @@ def assert_kept(arm: Arm, answers: dict[str, requests.Response], seed: int) -> N
             assert arm("GET", path).status_code == 200
     if "blob" in answers:
         assert get_blob(arm, f"blob-{seed}") == b"content"
+    if "deletion" in answers:
+        there = arm("GET", f"onlineEndpoints/doomed-{seed}").status_code == 200
+        assert there == (outcome(arm, answers["deletion"]) == "Failed")
     states = [item["properties"]["provisioningState"] for item in every_resource(arm)]
     assert set(states) <= {"Succeeded", "Failed"}
     assert arm.endpoint(KEPT, traffic={"default": 100})["status"] == "Succeeded"
     assert score(arm).status_code == 200
 
 
-def ended(arm: Arm, answer: requests.Response) -> bool:
-    """Whether the operation that an answer of the killed emulator started is over."""
+def outcome(arm: Arm, answer: requests.Response) -> str:
+    """What became of the operation that an answer of the killed emulator started."""
     _, found, path = answer.headers.get("Azure-AsyncOperation", "").partition("/subscriptions")
-    return not found or arm("GET", f"{arm.base}{found}{path}").json()["status"] in ("Succeeded", "Failed")
+    return str(arm("GET", f"{arm.base}{found}{path}").json()["status"]) if found else "Succeeded"
+
+
+def primary_key(arm: Arm, name: str) -> str:
+    return str(arm("POST", f"onlineEndpoints/{name}/listKeys").json()["primaryKey"])
 
 
 def every_resource(arm: Arm) -> list[dict[str, Any]]:
@@ -179,7 +192,7 @@ def collect(answers: dict[str, requests.Response], name: str, write: Callable[[]
 
 
 def score(arm: Arm) -> requests.Response:
-    key = arm("POST", f"onlineEndpoints/{KEPT}/listKeys").json()["primaryKey"]
+    key = primary_key(arm, KEPT)
     uri = arm("GET", f"onlineEndpoints/{KEPT}").json()["properties"]["scoringUri"]
     body = json.loads(Path("endpoints/sample-request.json").read_text())
     return arm.session.post(uri, json=body, headers={"Authorization": f"Bearer {key}"}, timeout=30)
