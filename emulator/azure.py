@@ -1,6 +1,5 @@
 """The local Azure ML put together: state, rules and model processes, without HTTP."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,7 +51,7 @@ class Azure:
         self.endpoints = Endpoints(self.store, self.operations, self.deployments, self.router, self.tokens, base)
 
     def knows(self, scope: Scope) -> bool:
-        return scope.key in _keys(self.scopes)
+        return scope.key in {known.key for known in self.scopes}
 
     async def open(self) -> None:
         """Brings back what the state folder holds."""
@@ -64,7 +63,3 @@ class Azure:
         await self.operations.close()
         await self.deployments.close()
         self.store.close()
-
-
-def _keys(scopes: Iterable[Scope]) -> set[str]:
-    return {scope.key for scope in scopes}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import sys
 import tempfile
 from collections import Counter
@@ -15,7 +14,7 @@ import click
 
 from emulator.act import WORKSPACE_VARIABLES, Job, commit, copy_tree, run_workflow
 from emulator.clients import Clients
-from emulator.process import ROOT, running, without_azure
+from emulator.process import ROOT, running, start, without_azure
 from scripts._endpoint import OnlineEndpoint
 from scripts._rollout import percentages
 from scripts._workspace import Workspace, endpoint_yaml
@@ -82,12 +81,10 @@ def grow_more_trees(tree: Path) -> None:
 
 def leave_running(state: Path) -> None:
     """Starts the emulator again on the demo's state, by itself: same endpoint, same models, same key."""
-    command = [sys.executable, "-m", "emulator", "--state", str(state)]
-    with (state / "emulator.log").open("a", encoding="utf-8") as log:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, start_new_session=True, text=True)
-    ready = process.stdout.readline() if process.stdout else ""
-    if not ready:
-        raise click.ClickException(f"the emulator did not start again; see {state}/emulator.log")
+    try:
+        process = start(state.resolve(), with_parent=False)
+    except RuntimeError as error:
+        raise click.ClickException(str(error)) from error
     python = os.path.relpath(sys.executable)
     click.echo(
         f"\nThe emulator is up, with what the demo left in {state}. In a shell:\n"

@@ -57,11 +57,22 @@ def running(state: Path, *options: str) -> Iterator[dict[str, str]]:
         stop(process)
 
 
-def start(state: Path, *options: str) -> "subprocess.Popen[str]":
-    """An emulator that is ready. It stops with this process. Raises RuntimeError with its log when it doesn't start."""
+def start(state: Path, *options: str, with_parent: bool = True) -> "subprocess.Popen[str]":
+    """An emulator that is ready, and stops with this process unless told not to.
+
+    Raises RuntimeError with its log when it doesn't start.
+    """
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
     log = state / "emulator.log"
-    command = [sys.executable, "-m", "emulator", "--state", str(state), "--with-parent", *options]
+    command = [
+        sys.executable,
+        "-m",
+        "emulator",
+        "--state",
+        str(state),
+        *(["--with-parent"] if with_parent else []),
+        *options,
+    ]
     log.touch(mode=0o600)
     with log.open("a", encoding="utf-8") as stderr:  # a session of its own: Ctrl-C is for the caller, who stops this
         process = subprocess.Popen(

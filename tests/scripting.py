@@ -6,6 +6,7 @@ import importlib
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,8 @@ import yaml
 from click.testing import CliRunner, Result
 
 from emulator.process import ROOT
+from tests.arm import Arm
+from tests.arm import endpoint as endpoint_body
 
 SAMPLE = json.loads((ROOT / "endpoints" / "sample-request.json").read_text())
 COLUMNS = [
@@ -110,3 +113,11 @@ class Live:
     @property
     def deployments(self) -> dict[str, dict[str, Any]]:
         return {deployment["name"]: deployment for deployment in self.show()["deployments"]}
+
+
+def write(arm: Arm, live: Live, traffic: dict[str, int], **more: Any) -> None:
+    """Somebody else's write of the split, once no operation is running."""
+    body = endpoint_body(traffic=traffic, **more)
+    while (answer := arm("PUT", f"onlineEndpoints/{live.name}", body)).status_code == 409:
+        time.sleep(0.1)
+    assert arm.settle(answer)["status"] == "Succeeded"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,7 @@ import pytest
 
 from emulator.fault_command import Faults
 from tests.arm import Arm
-from tests.arm import endpoint as endpoint_body
-from tests.scripting import Live, repository, run, toy_model
+from tests.scripting import Live, repository, run, toy_model, write
 from tests.zygote import Zygote, zygote
 
 GREEN = "xgboost-model-2"
@@ -62,14 +60,6 @@ def pair(rollout: Live, arm: Arm, faults: Faults) -> Live:
     if GREEN not in rollout.deployments:
         rollout.do("deploy", "--version", 2)
     return rollout
-
-
-def write(arm: Arm, live: Live, traffic: dict[str, int]) -> None:
-    """Somebody's write of the split, once no operation is running."""
-    body = endpoint_body(traffic=traffic)
-    while (answer := arm("PUT", f"onlineEndpoints/{live.name}", body)).status_code == 409:
-        time.sleep(0.1)
-    assert arm.settle(answer)["status"] == "Succeeded"
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,7 +16,7 @@ from scripts._wait import Deadline, TimedOut
 from scripts._workspace import Workspace
 from tests.arm import Arm
 from tests.arm import endpoint as endpoint_body
-from tests.scripting import Live, repository, run, toy_model
+from tests.scripting import Live, repository, run, toy_model, write
 
 GREEN = "xgboost-model-2"
 
@@ -46,14 +45,6 @@ def pair(rollout: Live, arm: Arm) -> Live:
     """The endpoint with all traffic on blue."""
     write(arm, rollout, {"default": 100})
     return rollout
-
-
-def write(arm: Arm, live: Live, traffic: dict[str, int], **more: Any) -> None:
-    """Somebody else's write of the split, once no operation is running."""
-    body = endpoint_body(traffic=traffic, **more)
-    while (answer := arm("PUT", f"onlineEndpoints/{live.name}", body)).status_code == 409:
-        time.sleep(0.1)
-    assert arm.settle(answer)["status"] == "Succeeded"
 
 
 def opened(azure: dict[str, str], live: Live) -> OnlineEndpoint:
