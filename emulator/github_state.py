@@ -1,0 +1,176 @@
+"""What the local GitHub knows of its one repository, and how GitHub writes it down in answers."""
+
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+WEB = "https://github.com"
+WORKFLOWS = ("ci.yml", "promote.yml", "rollback.yml", "rollout.yml", "teardown.yml")
+Document = dict[str, Any]
+
+
+@dataclass
+class Environment:
+    """`reviewers` are logins and `ORG/SLUG`s; `branches` the patterns that may deploy, None: every branch may.
+
+    `protected_branches_only` is GitHub's other rule, "protected branches only"; `branches` is None then.
+    """
+
+    reviewers: list[str] = field(default_factory=list)
+    prevent_self_review: bool = False
+    admins_bypass: bool = True
+    branches: list[str] | None = None
+    protected_branches_only: bool = False
+    wait_timer: int = 0  # minutes
+
+
+@dataclass
+class Run:
+    """A run of a workflow. `on_cancel` is called when somebody cancels it; without one it ends at once."""
+
+    id: int
+    workflow: str
+    status: str
+    conclusion: str | None = None
+    on_cancel: Callable[[], object] | None = None
+
+
+@dataclass
+class State:
+    """All of it, to be read and changed by tests. `users`, `teams` (`ORG/SLUG`) and `branches` have ids and commits."""
+
+    repository: str
+    default_branch: str = "main"
+    private: bool = False
+    plan: str = "team"  # of a private repository: "free", "team" or "enterprise"; public ones have everything
+    admin: bool = True  # whether the token may change settings
+    immutable: bool = True  # OIDC subjects with ids, as in repositories made since 15 July 2026
+    claim_keys: list[str] | None = None  # a custom OIDC subject
+    environments: dict[str, Environment] = field(default_factory=dict)
+    branches: dict[str, str] = field(default_factory=lambda: {"main": "0" * 40})
+    commits: dict[str, Document] = field(default_factory=dict)
+    workflows: set[str] = field(default_factory=lambda: set(WORKFLOWS))
+    runs: dict[int, Run] = field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=dict)
+    users: dict[str, int] = field(default_factory=dict)
+    teams: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def page(self) -> str:
+        return f"{WEB}/{self.repository}"
+
+    @property
+    def owner(self) -> str:
+        return self.repository.split("/")[0]
+
+    @property
+    def has_reviewers(self) -> bool:
+        """Whether required reviewers can be had (docs.github.com/actions/reference/deployments-and-environments)."""
+        return not self.private or self.plan == "enterprise"
+
+    @property
+    def has_branch_policies(self) -> bool:
+        return not self.private or self.plan != "free"
+
+    def know(self, reviewer: str) -> None:
+        """Make a user, or a team if there is a slash in the name."""
+        (self.teams if "/" in reviewer else self.users).setdefault(reviewer, number(reviewer))
+
+    def repository_document(self) -> Document:
+        rights = {"admin": self.admin, "maintain": self.admin, "push": True, "triage": True, "pull": True}
+        return {
+            "id": number(self.repository),
+            "name": self.repository.split("/")[1],
+            "full_name": self.repository,
+            "owner": {**user(self.owner, number(self.owner)), "type": "Organization"},
+            "private": self.private,
+            "visibility": "private" if self.private else "public",
+            "default_branch": self.default_branch,
+            "html_url": self.page,
+            "permissions": rights,
+        }
+
+    def environment_document(self, name: str) -> Document:
+        """As GitHub shows an environment: a rule for each thing that is set, none for what is not."""
+        found = self.environments[name]
+        has_list = found.branches is not None
+        restricted = has_list or found.protected_branches_only
+        rules = {
+            "wait_timer": {"wait_timer": found.wait_timer} if found.wait_timer else None,
+            "required_reviewers": self._reviewers(found) if found.reviewers else None,
+            "branch_policy": {} if restricted else None,
+        }
+        return {
+            "id": number(name),
+            "name": name,
+            "html_url": f"{self.page}/deployments/activity_log?environments_filter={name}",
+            "can_admins_bypass": found.admins_bypass,
+            "protection_rules": [
+                {"id": number(f"{name} {kind}"), "type": kind, **rule}
+                for kind, rule in rules.items()
+                if rule is not None
+            ],
+            "deployment_branch_policy": (
+                {"protected_branches": not has_list, "custom_branch_policies": has_list} if restricted else None
+            ),
+        }
+
+    def _reviewers(self, found: Environment) -> Document:
+        reviewers = [
+            {"type": "Team", "reviewer": team(name, self.teams[name])}
+            if "/" in name
+            else {"type": "User", "reviewer": user(name, self.users[name])}
+            for name in found.reviewers
+        ]
+        return {"prevent_self_review": found.prevent_self_review, "reviewers": reviewers}
+
+    def subject_document(self) -> Document:
+        owner, name = self.repository.split("/")
+        ids = f"repo:{owner}@{number(owner)}/{name}@{number(self.repository)}"
+        document: Document = {
+            "use_default": self.claim_keys is None,
+            "use_immutable_subject": False,  # it says so although the prefix has the ids
+            "sub_claim_prefix": ids if self.immutable else f"repo:{self.repository}",
+        }
+        return document if self.claim_keys is None else {**document, "include_claim_keys": self.claim_keys}
+
+    def run_document(self, run: Run) -> Document:
+        return {
+            "id": run.id,
+            "name": run.workflow.removesuffix(".yml"),
+            "path": f".github/workflows/{run.workflow}",
+            "event": "push",
+            "status": run.status,
+            "conclusion": run.conclusion,
+            "html_url": f"{self.page}/actions/runs/{run.id}",
+        }
+
+    def commit_document(self, sha: str, author: str | None, committer: str | None) -> Document:
+        return {
+            "sha": sha,
+            "html_url": f"{self.page}/commit/{sha}",
+            "commit": {"message": "A change", "author": person(author), "committer": person(committer)},
+            "author": user(author, number(author)) if author else None,
+            "committer": user(committer, number(committer)) if committer else None,
+        }
+
+
+def number(name: str) -> int:
+    """An id for a name, always the same one."""
+    return zlib.crc32(name.encode()) + 1
+
+
+def user(login: str, id: int) -> Document:
+    return {"login": login, "id": id, "type": "User", "html_url": f"{WEB}/{login}"}
+
+
+def team(name: str, id: int) -> Document:
+    org, slug = name.split("/")
+    return {"id": id, "name": slug, "slug": slug, "html_url": f"{WEB}/orgs/{org}/teams/{slug}"}
+
+
+def person(login: str | None) -> Document:
+    """Whom git names; GitHub finds the account by the address."""
+    name = login or "somebody"
+    return {"name": name, "email": f"{name}@example.org", "date": "2026-08-01T00:00:00Z"}

@@ -1,0 +1,180 @@
+"""Set up what a fresh copy of the template lacks on GitHub, and print what it lacks on Azure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from scripts import _setup_azure, _setup_options, _variables, _workflow
+from scripts._command import command
+from scripts._github_api import CannotTell, GitHub
+from scripts._rollout import Refused
+from scripts._setup import AddBranch, Document, Present, PutEnvironment, Reviewer, Settings, Wish, plan
+from scripts._setup_apply import RIGHTS, apply, read
+from scripts._setup_azure import Place
+from scripts._setup_notes import notes
+from scripts._wait import say
+
+
+@command()
+@_setup_options.github_options
+@_setup_options.azure_options
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@click.option("--undo", is_flag=True, help="Do nothing; print the lines that take everything away again.")
+def main(repository: str | None, dry_run: bool, undo: bool, **options: Any) -> str | None:
+    """Create the environments that the workflows name, and set the repository's variables; prints lines for Azure.
+
+    Run it as often as you like: it changes only what is not as it should be, and takes no reviewer or rule away.
+    Variables whose option isn't given stay. The lines on stdout create the workspace and the identity that the
+    workflows log in as; read them, then run them with `sh -e`. The token is an admin's, from GITHUB_TOKEN or GH_TOKEN.
+    """
+    github = GitHub.here(repository)
+    facts, named = github.facts(), _environments()
+    present = read(github, named)
+    if undo:
+        return _lines(_removal(github, present, options))
+    wish = _wish(github, facts, named, present, options)
+    _set_up(github, facts, present, wish, dry_run)
+    return _lines(_creation(github, present, wish, options))
+
+
+def _environments() -> dict[str, bool]:
+    if not (found := _workflow.environments()):
+        raise Refused(f"no workflow in {_workflow.FOLDER} names an environment. Run this from the repository's root.")
+    return found
+
+
+def _wish(github: GitHub, facts: Document, named: dict[str, bool], present: Present, given: Document) -> Wish:
+    """Staging's environment is only wished for where there is a staging workspace, or shall be."""
+    staged = given["stage"] or _variables.staged(present.variables)
+    environments = {name: needs for name, needs in named.items() if staged or name != _workflow.STAGING}
+    branch = given["branch"] or facts["default_branch"]
+    if github.branch(branch) is None:
+        raise click.BadParameter(f"{github.repository} has no branch {branch}", param_hint="--branch")
+    reviewers = _reviewers(github, given["logins"], given["teams"])
+    for name in (name for name, needs_approval in environments.items() if needs_approval and not reviewers):
+        if not present.environments.get(name, Settings()).reviewers:
+            raise click.UsageError(f"who may approve in {name}? Give --reviewer or --team, up to six; one approves.")
+    return Wish(environments, branch, reviewers, _given(given), given["stage"])
+
+
+def _given(options: Document) -> dict[str, str]:
+    """The variables that the options set."""
+    return {_own(name, options["stage"]): options[name] for name in _setup_options.VALUES if options[name]}
+
+
+def _own(variable: str, stage: str) -> str:
+    """The name of a stage's own variable."""
+    return _variables.PREFIX + variable if stage else variable
+
+
+def _reviewers(github: GitHub, logins: tuple[str, ...], teams: tuple[str, ...]) -> tuple[Reviewer, ...]:
+    """People and teams with GitHub's ids. Ends with exit code 2 for one that GitHub doesn't know."""
+    found = [("User", login, github.user(login), "--reviewer") for login in logins]
+    found += [("Team", name, github.team(*name.split("/")), "--team (the token needs read:org)") for name in teams]
+    for _, name, document, option in found:
+        if document is None:
+            raise click.BadParameter(f"GitHub has no {name}, or the token may not see it", param_hint=option)
+    return tuple(Reviewer(kind, document["id"], name) for kind, name, document, _ in found if document)
+
+
+def _set_up(github: GitHub, facts: Document, present: Present, wish: Wish, dry_run: bool) -> None:
+    actions, page = plan(present, wish), f"{facts['html_url']}/settings/environments"
+    admin = facts.get("permissions", {}).get("admin", True)
+    if not actions:
+        say(f"{github.repository} is set up as wished: nothing to do")
+    elif dry_run:
+        say("\n".join([*(f"would {action.say}" for action in actions), *_doubts(facts, admin)]))
+    elif not admin:
+        raise Refused(f"the token is not an admin's of {github.repository}. Nothing is changed.\n{RIGHTS}")
+    else:
+        present = _apply(github, present, wish)
+    for note in notes(present, wish, page):
+        say(f"note: {note}")
+
+
+def _doubts(facts: Document, admin: bool) -> list[str]:
+    """Why a real run may not do what the dry run says."""
+    refused = [] if admin else [f"would be refused: the token is not an admin's. {RIGHTS}"]
+    private = ["would make environments without reviewers if GitHub refuses those: this repository is private"]
+    return refused + (private if facts["private"] else [])
+
+
+def _apply(github: GitHub, present: Present, wish: Wish) -> Present:
+    """Carry out the plan and read back what came of it. Raises Refused where GitHub took it, but didn't do it."""
+    reduced = apply(github, plan(present, wish))
+    after = read(github, wish.environments)
+    left = [
+        action.say
+        for action in plan(after, wish)
+        if not (isinstance(action, PutEnvironment) and action.name in reduced)
+        and not (isinstance(action, AddBranch) and action.environment in reduced)
+    ]
+    if left:
+        raise Refused("\n".join(["GitHub took all of it, but this is still to be done:", *left, RIGHTS]))
+    return after
+
+
+def _creation(github: GitHub, present: Present, wish: Wish, options: Document) -> list[str]:
+    place = _place(github, present, options)
+    if place is None or not place.location:
+        say("For the lines that set up Azure give --subscription-id, --resource-group, --workspace and --location.")
+        return []
+    lines = _setup_azure.creation(place, _subjects(github, wish))
+    own = {_own(name, wish.stage) for name in ("AZURE_CLIENT_ID", "AZURE_TENANT_ID")}
+    known = own <= {*present.variables, *wish.variables}
+    return lines if known else [*lines, _setup_azure.set_up_again(place, _again(github, options))]
+
+
+def _subjects(github: GitHub, wish: Wish) -> dict[str, str]:
+    """The OIDC subject of each environment's jobs, by the credential's name; none, and why, where GitHub doesn't tell.
+
+    No identity is trusted for the other stage: not production's for jobs that need no approval, nor staging's.
+    """
+    others = {name for name, needs in wish.environments.items() if (needs if wish.stage else name == _workflow.STAGING)}
+    try:
+        prefix = github.subject_prefix()
+    except CannotTell as why:
+        say(f"The lines have no federated credentials, without which no workflow can log in: {why}")
+        return {}
+    return {
+        _setup_azure.credential_name(github.repository, name): f"{prefix}:environment:{name.replace(':', '%3A')}"
+        for name in wish.environments
+        if name not in others
+    }
+
+
+def _removal(github: GitHub, present: Present, options: Document) -> list[str]:
+    """Staging has an environment, variables and an identity of its own; the rest goes with production."""
+    stage = options["stage"]
+    environments = [name for name in present.environments if not stage or name == _workflow.STAGING]
+    names = [_own(name, stage) for name in _variables.VARIABLES]
+    variables = [name for name in names if name in present.variables]
+    return _setup_azure.removal(_place(github, present, options), github.repository, environments, variables)
+
+
+def _place(github: GitHub, present: Present, options: Document) -> Place | None:
+    """The workspace that the options, or else the variables, name; None where something of it is missing."""
+    values = _variables.pick({**present.variables, **_given(options)}, options["stage"])
+    names = ("AZURE_SUBSCRIPTION_ID", "AZURE_RESOURCE_GROUP", "AZURE_ML_WORKSPACE")
+    if not values.keys() >= set(names):
+        return None
+    subscription, group, workspace = (values[name] for name in names)
+    identity = options["identity_name"] or _setup_azure.identity_name(github.repository, options["stage"])
+    return Place(subscription, group, workspace, identity, options["location"] or "")
+
+
+def _again(github: GitHub, options: Document) -> list[str]:
+    """The arguments of this run that the next one needs, too."""
+    named = [("--reviewer", login) for login in options["logins"]] + [("--team", team) for team in options["teams"]]
+    named += [(f"--{name}", options[name]) for name in ("branch", "stage") if options[name]]
+    return ["--repository", github.repository, *(part for pair in named for part in pair)]
+
+
+def _lines(lines: list[str]) -> str | None:
+    return "\n".join(lines) or None
+
+
+if __name__ == "__main__":
+    main()
