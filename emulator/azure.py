@@ -7,6 +7,7 @@ from emulator.blobs import Blobs
 from emulator.deployments import Deployments
 from emulator.documents import Scope
 from emulator.endpoints import Endpoints
+from emulator.identities import Identities
 from emulator.operations import Operations
 from emulator.registry import Registry
 from emulator.router import Router
@@ -44,6 +45,7 @@ class Azure:
         self.blobs = Blobs(self.store, self.tokens.identity)
         self.registry = Registry(self.store)
         self.operations = Operations(self.store, options.operation_seconds)
+        self.identities = Identities(self.store)
         self.router = Router()
         self.deployments = Deployments(
             self.store, self.registry, self.operations, folder / "deployments", options.core_quota, options.clock

@@ -4,10 +4,12 @@ import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from emulator import quotas
 from emulator.azure import Azure
 from emulator.blobs import ACCOUNT, SUFFIX
 from emulator.documents import LOCATION, PROVIDER, Document, resource
-from emulator.errors import BadRequest
+from emulator.errors import BadRequest, NotFound
+from emulator.identities import KIND as IDENTITIES
 from emulator.messages import Call, Reply
 from emulator.registry import DATASTORE
 
@@ -178,15 +180,51 @@ def operation_result(azure: Azure, call: Call) -> Reply:
     return Reply(status=200)
 
 
+def permissions(azure: Azure, call: Call) -> Document:
+    """What the caller may do on the workspace: here the same for all who have a token."""
+    return {"value": [quotas.ROLE]}
+
+
+def usages(azure: Azure, call: Call) -> Document:
+    deployments = azure.store.everywhere("deployments")
+    return {"value": quotas.usages(call["subscription"], deployments, azure.options.core_quota)}
+
+
+def sizes(azure: Azure, call: Call) -> Document:
+    return {"value": quotas.sizes()}
+
+
+def identities(azure: Azure, call: Call) -> Document:
+    return {"value": azure.identities.all(_group(azure, call))}
+
+
+def put_identity(azure: Azure, call: Call) -> Reply:
+    document, is_new = azure.identities.put(_group(azure, call), call["identity"], call.document)
+    return Reply(document, 201 if is_new else 200)
+
+
+def credentials(azure: Azure, call: Call) -> Document:
+    return {"value": azure.identities.credentials(_group(azure, call), call["identity"])}
+
+
+def put_credential(azure: Azure, call: Call) -> Reply:
+    document, is_new = azure.identities.put_credential(
+        _group(azure, call), call["identity"], call["name"], call.document
+    )
+    return Reply(document, 201 if is_new else 200)
+
+
 def blob(azure: Azure, call: Call) -> Reply:
     return azure.blobs.answer(call)
 
 
 LOCATIONS = f"/providers/{PROVIDER}/locations/{LOCATION}"
 L = f"/subscriptions/{{subscription}}{LOCATIONS}"
-W = f"/subscriptions/{{subscription}}/resourceGroups/{{group}}/providers/{PROVIDER}/workspaces/{{workspace}}"
+G = "/subscriptions/{subscription}/resourceGroups/{group}"
+W = f"{G}/providers/{PROVIDER}/workspaces/{{workspace}}"
 E = f"{W}/onlineEndpoints/{{endpoint}}"
 D = f"{E}/deployments/{{name}}"
+I = f"{G}/providers/{IDENTITIES}"  # noqa: E741 (a table's letter)
 STORAGE = f"/{ACCOUNT}.blob.{SUFFIX}/{{container}}"
 
 #: Open to whoever shows the identity header, or to all.
@@ -219,6 +257,13 @@ MANAGER = [
     ("PUT", D, put_deployment),
     ("DELETE", D, delete_deployment),
     ("POST", f"{D}/getLogs", deployment_logs),
+    ("GET", f"{W}/providers/Microsoft.Authorization/permissions", permissions),
+    ("GET", f"{L}/usages", usages),
+    ("GET", f"{L}/vmSizes", sizes),
+    ("GET", I, identities),
+    ("PUT", f"{I}/{{identity}}", put_identity),
+    ("GET", f"{I}/{{identity}}/federatedIdentityCredentials", credentials),
+    ("PUT", f"{I}/{{identity}}/federatedIdentityCredentials/{{name}}", put_credential),
     ("GET", f"{L}/mfeOperationsStatus/{{operation}}", operation),
     ("GET", f"{L}/mfeOperationResults/{{operation}}", operation_result),
 ]
@@ -259,6 +304,15 @@ def _accepted(call: Call, operation: str, reply: Reply) -> Reply:
         "x-ms-retry-after-ms": POLL_MS,
     }
     return Reply(reply.body, reply.status, headers)
+
+
+def _group(azure: Azure, call: Call) -> str:
+    """The resource group that a call is about. Raises NotFound where no workspace is in it."""
+    subscription, group = call["subscription"], call["group"]
+    groups = {(scope.subscription.lower(), scope.resource_group.lower()) for scope in azure.scopes}
+    if (subscription.lower(), group.lower()) not in groups:
+        raise NotFound(f"Resource group '{group}' could not be found.", "ResourceGroupNotFound")
+    return f"/subscriptions/{subscription}/resourceGroups/{group}"
 
 
 def _deleted(call: Call, operation: str | None) -> Reply:

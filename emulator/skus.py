@@ -8,7 +8,7 @@ from emulator.errors import BadRequest
 #: Sizes whose name doesn't say the number of cores.
 CORES = {"Standard_DS1_v2": 1, "Standard_DS2_v2": 2, "Standard_DS3_v2": 4, "Standard_DS4_v2": 8, "Standard_DS5_v2": 16}
 #: F, Fs, D, E, L, NC… say it: Standard_F4s_v2 has four.
-SIZE = re.compile(r"Standard_[A-Z]{1,2}(\d+)[a-z]*(_[A-Za-z0-9]+)*")
+SIZE = re.compile(r"Standard_(?P<series>[A-Z]{1,2})(?P<cores>\d+)(?P<letters>[a-z]*)(?P<version>(_[A-Za-z0-9]+)*)")
 MAX_INSTANCES = 50
 
 
@@ -18,7 +18,17 @@ def cores(instance_type: str) -> int:
     size = SIZE.fullmatch(instance_type)
     if known is None and size is None:
         raise BadRequest(f"The instance type {instance_type!r} is not supported for managed online deployments.")
-    return known if known is not None else int(size.group(1))  # type: ignore[union-attr]
+    return known if known is not None else int(size["cores"])  # type: ignore[index]
+
+
+def family(instance_type: str) -> str:
+    """The family whose quota a size takes, as Azure names it: `standardDSv2Family`, `standardFSv2Family`.
+
+    A guess for sizes whose name doesn't end with their version.
+    """
+    name = {known.lower(): known for known in CORES}.get(instance_type.lower(), instance_type)
+    series, letters, version = SIZE.fullmatch(name).group("series", "letters", "version")  # type: ignore[union-attr]
+    return f"standard{series}{letters.upper()}{version.replace('_', '')}Family"
 
 
 def charged(instance_type: str, instances: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
@@ -76,13 +77,18 @@ def _chain(folder: Path) -> list[str]:
 
 def _jobs(path: Path) -> dict[str, Job]:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = _parsed(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
         raise Refused(f"{path} is not YAML: {' '.join(str(error).split())}") from error
     jobs = content.get("jobs") if isinstance(content, dict) else None
     if not isinstance(jobs, dict):
         raise Refused(f"{path} has no jobs.")
     return jobs
+
+
+@functools.cache  # each question reads the files again, and parsing takes most of its time
+def _parsed(text: str) -> Any:
+    return yaml.safe_load(text)
 
 
 def _needs(job: Job) -> list[str]:

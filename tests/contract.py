@@ -18,6 +18,7 @@ PROVIDER = "/providers/Microsoft.MachineLearningServices"
 PLACES = {
     "{W}": f"/subscriptions/[^/]+/resourceGroups/[^/]+{PROVIDER}/workspaces/[^/]+",
     "{L}": f"/subscriptions/[^/]+{PROVIDER}/locations/[^/]+",
+    "{G}": "/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft.ManagedIdentity",
     "{B}": r"/[^/]+\.blob\.[^/]+/.+",
 }
 #: Answers that start a long-running operation, and the headers that Azure describes for them.
@@ -56,7 +57,7 @@ def complaints(call: dict[str, Any]) -> Iterator[str]:
         yield f"{row} was asked for in api-version {version}"
     if status not in found and status < 400:
         yield f"{row} was answered {status}"
-    is_managed = row.split()[1].startswith(("{W}", "{L}"))
+    is_managed = row.split()[1].startswith(("{W}", "{L}", "{G}"))
     if status in found or is_managed:
         yield from (f"{row} {status}: {problem}" for problem in problems(found.get(status, "Error"), call["body"]))
     if is_managed:
@@ -73,7 +74,7 @@ def problems(schema: Any, body: Any) -> Iterator[str]:
 
 def _missing_headers(row: str, call: dict[str, Any]) -> Iterator[str]:
     given = {name.lower() for name in call["headers"]}
-    if "/models/" not in row:  # versions are registered at once
+    if not row.split()[1].startswith(("{W}/models/", "{G}")):  # versions and identities are there at once
         for name in STARTED.get((call["method"], call["status"]), ()):
             if name.lower() not in given:
                 yield f"{row} {call['status']} has no header {name}"

@@ -102,7 +102,23 @@ def ask_for_the_rest(arm: Arm) -> list[str]:
     arm("DELETE", "onlineEndpoints/keys/deployments/none")
     arm("DELETE", "onlineEndpoints/none")
     arm("GET", "models", headers={"Authorization": "Bearer none"})
+    about_the_subscription(arm)
     return [arm.token, token, *keys.values(), blobs(arm).partition("sig=")[2]]
+
+
+def about_the_subscription(arm: Arm) -> None:
+    """Asks what may be done and used, and for identities; sets one up, and again."""
+    arm("GET", "providers/Microsoft.Authorization/permissions")
+    for path in ("usages", "vmSizes"):
+        arm("GET", f"{arm.base}{routes.L.format(subscription=arm.workspace.split('/')[2])}/{path}")
+    identities = f"{arm.base}{arm.workspace.partition('/providers/')[0]}/providers/{routes.IDENTITIES}"
+    trusted = {"issuer": "https://token.actions.githubusercontent.com", "subject": "repo:a/b", "audiences": ["api://a"]}
+    for _ in range(2):
+        arm("PUT", f"{identities}/rollout", {"location": "local"})
+        arm("PUT", f"{identities}/rollout/federatedIdentityCredentials/deploy", {"properties": trusted})
+    arm("PUT", f"{identities}/rollout/federatedIdentityCredentials/deploy", {"properties": {"issuer": "a"}})
+    for path in ("", "/rollout/federatedIdentityCredentials", "/none/federatedIdentityCredentials"):
+        arm("GET", identities + path)
 
 
 def blobs(arm: Arm) -> str:
@@ -209,7 +225,7 @@ def bodies(calls: list[Call]) -> Iterator[tuple[str, Call]]:
     """Each document that has a model, with its schema's name; those of a page one by one."""
     for call in calls:
         row = route(call["method"], call["path"])
-        if row is None or row.split()[1][:3] not in ("{W}", "{L}"):
+        if row is None or row.split()[1][:3] not in ("{W}", "{L}", "{G}"):
             continue
         schema = CONTRACT["routes"][row].get(call["status"], "Error")
         name, documents = (schema[0], call["body"]["value"]) if isinstance(schema, list) else (schema, [call["body"]])

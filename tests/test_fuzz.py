@@ -171,7 +171,9 @@ def test_any_request(target: Target, data: st.DataObject) -> None:
     parts = target.arm.workspace.split("/")
     place = {"subscription": parts[2], "group": parts[4], "workspace": parts[8]}
     row, method = data.draw(st.sampled_from(ROWS)), data.draw(odd.methods)
-    names = {name: data.draw(odd.names) for name in ("endpoint", "name", "version", "operation", "workspace")}
+    names = {
+        name: data.draw(odd.names) for name in ("endpoint", "name", "version", "operation", "workspace", "identity")
+    }
     path = row.format(**names | (place if data.draw(st.integers(0, 9)) else {**place, "workspace": names["workspace"]}))
     body = data.draw(st.sampled_from([b"", b"{}", b"[]", b"\xff"]))
 

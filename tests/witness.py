@@ -23,6 +23,8 @@ MODELS = {
     "EndpointToken": "EndpointAuthToken",
     "OnlineDeployment": "OnlineDeployment",
     "DeploymentLogs": "DeploymentLogs",
+    "Usage": "Usage",
+    "MachineSize": "VirtualMachineSize",
     "Error": "ErrorResponse",
 }
 
