@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Mapping
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from scripts._errors import missing_workspace, reason
-from scripts._rollout import FIRST_ROLLOUT, Deployment, Endpoint, Model, Refused, percentages
+from scripts._rollout import FIRST_ROLLOUT, Deployment, Endpoint, Model, Moved, Refused, percentages
 from scripts._traffic import Shift, positive
 from scripts._wait import PAUSE, Deadline, TimedOut, again_on_conflict, wait
 
@@ -56,13 +57,13 @@ class OnlineEndpoint:
             deadline.pause(f"waiting for an operation on {', '.join(busy) or self.name} to end")
         return state
 
-    def shift(self, plan: Callable[[Endpoint], Shift], deadline: Deadline) -> Shift:
+    def shift(self, plan: Callable[[Endpoint], Shift], deadline: Deadline, patience: float = inf) -> Shift:
         """Write the split that `plan` makes of the settled state, and poll until it reads back.
 
-        Writes nothing where the plan is done. Raises Refused where someone else wrote meanwhile, TimedOut where the
-        split still isn't there, and whatever `plan` raises.
+        Writes nothing where the plan is done. Raises Moved where someone else wrote meanwhile, or the old split is
+        still there after `patience` seconds; TimedOut where it is at the deadline; and whatever `plan` raises.
         """
-        return again_on_conflict(lambda: self._shift(plan, deadline), deadline)
+        return again_on_conflict(lambda: self._shift(plan, deadline, patience), deadline)
 
     def remove(self, deployment: str, deadline: Deadline) -> None:
         """Delete a deployment; nothing happens where it is gone already."""
@@ -95,12 +96,12 @@ class OnlineEndpoint:
             time.sleep(PAUSE)  # read before and after somebody's change
         raise Refused(f"{self.name} sends traffic to a deployment that Azure doesn't list. Run this again later.")
 
-    def _shift(self, plan: Callable[[Endpoint], Shift], deadline: Deadline) -> Shift:
+    def _shift(self, plan: Callable[[Endpoint], Shift], deadline: Deadline, patience: float) -> Shift:
         state = self.settled(deadline) or self.read()
         shift = plan(state)
         if not shift.done:
             self._write(shift.split, state.traffic, deadline)
-            self._read_back(shift.split, state.traffic, deadline)
+            self._read_back(shift.split, state.traffic, deadline, Deadline(patience))
         return shift
 
     def _write(self, split: Mapping[str, int], was: Mapping[str, int], deadline: Deadline) -> None:
@@ -108,7 +109,7 @@ class OnlineEndpoint:
 
         entity: Any = self.client.online_endpoints.get(self.name)
         if positive(entity.traffic) != was:
-            raise Refused(f"somebody changed the split meanwhile: {percentages(entity.traffic)}. Nothing was written.")
+            raise Moved(f"somebody changed the split meanwhile: {percentages(entity.traffic)}. Nothing was written.")
         entity.traffic = dict(split)
         entity.mirror_traffic = {name: share for name, share in entity.mirror_traffic.items() if name not in split}
         entity.tags = {name: value for name, value in (entity.tags or {}).items() if name not in FIRST_ROLLOUT}
@@ -125,11 +126,15 @@ class OnlineEndpoint:
             (entity.properties or {}).pop(stamp, None)
         wait(self.client.online_endpoints.begin_create_or_update(entity), what, deadline)
 
-    def _read_back(self, split: Mapping[str, int], was: Mapping[str, int], deadline: Deadline) -> None:
+    def _read_back(
+        self, split: Mapping[str, int], was: Mapping[str, int], deadline: Deadline, patience: Deadline
+    ) -> None:
         """The split is eventually consistent (Azure/azure-dev#3881), and two writers may overwrite each other."""
         while (found := self.read().traffic) != split:
             if found != was:
-                raise Refused(f"somebody else wrote another split right after this one: {percentages(found)}.")
+                raise Moved(f"somebody else wrote another split right after this one: {percentages(found)}.")
+            if patience.passed:  # late, or somebody wrote the old one again
+                raise Moved(f"the split was written, but still reads back as {percentages(found)}.")
             if deadline.passed:
                 raise TimedOut(f"the split was written, but still reads back as {percentages(found)}")
             deadline.pause("waiting for the split to read back")
@@ -142,9 +147,15 @@ def _state(entity: Any, deployments: dict[str, Deployment]) -> Endpoint:
         deployments=deployments,
         mirror=positive(entity.mirror_traffic or {}),
         tags=entity.tags or {},
-        state=entity.provisioning_state or "",
+        state=_provisioning_state(entity),
         scoring_uri=entity.scoring_uri or "",
     )
+
+
+def _provisioning_state(entity: Any) -> str:
+    """Azure's word for it: the SDK has some as an enum, which would print as its Python name."""
+    state = entity.provisioning_state or ""
+    return str(getattr(state, "value", state))
 
 
 def deployment(entity: Any) -> Deployment:
@@ -153,7 +164,7 @@ def deployment(entity: Any) -> Deployment:
     return Deployment(
         name=entity.name,
         model=_model(str(entity.model or ""), tags),
-        state=entity.provisioning_state or "",
+        state=_provisioning_state(entity),
         replaces=tags.get("replaces", ""),
         instances=entity.instance_count or 1,
         tags=tags,

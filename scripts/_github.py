@@ -12,6 +12,11 @@ def output(**values: str) -> None:
     _append("GITHUB_OUTPUT", "".join(_assignment(name, value) for name, value in values.items()))
 
 
+def environ(**values: str) -> None:
+    """Set environment variables of the job's later steps."""
+    _append("GITHUB_ENV", "".join(_assignment(name, value) for name, value in values.items()))
+
+
 def summary(*lines: str) -> None:
     """Add paragraphs to the job's summary page (Markdown)."""
     _append("GITHUB_STEP_SUMMARY", "".join(f"{line}\n\n" for line in lines))
@@ -23,10 +28,15 @@ def provenance() -> dict[str, str]:
     return {name: value for name, value in {"commit": commit, "run": _run()}.items() if value}
 
 
+def address() -> str:
+    """The repository's page; empty outside of a workflow."""
+    server, repository = os.environ.get("GITHUB_SERVER_URL"), os.environ.get("GITHUB_REPOSITORY")
+    return f"{server}/{repository}" if server and repository else ""
+
+
 def _run() -> str:
     run = os.environ.get("GITHUB_RUN_ID")
-    server, repository = os.environ.get("GITHUB_SERVER_URL"), os.environ.get("GITHUB_REPOSITORY")
-    return f"{server}/{repository}/actions/runs/{run}" if run and server and repository else ""
+    return f"{address()}/actions/runs/{run}" if run and address() else ""
 
 
 def _head() -> str:

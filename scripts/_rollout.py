@@ -20,6 +20,10 @@ class Ambiguous(Refused):
     """Traffic and tags do not tell who is blue and who is green."""
 
 
+class Moved(Refused):
+    """Somebody else changed the split while it was being written."""
+
+
 @dataclass(frozen=True)
 class Model:
     """A registered model version. `digest` is the one of its content, "" where it is not known."""

@@ -1,9 +1,12 @@
 """What a command accepts on its command line: names, percentages, splits. Wrong values end with exit code 2."""
 
+import json
 import re
 from typing import Any
 
 import click
+
+from scripts._review import Reviewed
 
 
 class Name(click.ParamType[str]):
@@ -43,9 +46,44 @@ class Split(click.ParamType[dict[str, int]]):
         return split
 
 
+class Variables(click.ParamType[dict[str, str]]):
+    """The repository's variables as `toJSON(vars)` writes them: a JSON object of texts."""
+
+    name = "json"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, str]:
+        if isinstance(value, dict):
+            return value
+        try:
+            variables = json.loads(value)
+        except json.JSONDecodeError as error:
+            self.fail(f"no JSON: {error}", param, ctx)
+        if not isinstance(variables, dict) or not all(isinstance(text, str) for text in variables.values()):
+            self.fail("not a JSON object whose values are all texts", param, ctx)
+        return variables
+
+
+class Expectation(click.ParamType[Reviewed]):
+    """What `review` printed. An empty text is none: an output that got lost must not become "expect nothing"."""
+
+    name = "json"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Reviewed:
+        if isinstance(value, Reviewed):
+            return value
+        try:
+            return Reviewed.parse(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
 DEPLOYMENT = Name()
 ENDPOINT = Name(lower=False)
 SPLIT = Split()
+VARIABLES = Variables()
+REVIEWED = Expectation()
 PERCENT = click.IntRange(0, 100)
+SHARE = click.IntRange(1, 100)
 VERSION = click.IntRange(min=1)
+MINUTES = click.IntRange(0, 300)
 SECONDS = click.FloatRange(min=0)

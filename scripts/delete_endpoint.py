@@ -14,14 +14,19 @@ from scripts._wait import Deadline, again_on_conflict, say, wait
 @command()
 @endpoint_options
 @click.option("--yes", is_flag=True, help="Don't ask.")
+@click.option("--confirm", metavar="NAME", help="Don't ask: delete if this is exactly the endpoint's name.")
 @timeout_option(1800)
-def main(endpoint: OnlineEndpoint, yes: bool, timeout: float) -> None:
+def main(endpoint: OnlineEndpoint, yes: bool, confirm: str | None, timeout: float) -> None:
     """Delete the endpoint and all its deployments, after asking. Registered models stay."""
+    if yes and confirm is not None:
+        raise click.UsageError("--yes or --confirm, not both.")
+    if confirm is not None and confirm != endpoint.name:
+        raise click.BadParameter(f"{confirm!r} is not {endpoint.name}. Nothing is deleted.", param_hint="--confirm")
     state = endpoint.find()
     if state is None:
         say(f"there is no endpoint {endpoint.name}")
         return
-    if not yes:
+    if not yes and confirm is None:
         click.confirm(_question(state), abort=True, err=True)
     deadline = Deadline(timeout)
     again_on_conflict(lambda: _delete(endpoint, deadline), deadline)

@@ -9,12 +9,13 @@ import click
 from scripts import _github, _types
 from scripts._command import command, endpoint_options, timeout_option
 from scripts._endpoint import OnlineEndpoint
-from scripts._errors import missing_workspace, reason
+from scripts._errors import reason
 from scripts._plan import Plan, plan_deploy
+from scripts._registered import verified
 from scripts._rollout import FIRST_ROLLOUT, Endpoint, Model, Refused, percentages
 from scripts._traffic import plan_shift
 from scripts._wait import Deadline, TimedOut, again_on_conflict, say, wait, within
-from scripts._workspace import BLUE, GREEN, load_entity, load_yaml, model_name
+from scripts._workspace import BLUE, GREEN, load_entity, load_yaml
 
 LOG_LINES = 100
 REMOVAL = 300.0  # seconds for removing what failed, when --timeout may be used up
@@ -23,17 +24,19 @@ REMOVAL = 300.0  # seconds for removing what failed, when --timeout may be used 
 @command()
 @endpoint_options
 @click.option("--version", type=_types.VERSION, required=True, help="The model version, as register_model prints it.")
+@click.option("--digest", default="", help="What the model must be, as digest_model prints it. Else: as its tag says.")
 @click.option("--with-package", is_flag=True, help="Build an image with the model first, and deploy that.")
 @timeout_option(1800)
-def main(endpoint: OnlineEndpoint, version: int, with_package: bool, timeout: float) -> str:
+def main(endpoint: OnlineEndpoint, version: int, digest: str, with_package: bool, timeout: float) -> str:
     """Deploy a model version; prints the name of the deployment that has it.
 
     An endpoint that has never served gets it with all traffic. Otherwise it becomes green, at 0 %, with at least as
     many instances as what serves; what an earlier rollout left at 0 % is removed first. A model that serves already
-    changes nothing. What doesn't become healthy is removed again.
+    changes nothing. What doesn't become healthy is removed again. Before anything else, what is registered is
+    downloaded and its digest compared.
     """
+    model = verified(endpoint.workspace, str(version), digest, Deadline(timeout))
     deadline, earlier = Deadline(timeout), Deadline(timeout / 2)  # half the time for what an earlier run left running
-    model = _registered(endpoint, str(version))
 
     def attempt() -> Plan:
         state = endpoint.settled(earlier, also=lambda state: any(d.busy for d in state.deployments.values()))
@@ -42,18 +45,6 @@ def main(endpoint: OnlineEndpoint, version: int, with_package: bool, timeout: fl
     plan = again_on_conflict(attempt, deadline)
     _report(plan, endpoint.read())
     return plan.deployment
-
-
-def _registered(endpoint: OnlineEndpoint, version: str) -> Any:
-    from azure.core.exceptions import ResourceNotFoundError
-
-    name = model_name()
-    try:
-        return endpoint.client.models.get(name, version)
-    except ResourceNotFoundError as error:
-        if missing_workspace(error):
-            raise
-        raise Refused(f"model {name} has no version {version}. register_model prints the version to deploy.") from error
 
 
 def _deploy(endpoint: OnlineEndpoint, state: Endpoint, model: Any, with_package: bool, deadline: Deadline) -> Plan:

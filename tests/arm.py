@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import requests
+
+if TYPE_CHECKING:
+    from azure.storage.blob import ContainerClient
 
 SUBSCRIPTION = "/subscriptions/{AZURE_SUBSCRIPTION_ID}"
 WORKSPACE = SUBSCRIPTION + (
@@ -49,6 +52,16 @@ class Arm:
         """Puts a deployment and waits for it."""
         path = f"onlineEndpoints/{endpoint}/deployments/{name}"
         return self.settle(self("PUT", path, deployment(f"{self.workspace}/{model}", **properties)))
+
+
+def blobs(arm: Arm) -> ContainerClient:
+    """The workspace's blobs, through Azure's own client; what is more than 1000 bytes goes in blocks."""
+    from azure.storage.blob import ContainerClient
+
+    datastore = arm("GET", "datastores/workspaceblobstore").json()["properties"]
+    secret = arm("POST", "datastores/workspaceblobstore/listSecrets", {}).json()["sasToken"]
+    address = f"https://{datastore['accountName']}.blob.{datastore['endpoint']}/{datastore['containerName']}"
+    return ContainerClient.from_container_url(address + secret, max_single_put_size=1000, max_block_size=1000)
 
 
 def token(variables: dict[str, str], header: str | None = None, resource: str = RESOURCE) -> requests.Response:

@@ -16,6 +16,8 @@ import yaml
 from click.testing import CliRunner, Result
 
 from emulator.process import ROOT
+from scripts._endpoint import OnlineEndpoint
+from scripts._workspace import Workspace
 from tests.arm import Arm
 from tests.arm import endpoint as endpoint_body
 
@@ -71,12 +73,23 @@ def outputs(path: Path) -> dict[str, str]:
     return dict(line.split("=", 1) for line in path.read_text().splitlines())
 
 
+def change(path: Path, **fields: Any) -> None:
+    """Set fields of a YAML file."""
+    path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), **fields}))
+
+
+def name_deployments(endpoints: Path) -> None:
+    """Name them as the article and the tests do, whatever this repository names them."""
+    change(endpoints / "blue-deployment.yml", name="default")
+    change(endpoints / "green-deployment.yml", name="xgboost-model")
+
+
 @contextmanager
 def repository(folder: Path, model: str) -> Iterator[Path]:
     """Work in a copy of endpoints/ whose model has another name, so that its versions are the test's own."""
     shutil.copytree(ROOT / "endpoints", folder / "endpoints")
-    path = folder / "endpoints" / "endpoint.yml"
-    path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), "tags": {"model": model}}))
+    change(folder / "endpoints" / "endpoint.yml", tags={"model": model})
+    name_deployments(folder / "endpoints")
     before = Path.cwd()
     os.chdir(folder)
     try:
@@ -113,6 +126,12 @@ class Live:
     @property
     def deployments(self) -> dict[str, dict[str, Any]]:
         return {deployment["name"]: deployment for deployment in self.show()["deployments"]}
+
+
+def opened(azure: dict[str, str], live: Live) -> OnlineEndpoint:
+    """It as the scripts see it, for what no command does."""
+    names = ("AZURE_SUBSCRIPTION_ID", "AZURE_RESOURCE_GROUP", "AZURE_ML_WORKSPACE")
+    return OnlineEndpoint(Workspace(*(azure[name] for name in names)), live.name)
 
 
 def write(arm: Arm, live: Live, traffic: dict[str, int], **more: Any) -> None:

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from emulator.process import ROOT
+from scripts._model import digest
 from scripts._rollout import FIRST_ROLLOUT
-from tests.arm import Arm
+from tests.arm import Arm, blobs
 from tests.scripting import Live, outputs, repository, run, toy_model
 
 if TYPE_CHECKING:
@@ -221,6 +222,80 @@ def test_a_version_that_is_not_registered_is_refused(calm: Live) -> None:
     assert "model toy-deploy has no version 99" in result.stderr
 
 
+def test_another_model_than_was_trained_is_refused(calm: Live, versions: dict[str, str]) -> None:
+    """Whatever registered it: its digest is not the one that training printed, so nothing changes."""
+    before = calm.show()
+
+    result = calm.run("deploy", "--version", versions["second"], "--digest", "0" * 64)
+
+    assert result.exit_code == 1
+    assert "with another content than training made" in result.stderr and "Nothing is deployed" in result.stderr
+    assert calm.show() == before
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_model_that_was_changed_in_the_store_is_refused(
+    calm: Live, versions: dict[str, str], client: MLClient, azure: dict[str, str], tmp_path: Path, told: bool
+) -> None:
+    """Somebody who can write blobs puts other code behind a registered version: its tag, too, tells that."""
+    folder = toy_model(tmp_path / "model", metadata={"told": told})
+    version = run("register_model", folder).stdout.strip()
+    path = str(client.models.get("toy-deploy", version).path).partition("/paths/")[2]
+    blobs(Arm(azure)).upload_blob(f"{path}/code/toy.py", b"import evil", overwrite=True)
+    before = calm.show()
+
+    result = calm.run("deploy", "--version", version, "--digest", digest(folder) if told else "")
+
+    assert result.exit_code == 1
+    assert f"with another content than {'training made' if told else 'its tag says'}" in result.stderr
+    assert calm.show() == before
+
+
+def test_what_training_made_is_deployed_with_its_digest(serving: Live, client: MLClient, tmp_path: Path) -> None:
+    """A version that was registered without a tag is known by the digest from then on; stdout has the name alone."""
+    folder = toy_model(tmp_path / "model", metadata={"registered": "by hand"})
+    version = by_hand(client, folder)
+
+    result = serving.run("deploy", "--version", version, "--digest", digest(folder))
+
+    assert result.exit_code == 0, result.output
+    assert result.stdout == f"xgboost-model-{version}\n"
+    assert "is what training made" in result.stderr
+    assert serving.deployments[f"xgboost-model-{version}"]["digest"] == digest(folder)
+
+
+def test_a_model_without_a_digest_is_deployed_and_that_is_said(serving: Live, client: MLClient, tmp_path: Path) -> None:
+    """There is nothing to compare with: a model that other tools registered can be rolled out all the same."""
+    version = by_hand(client, toy_model(tmp_path / "model", metadata={"registered": "elsewhere"}))
+
+    result = serving.run("deploy", "--version", version)
+
+    assert result.exit_code == 0, result.output
+    assert "has no tag `digest`" in result.stderr
+    assert "digest" not in serving.deployments[f"xgboost-model-{version}"]
+
+
+@pytest.mark.parametrize("path", [".", "notes.txt"])
+def test_what_is_no_model_is_refused(calm: Live, client: MLClient, tmp_path: Path, path: str) -> None:
+    """Azure registers any folder and any file; to serve it would fail ten minutes later."""
+    (tmp_path / "notes.txt").write_text("no model")
+    version = by_hand(client, tmp_path / path, kind="custom_model")
+    before = calm.show()
+
+    result = calm.run("deploy", "--version", version, "--digest", "0" * 64)
+
+    assert result.exit_code == 1
+    assert "is no MLflow model" in result.stderr
+    assert calm.show() == before
+
+
+def by_hand(client: MLClient, path: Path, kind: str = "mlflow_model") -> str:
+    """The version that the SDK alone makes of a folder or a file, without tags."""
+    from azure.ai.ml.entities import Model
+
+    return str(client.models.create_or_update(Model(name="toy-deploy", path=str(path), type=kind)).version)
+
+
 def test_a_broken_green_is_removed(calm: Live, versions: dict[str, str]) -> None:
     """The container's log is shown, green is removed, and blue serves as before."""
     before = calm.show()
@@ -360,3 +435,22 @@ def test_delete_endpoint_deletes_its_deployments(serving: Live) -> None:
 
     assert (again.exit_code, again.stdout) == (0, "")
     assert "there is no endpoint" in again.stderr
+
+
+def test_a_confirmed_endpoint_is_deleted(new: Live) -> None:
+    """Its exact name, typed, is as good as a yes."""
+    new.do("delete_endpoint", "--confirm", new.name)
+
+    assert "there is no endpoint" in new.run("show_endpoint").stderr
+
+
+@pytest.mark.parametrize("typed", ["", "toy-deploy", "yes"])
+def test_an_endpoint_that_was_not_meant_stays(calm: Live, typed: str) -> None:
+    """Whoever types another name, or nothing, meant another endpoint."""
+    before = calm.show()
+
+    result = calm.run("delete_endpoint", "--confirm", typed)
+
+    assert result.exit_code == 2
+    assert f"is not {calm.name}. Nothing is deleted." in result.stderr
+    assert calm.show() == before

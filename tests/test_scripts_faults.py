@@ -11,8 +11,11 @@ from typing import Any
 import pytest
 
 from emulator.fault_command import Faults
+from scripts._rollout import Moved
+from scripts._traffic import plan_rollback
+from scripts._wait import Deadline
 from tests.arm import Arm
-from tests.scripting import Live, repository, run, toy_model, write
+from tests.scripting import Live, opened, repository, run, toy_model, write
 from tests.zygote import Zygote, zygote
 
 GREEN = "xgboost-model-2"
@@ -176,6 +179,41 @@ def test_a_rollback_gets_through(pair: Live, arm: Arm, faults: Faults) -> None:
     pair.do("rollback")
 
     assert pair.traffic == BEFORE
+
+
+@pytest.mark.parametrize("theirs", [{GREEN: 100}, {"default": 30, GREEN: 70}])
+@pytest.mark.parametrize("method", ["PUT", "GET"])
+def test_a_rollback_overrules_others(pair: Live, arm: Arm, faults: Faults, method: str, theirs: dict[str, int]) -> None:
+    """A promotion that is still running writes before or after it: the rollback goes back once more."""
+    write(arm, pair, ASKED)
+    faults.add("overwrite", method=method, path=ENDPOINT, traffic=theirs, skip=1 if method == "GET" else 0)
+
+    result = pair.run("rollback")
+
+    assert result.exit_code == 0, result.output
+    assert "Going back once more" in result.stderr
+    assert pair.traffic == BEFORE
+
+
+def test_a_rollback_that_is_overruled_for_ever_ends(pair: Live, arm: Arm, faults: Faults) -> None:
+    """At the end of --timeout it says who is at work, instead of that it went back."""
+    write(arm, pair, ASKED)
+    faults.add("overwrite", path=ENDPOINT, traffic={GREEN: 100}, times=0)
+
+    result = pair.run("rollback", "--timeout", 4)
+
+    assert result.exit_code == 1
+    assert f"{GREEN} 100 %" in result.stderr
+    assert pair.traffic == {GREEN: 100}
+
+
+def test_an_old_split_written_again_is_noticed(pair: Live, arm: Arm, azure: dict[str, str], faults: Faults) -> None:
+    """It looks like a split that reads back late, so after a while it counts as somebody's write."""
+    write(arm, pair, ASKED)
+    faults.add("overwrite", path=ENDPOINT, traffic=ASKED)
+
+    with pytest.raises(Moved, match="still reads back as default 90 %"):
+        opened(azure, pair).shift(plan_rollback, Deadline(60), patience=0.5)
 
 
 def test_a_container_that_breaks(pair: Live, faults: Faults) -> None:

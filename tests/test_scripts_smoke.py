@@ -162,7 +162,7 @@ def test_a_model_that_takes_wrong_input_fails(bad: Live) -> None:
     result = bad.run("smoke_test", green)
 
     assert result.exit_code == 1
-    assert "a row without age: answered 200" in result.stderr
+    assert f"a row without {SAMPLE['input_data']['columns'][0]}: answered 200" in result.stderr
 
 
 def test_labels_can_be_given(bad: Live) -> None:

@@ -9,14 +9,12 @@ from typing import Any
 
 import pytest
 
-from scripts._endpoint import OnlineEndpoint
 from scripts._rollout import Endpoint, Refused
 from scripts._traffic import Shift, plan_shift
 from scripts._wait import Deadline, TimedOut
-from scripts._workspace import Workspace
 from tests.arm import Arm
 from tests.arm import endpoint as endpoint_body
-from tests.scripting import Live, repository, run, toy_model, write
+from tests.scripting import Live, opened, repository, run, toy_model, write
 
 GREEN = "xgboost-model-2"
 
@@ -45,11 +43,6 @@ def pair(rollout: Live, arm: Arm) -> Live:
     """The endpoint with all traffic on blue."""
     write(arm, rollout, {"default": 100})
     return rollout
-
-
-def opened(azure: dict[str, str], live: Live) -> OnlineEndpoint:
-    names = ("AZURE_SUBSCRIPTION_ID", "AZURE_RESOURCE_GROUP", "AZURE_ML_WORKSPACE")
-    return OnlineEndpoint(Workspace(*(azure[name] for name in names)), live.name)
 
 
 def test_a_share_is_shifted(pair: Live) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 
@@ -11,6 +12,14 @@ from emulator.process import ROOT
 from tests.scripting import run
 
 SCRIPTS = [path.stem for path in sorted((ROOT / "scripts").glob("[a-z]*.py"))]
+OF_A_WORKSPACE = [
+    script
+    for script in SCRIPTS
+    if any(
+        getattr(option, "envvar", None) == "AZURE_ML_WORKSPACE"
+        for option in importlib.import_module(f"scripts.{script}").main.params
+    )
+]
 WORKSPACE = {"AZURE_SUBSCRIPTION_ID": "s", "AZURE_RESOURCE_GROUP": "g", "AZURE_ML_WORKSPACE": "w"}
 NEEDED = {
     "register_model": ["model"],
@@ -18,6 +27,7 @@ NEEDED = {
     "smoke_test": ["default"],
     "shift_traffic": ["--to", "default", "--percent", "10"],
     "delete_blue": ["default"],
+    "promote": ["--percent", "10"],
 }
 HELP = """
 import runpy, sys
@@ -39,7 +49,7 @@ def test_help_imports_no_azure(script: str) -> None:
     assert shown.stdout.rstrip().endswith("imported: []")
 
 
-@pytest.mark.parametrize("script", SCRIPTS)
+@pytest.mark.parametrize("script", OF_A_WORKSPACE)
 def test_a_missing_workspace_names_all_that_is_missing(script: str) -> None:
     """One look at the error is enough to set the variables."""
     arguments = [str(ROOT) if argument == "model" else argument for argument in NEEDED.get(script, [])]
@@ -63,7 +73,17 @@ def test_a_missing_workspace_names_all_that_is_missing(script: str) -> None:
         ("shift_traffic", ["--to", "default", "--percent", "-1"], "-1 is not in the range"),
         ("shift_traffic", ["--to", "default", "--percent", "ten"], "not a valid integer"),
         ("shift_traffic", ["--to", "a--b", "--percent", "10"], "single dashes"),
+        ("promote", [], "Missing option '--percent'"),
+        ("promote", ["--percent", "0"], "0 is not in the range"),
+        ("promote", ["--percent", "101"], "101 is not in the range"),
+        ("promote", ["--percent", "10", "--expect", ""], "not what `review` prints"),
         ("delete_blue", ["2fast"], "a letter first"),
+        ("delete_blue", ["default", "--expect", ""], "not what `review` prints"),
+        ("delete_endpoint", ["--endpoint", "heart", "--confirm", "hearts"], "'hearts' is not heart"),
+        ("delete_endpoint", ["--endpoint", "heart", "--confirm", ""], "'' is not heart"),
+        ("delete_endpoint", ["--endpoint", "heart", "--confirm", "HEART"], "'HEART' is not heart"),
+        ("delete_endpoint", ["--endpoint", "heart", "--confirm", "heart "], "'heart ' is not heart"),
+        ("delete_endpoint", ["--endpoint", "heart", "--confirm", "heart", "--yes"], "not both"),
         ("delete_blue", [], "Missing argument 'NAME'"),
         ("register_model", ["nowhere"], "does not exist"),
         ("show_endpoint", ["--endpoint", "no"], "3 to 32"),
