@@ -2,10 +2,12 @@
 PYTHON ?= python3
 LOCK := .venv/bin/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --custom-compile-command "make lock"
 
+PYTEST := .venv/bin/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
+
 # Some machines export it; every process would then compile all its imports again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install demo test soak check lock clean
+.PHONY: install demo test drill soak check lock clean
 
 install: .venv/installed
 
@@ -22,7 +24,10 @@ demo: install ## the whole rollout, twice, under traffic; KEEP=1 leaves the loca
 	.venv/bin/python -m emulator.demo $(if $(KEEP),--keep)
 
 test: install
-	.venv/bin/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(PYTEST)
+
+drill: install ## the workflows' long drills: stale approvals, killed runners, rollbacks under way
+	$(PYTEST) -m drill
 
 soak: install ## the long runs: scripts killed at every call, 100,000 requests while weights change, a million for the memory
 	SOAK=1 .venv/bin/python -m pytest --timeout 3600 tests/test_interruptions.py
@@ -33,6 +38,8 @@ check: install
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
+	.venv/bin/actionlint -oneline -shellcheck=.venv/bin/shellcheck
+	.venv/bin/zizmor -q --offline --persona=pedantic --strict-collection .
 
 # --upgrade takes newer releases; without it only what the *.in files changed moves.
 lock: install

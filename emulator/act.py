@@ -1,7 +1,8 @@
 """Runs a real workflow file on this machine: `act`, without containers, against a running emulator.
 
 What differs from GitHub: act copies the work tree instead of checking out a commit, and heeds neither `environment`,
-`permissions`, `concurrency`, path filters nor time-outs. Remote actions are replaced by those in emulator/actions.
+`permissions`, `concurrency`, path filters, the types of inputs nor time-outs. After a called workflow has failed it
+runs no further job of its caller. Remote actions are replaced by those in emulator/actions.
 """
 
 from __future__ import annotations
@@ -27,6 +28,12 @@ STAND_INS = Path(__file__).parent / "actions"
 WORKSPACE_VARIABLES = ("AZURE_SUBSCRIPTION_ID", "AZURE_RESOURCE_GROUP", "AZURE_ML_WORKSPACE")
 
 
+def repository_variables(environ: Mapping[str, str], **more: str) -> dict[str, str]:
+    """The variables of a repository whose rollouts go to the emulator that `environ` leads to; the ids are made up."""
+    ids = dict.fromkeys(("AZURE_CLIENT_ID", "AZURE_TENANT_ID"), "00000000-0000-0000-0000-000000000001")
+    return {**ids, **{name: environ[name] for name in WORKSPACE_VARIABLES}, **more}
+
+
 @dataclass
 class Job:
     """What became of one job.
@@ -46,13 +53,17 @@ class Job:
 
 @dataclass
 class Run:
-    """What became of a workflow run; `exit_code` is 0 only when no job failed."""
+    """What became of a workflow run; `exit_code` is 0 only when no job failed, below 0 when act itself was killed.
+
+    A job of a called workflow is named as on GitHub, after the job that calls it: `rollout/deploy`.
+    """
 
     jobs: dict[str, Job]
     exit_code: int = 0
 
 
 Watch = Callable[[str, Job], None]
+Started = Callable[["subprocess.Popen[str]"], None]
 
 
 def copy_tree(source: Path, target: Path) -> None:
@@ -86,26 +97,41 @@ def run_workflow(
     workdir: Path,
     variables: Mapping[str, str],
     inputs: Mapping[str, str] | None = None,
+    payload: Mapping[str, Any] | None = None,
+    actor: str = "local",
     artifacts: Path | None = None,
+    stand_ins: Path = STAND_INS,
+    started: Started = lambda process: None,
     watch: Watch = lambda name, job: None,
 ) -> Run:
     """Runs the workflow at `path` of the repository `workdir` to its end.
 
     Steps see `environ` and a clean environment around this Python's packages; `variables` are the repository's.
-    `artifacts` is the folder that uploads are kept in. `watch` is called with a job and its name after
-    each line of its log. An exception from it, or Ctrl-C, cancels the run: clean-up jobs still run to their end.
+    In `environ` are also GITHUB_TOKEN, GITHUB_API_URL, GITHUB_REPOSITORY and GITHUB_RUN_ID where there is a GitHub.
+    `inputs` are those of a dispatch by `actor`, `payload` is what else the event brings.
+    `artifacts` is the folder that uploads are kept in, `stand_ins` the one with what replaces remote actions.
+    `watch` is called with a job and its name after each line of its log. An exception from it, or Ctrl-C, cancels the
+    run: clean-up jobs still run to their end. So does a SIGINT to act, the process that `started` is called with.
 
     Raises LookupError for a remote action without a stand-in and RuntimeError if act could not run the workflow.
     """
-    workflow = yaml.safe_load((workdir / path).read_text())
     with tempfile.TemporaryDirectory(prefix="act-", ignore_cleanup_errors=True) as temporary:
         home = Path(temporary)
-        (home / "event.json").write_text(json.dumps({"ref": "refs/heads/main", "inputs": dict(inputs or {})}))
+        event_file = {"ref": "refs/heads/main", "inputs": dict(inputs or {}), **(payload or {})}
+        (home / "event.json").write_text(json.dumps(event_file))
         uploads = artifacts or home / "artifacts"
         uploads.mkdir(parents=True, exist_ok=True)
-        command = [*_command(path, event, home), *_variables(variables), *_stand_ins(workdir / path, workdir)]
+        command = [*_command(path, event, home), f"--actor={actor}", *_github(environ), *_variables(variables)]
+        command += _stand_ins(workdir / path, workdir, stand_ins)
         with _act(command, workdir, _environment(environ, home) | {"ARTIFACTS": str(uploads)}) as process:
-            return _follow(process, Run({name: Job() for name in workflow["jobs"]}), watch)
+            started(process)
+            return _follow(process, Run({name: Job() for name in _jobs(workdir, path)}), watch)
+
+
+def _jobs(tree: Path, path: str) -> Iterator[str]:
+    for name, job in yaml.safe_load((tree / path).read_text())["jobs"].items():
+        called = job.get("uses", "")
+        yield from (f"{name}/{inner}" for inner in _jobs(tree, called)) if called.startswith("./") else [name]
 
 
 def _command(path: str, event: str, home: Path) -> list[str]:
@@ -113,26 +139,33 @@ def _command(path: str, event: str, home: Path) -> list[str]:
     return [
         str(Path(sys.prefix) / "bin" / "act"), event, f"--workflows={path}", f"--eventpath={home / 'event.json'}",
         f"--platform={RUNNER}=-self-hosted", f"--action-cache-path={home / 'cache'}", *nothing,
-        "--pull=false", "--no-cache-server", "--json", "--rm", "--actor=local",
-        "--env=GITHUB_REPOSITORY=local/rollout", f"--env=GITHUB_RUN_ID={int(time.time())}",
+        "--pull=false", "--no-cache-server", "--json", "--rm",
     ]  # fmt: skip
+
+
+def _github(environ: Mapping[str, str]) -> list[str]:
+    """What act itself would set otherwise. The token it takes from the environment: an argument list is public."""
+    default = {"GITHUB_REPOSITORY": "local/rollout", "GITHUB_RUN_ID": str(int(time.time())), "GITHUB_API_URL": ""}
+    given = {name: environ.get(name, value) for name, value in default.items()}
+    return ["--secret=GITHUB_TOKEN"] * ("GITHUB_TOKEN" in environ) + [f"--env={k}={v}" for k, v in given.items() if v]
 
 
 def _variables(variables: Mapping[str, str]) -> list[str]:
     return [f"--var={name}={value}" for name, value in variables.items()]
 
 
-def _stand_ins(file: Path, tree: Path) -> list[str]:
+def _stand_ins(file: Path, tree: Path, folder: Path) -> list[str]:
     """The flags that replace each remote action a workflow or action file uses, directly or by way of a local one."""
     flags = set()
     for use in _uses(yaml.safe_load(file.read_text())):
         name, _, _ = use.partition("@")
         if use.startswith("./"):
-            flags.update(_stand_ins(tree / use / "action.yml", tree))
-        elif not (STAND_INS / name).is_dir() and name != "actions/checkout":  # act copies the tree itself
-            raise LookupError(f"{use} in {file}: no stand-in at {STAND_INS / name}")
+            called = tree / use if use.endswith(".yml") else tree / use / "action.yml"
+            flags.update(_stand_ins(called, tree, folder))
+        elif not (folder / name).is_dir() and name != "actions/checkout":  # act copies the tree itself
+            raise LookupError(f"{use} in {file}: no stand-in at {folder / name}")
         else:
-            flags.add(f"--local-repository={use}={STAND_INS / name}")
+            flags.add(f"--local-repository={use}={folder / name}")
     return sorted(flags)
 
 
@@ -180,11 +213,12 @@ def _follow(process: subprocess.Popen[str], run: Run, watch: Watch) -> Run:
     for line in process.stdout or ():
         if not line.startswith("{"):
             text += line
-        elif name := (record := json.loads(line)).get("jobID"):
+        elif "jobID" in (record := json.loads(line)):
+            name = "/".join([*record["job"].split("/")[:-2], record["jobID"]])  # caller/Workflow/Job's name
             _take(record, run.jobs[name])
             watch(name, run.jobs[name])
     run.exit_code = process.wait()
-    if run.exit_code and all(job.result != "failure" for job in run.jobs.values()):
+    if run.exit_code > 0 and all(job.result != "failure" for job in run.jobs.values()):
         raise RuntimeError(f"act failed: {text.strip()}")
     return run
 
@@ -197,8 +231,8 @@ def _take(record: Mapping[str, Any], job: Job) -> None:
         job.result, job.started = "running", time.monotonic()
     if record.get("raw_output") or record["level"] == "error":
         job.log += record["msg"]
-    elif record.get("command") == "summary":
-        job.summary += record["content"]
+    elif record.get("command") == "summary":  # a composite action tells once more what its steps told
+        job.summary += record["content"] if record["content"] not in job.summary else ""
     elif record.get("command") == "set-output":
         job.outputs[record["name"]] = record["arg"]
     elif record.get("stage") == "Main" and len(record["stepID"]) == 1:

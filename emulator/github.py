@@ -72,6 +72,12 @@ class LocalGitHub(State):
         self.environments[name] = made
         return made
 
+    def set_up(self, *reviewers: str) -> None:
+        """The environments that a rollout needs, as setup_github makes them."""
+        self.add_environment("production", reviewers=reviewers)
+        for name in ("deploy", "rollback"):
+            self.add_environment(name, reviewers=(), prevent_self_review=False)
+
     def add_commit(self, sha: str, author: str | None = None, committer: str | None = "web-flow") -> None:
         """Accounts, or None where GitHub knows none for the address in the commit."""
         self.commits[sha] = self.commit_document(sha, author, committer)

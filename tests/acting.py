@@ -1,0 +1,131 @@
+"""What the tests of the workflows share: a copy of this repository on a local GitHub, before a local Azure ML."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from emulator.act import WORKSPACE_VARIABLES, Run, commit, copy_tree, repository_variables, run_workflow
+from emulator.github import LocalGitHub
+from emulator.process import ROOT, running
+from tests.scripting import name_deployments
+
+DEPLOYING = ["register", "deploy", "smoke-test"]
+PROMOTING = ["promote-10", "promote-50", "promote-100"]
+AUTHOR, COLLEAGUE = "author", "colleague"
+
+
+@dataclass
+class Repository:
+    """A copy of this repository on GitHub, whose variables lead to an emulator."""
+
+    tree: Path
+    artifacts: Path
+    environ: dict[str, str]
+    github: LocalGitHub
+    variables: dict[str, str] = field(default_factory=dict)
+    arguments: set[str] = field(default_factory=set)
+
+    def run(self, workflow: str, event: str = "workflow_dispatch", **options: Any) -> Run:
+        """Run a workflow; `arguments` gathers every command line that shows on this machine meanwhile."""
+        steps = {name: value for name, value in self.environ.items() if name not in WORKSPACE_VARIABLES}
+        options = {"environ": {**steps, **self.github.environ(), **options.pop("environ", {})}} | options
+        with gathered(self.arguments):
+            return run_workflow(
+                f".github/workflows/{workflow}.yml",
+                event,
+                workdir=self.tree,
+                variables=self.variables,
+                artifacts=self.artifacts,
+                **options,
+            )
+
+    def dispatch(self, workflow: str, inputs: dict[str, str] | None = None, **options: Any) -> Run:
+        """A person starts a workflow."""
+        return self.run(workflow, inputs=inputs or {}, **{"actor": COLLEAGUE, **options})
+
+    def push(self, **options: Any) -> Run:
+        """What a merge to main starts."""
+        return self.run("rollout", "push", actor=AUTHOR, **options)
+
+    def merge(self, path: str, pattern: str, replacement: str) -> None:
+        """Merge a change of one file to main."""
+        file = self.tree / path
+        text, changes = re.subn(pattern, replacement, file.read_text())
+        assert changes == 1
+        file.write_text(text)
+        commit(self.tree, f"Change {path}")
+        self.know_head()
+
+    def merge_model(self, seed: int) -> None:
+        self.merge("model/train.py", r"(?m)^SEED = \d+", f"SEED = {seed}")
+
+    def know_head(self) -> str:
+        """Make GitHub know the newest commit, and who its author is."""
+        head = subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=self.tree, text=True).strip()
+        self.github.add_commit(head, author=AUTHOR)
+        return head
+
+    def script(self, name: str, *arguments: object) -> str:
+        """What a script prints that somebody runs by hand."""
+        command = [sys.executable, "-m", f"scripts.{name}", *map(str, arguments)]
+        ours = {"ENDPOINT_NAME": self.variables["ENDPOINT_NAME"]} if "ENDPOINT_NAME" in self.variables else {}
+        environ = os.environ | self.environ | ours
+        result = subprocess.run(command, cwd=self.tree, env=environ, capture_output=True, text=True, check=False)
+        assert result.returncode == 0, result.stderr
+        return result.stdout
+
+    def endpoint(self) -> dict[str, Any]:
+        return dict(json.loads(self.script("show_endpoint")))
+
+    @property
+    def traffic(self) -> dict[str, int]:
+        return dict(self.endpoint()["traffic"])
+
+
+@contextmanager
+def repository(folder: Path, **variables: str) -> Iterator[Repository]:
+    """A repository with all that a rollout needs: variables, environments, and reviewers for production."""
+    copy_tree(ROOT, folder / "tree")
+    name_deployments(folder / "tree" / "endpoints")
+    commit(folder / "tree", "Name the deployments")
+    with running(folder / "state") as environ, LocalGitHub("local/rollout") as github:
+        github.set_up(COLLEAGUE)
+        made = Repository(
+            folder / "tree", folder / "artifacts", environ, github, repository_variables(environ, **variables)
+        )
+        made.know_head()
+        yield made
+
+
+@contextmanager
+def gathered(arguments: set[str]) -> Iterator[None]:
+    """Looks at the process list all the time."""
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.wait(0.1):
+            listed = subprocess.run(["ps", "-axww", "-o", "args"], capture_output=True, text=True, check=True)
+            arguments.update(listed.stdout.splitlines())
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def results(run: Run, result: str) -> list[str]:
+    """The jobs with a result, without the name of the call they are in."""
+    return [name.split("/")[-1] for name, job in run.jobs.items() if job.result == result]
