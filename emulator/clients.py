@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import itertools
 import threading
 from collections import Counter
@@ -11,6 +10,9 @@ from typing import Any
 
 import requests
 
+from scripts._scoring import load_request
+from scripts.smoke_test import alone
+
 COUNT = 2
 PAUSE = 0.15  # seconds between a client's requests: the two cores are for the rollout
 DEPLOYMENT = "azureml-model-deployment"  # the header that says who answered
@@ -18,16 +20,16 @@ TIMEOUT = 30  # seconds, six times Azure's own for a request: a slow answer is n
 
 
 class Clients:
-    """Score rows of a data set over HTTPS, each client one row after the other, from `start` to `stop`.
+    """Score the rows of a request file over HTTPS, each client one after the other, from `start` to `stop`.
 
     `answers` has the deployment that answered, for each request; `problems` a line for each that was not answered well.
     """
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, rows: Path) -> None:
         self.answers: list[str] = []
         self.problems: list[str] = []
         self._told = 0
-        self._rows = read_rows(data)
+        self._bodies = alone(load_request(rows))
         self._stopped = threading.Event()
         self._threads: list[threading.Thread] = []
 
@@ -54,16 +56,15 @@ class Clients:
     def _ask_on(self, url: str, key: str, number: int) -> None:
         with requests.Session() as session:
             session.headers["Authorization"] = f"Bearer {key}"
-            for row in itertools.cycle(self._rows[number::COUNT]):
+            for body in itertools.cycle(self._bodies[number:] + self._bodies[:number]):
                 if self._stopped.wait(PAUSE):
                     return
-                self._ask(session, url, row)
+                self._ask(session, url, body)
 
-    def _ask(self, session: requests.Session, url: str, row: dict[str, Any]) -> None:
-        body = {"input_data": {"columns": list(row), "index": [0], "data": [list(row.values())]}}
+    def _ask(self, session: requests.Session, url: str, body: dict[str, Any]) -> None:
         try:
             answer = session.post(url, json=body, timeout=TIMEOUT)
-            well = answer.ok and answer.json() in ([0], [1]) and DEPLOYMENT in answer.headers
+            well = answer.ok and _is_one_prediction(answer.json()) and DEPLOYMENT in answer.headers
         except requests.RequestException as error:
             self.problems.append(f"no answer: {error}")
             return
@@ -73,10 +74,5 @@ class Clients:
             self.problems.append(f"{answer.status_code}: {answer.text[:200]}")
 
 
-def read_rows(data: Path) -> list[dict[str, Any]]:
-    """The rows of heart.csv that lack nothing, as a request has them: without the target."""
-    with data.open(newline="", encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if all(row.values())]
-    for row in rows:
-        del row["target"]
-    return [{name: value if name == "thal" else float(value) for name, value in row.items()} for row in rows]
+def _is_one_prediction(answer: Any) -> bool:
+    return isinstance(answer, list) and len(answer) == 1

@@ -12,34 +12,38 @@ from pathlib import Path
 
 import click
 
-from emulator.act import WORKSPACE_VARIABLES, Job, commit, copy_tree, run_workflow
+from emulator.act import WORKSPACE_VARIABLES, Job, commit, copy_tree, repository_variables, run_workflow
 from emulator.clients import Clients
+from emulator.github import LocalGitHub
 from emulator.process import ROOT, running, start, without_azure
 from scripts._endpoint import OnlineEndpoint
 from scripts._rollout import percentages
 from scripts._workspace import Workspace, endpoint_yaml
+from scripts.smoke_test import ROWS
 
 ROLLOUT = ".github/workflows/rollout.yml"
 KEPT = Path(".emulator")
-LINE = "  {:<12} {:>5}   {:<36} {}"
+SEED = re.compile(r"^SEED = (\d+)", re.MULTILINE)
+LINE = "  {:<20} {:>5}   {:<36} {}"
 
 
 class Demo:
-    """Two rollouts from the repository `tree`, against the emulator that `variables` lead to."""
+    """Two rollouts from the repository `tree` on `github`, against the emulator that `variables` lead to."""
 
-    def __init__(self, tree: Path, variables: Mapping[str, str]) -> None:
-        self.tree, self.variables = tree, variables
-        self.repository_variables = {name: variables[name] for name in WORKSPACE_VARIABLES}
-        self.endpoint = OnlineEndpoint(Workspace(*self.repository_variables.values()), endpoint_yaml()["name"])
-        self.clients = Clients(tree / "model/heart.csv")
+    def __init__(self, tree: Path, variables: Mapping[str, str], github: LocalGitHub) -> None:
+        self.tree, self.variables, self.github = tree, variables, github
+        self.endpoint = OnlineEndpoint(
+            Workspace(*(variables[name] for name in WORKSPACE_VARIABLES)), endpoint_yaml()["name"]
+        )
+        self.clients = Clients(tree / ROWS)
 
     def play(self) -> None:
         """Raises ClickException when a run fails."""
         try:
             click.echo("First rollout: the endpoint does not exist yet")
             self.rollout()
-            grow_more_trees(self.tree)
-            click.echo("\nSecond rollout: a model with more trees is merged to main")
+            change_model(self.tree)
+            click.echo("\nSecond rollout: another model is merged to main")
             self.rollout()
         finally:
             self.clients.stop()
@@ -48,12 +52,12 @@ class Demo:
         click.echo(LINE.format("job", "took", "traffic then", "answered meanwhile"))
         run = run_workflow(
             ROLLOUT,
-            environ=self.variables,
+            environ={**self.variables, **self.github.environ()},
             workdir=self.tree,
-            variables=self.repository_variables,
+            variables=repository_variables(self.variables),
             watch=self.tell,
         )
-        skipped = [name for name, job in run.jobs.items() if job.result == "skipped"]
+        skipped = [name for name, job in run.jobs.items() if job.result == "skipped" and "staging" not in name]
         click.echo(f"  skipped: {', '.join(skipped)}")
         if run.exit_code:
             logs = [f"--- {name}\n{job.log}" for name, job in run.jobs.items() if job.result == "failure"]
@@ -71,12 +75,14 @@ class Demo:
             self.clients.start(state.scoring_uri, self.endpoint.key())
 
 
-def grow_more_trees(tree: Path) -> None:
-    """A change of the model, as a merge to main brings it."""
+def change_model(tree: Path) -> None:
+    """A change of the model, as a merge to main brings it: another SEED. Raises ClickException where there is none."""
     script = tree / "model/train.py"
-    code = script.read_text(encoding="utf-8")
-    script.write_text(re.sub(r'("n_estimators": )\d+', r"\g<1>300", code), encoding="utf-8")
-    commit(tree, "Grow more trees")
+    code, seeds = SEED.subn(lambda found: f"SEED = {int(found[1]) + 1}", script.read_text(encoding="utf-8"))
+    if seeds != 1:
+        raise click.ClickException("model/train.py has no line `SEED = <number>` to change for the second rollout.")
+    script.write_text(code, encoding="utf-8")
+    commit(tree, "Change the seed")
 
 
 def leave_running(state: Path) -> None:
@@ -104,9 +110,10 @@ def main(keep: bool) -> None:
     with tempfile.TemporaryDirectory(prefix="demo-") as temporary:
         state = KEPT if keep else Path(temporary) / "state"
         copy_tree(ROOT, tree := Path(temporary) / "tree")
-        with running(state.resolve()) as variables:
+        with running(state.resolve()) as variables, LocalGitHub() as github:
+            github.set_up("colleague")
             use(variables)
-            demo = Demo(tree, variables)
+            demo = Demo(tree, variables, github)
             demo.play()
     report(demo.clients)
     if keep:
