@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import click
 
-from scripts import _gate, _github, _types
+from scripts import _github, _types
 from scripts._command import command
-from scripts._facts import AtGitHub
-from scripts._finding import WRONG
+from scripts._doctor import gate
+from scripts._doctor.facts import AtGitHub
+from scripts._doctor.finding import WRONG
 from scripts._github_api import CannotTell
 from scripts._review import Reviewed
 from scripts._wait import say
@@ -23,11 +24,11 @@ def main(environment: str, expect: Reviewed | None, person: str) -> str:
     Without reviewers it must be a --person other than the author of green's commit. What GitHub doesn't tell counts
     as missing: exit code 1. An empty ENVIRONMENT (staging) needs no gate.
     """
-    relied_on = _relied_on(environment, expect, person) if environment else _gate.NONE
+    relied_on = _relied_on(environment, expect, person) if environment else gate.NONE
     told = {
-        _gate.REVIEWERS: f"{environment} has required reviewers",
-        _gate.PERSON: f"{environment} has no required reviewers; {person} is not the author of green's commit",
-        _gate.NONE: "this stage needs no approval",
+        gate.REVIEWERS: f"{environment} has required reviewers",
+        gate.PERSON: f"{environment} has no required reviewers; {person} is not the author of green's commit",
+        gate.NONE: "this stage needs no approval",
     }[relied_on]
     say(told)
     _github.summary(f"Gate: {told}")
@@ -36,13 +37,13 @@ def main(environment: str, expect: Reviewed | None, person: str) -> str:
 
 def _relied_on(environment: str, expect: Reviewed | None, person: str) -> str:
     github = AtGitHub()
-    found = _gate.gate(environment, github.environment(environment), f"{github.page}/settings/environments")
+    found = gate.gate(environment, github.environment(environment), f"{github.page}/settings/environments")
     sha = expect.green.commit if expect else ""
     stands_in = person and sha and found.verdict == WRONG
     commit = github.ask(lambda known: known.commit(sha)) if stands_in else None
     if isinstance(commit, CannotTell):
         raise commit
-    return _gate.relies_on(found, person, sha, commit)
+    return gate.relies_on(found, person, sha, commit)
 
 
 if __name__ == "__main__":

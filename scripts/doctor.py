@@ -8,13 +8,14 @@ from pathlib import Path
 
 import click
 
-from scripts import _azure_checks, _checks, _finding, _gate, _github, _quota, _trust, _types, _variables, _workflow
-from scripts._azure_facts import AtAzure
+from scripts import _github, _types, _variables, _workflow
 from scripts._command import command
-from scripts._facts import AtGitHub, told
-from scripts._finding import CANNOT_TELL, OK, WRONG, Finding
+from scripts._doctor import azure_checks, checks, finding, gate, quota, trust
+from scripts._doctor.azure_facts import AtAzure
+from scripts._doctor.facts import AtGitHub, told
+from scripts._doctor.finding import CANNOT_TELL, OK, WRONG, Finding
+from scripts._doctor.quota import Shape
 from scripts._github_api import CannotTell
-from scripts._quota import Shape
 from scripts._rollout import Refused
 from scripts._wait import say
 from scripts._workspace import BLUE, GREEN, Workspace, endpoint_yaml, load_yaml
@@ -50,11 +51,11 @@ def main(rollout: bool, stop_after: str, version: int | None, variables: dict[st
     `stop-after`).
     """
     findings: list[Finding] = []
-    click.get_current_context().call_on_close(lambda: click.echo(_finding.as_json(findings)))  # also if it fails
-    for finding in examine(variables, registered=version is not None):
-        say(str(finding))
-        findings.append(finding)
-    _github.summary("### The set-up", _finding.as_table(findings))
+    click.get_current_context().call_on_close(lambda: click.echo(finding.as_json(findings)))  # also if it fails
+    for found in examine(variables, registered=version is not None):
+        say(str(found))
+        findings.append(found)
+    _github.summary("### The set-up", finding.as_table(findings))
     if rollout:
         _let_out(findings, stop_after)
     _refuse([found for found in findings if (fatal if rollout else bad)(found)])
@@ -87,7 +88,7 @@ def stop(asked: str, gated: bool, stages: Sequence[str], promotions: Sequence[st
 def _let_out(findings: Sequence[Finding], asked: str) -> None:
     gated = has_gate(findings)
     until = stop(asked, gated, _workflow.stages(), list(_workflow.promotions()))
-    _github.output(**{"gate": _gate.REVIEWERS if gated else _gate.NONE, "stop-after": until})
+    _github.output(**{"gate": gate.REVIEWERS if gated else gate.NONE, "stop-after": until})
     if not gated:
         said = f"Nobody has to approve promotions: this rollout stops after {until}, and promote.yml goes on."
         say(said)
@@ -108,7 +109,7 @@ def examine(given: Mapping[str, str] | None, registered: bool) -> Iterator[Findi
     github = AtGitHub()
     variables: Variables = given if given is not None else github.ask(lambda known: known.variables())
     known: Mapping[str, str] = {} if isinstance(variables, CannotTell) else variables
-    yield _checks.variables(variables, str(endpoint_yaml()["name"]), f"{github.page}/settings/variables/actions")
+    yield checks.variables(variables, str(endpoint_yaml()["name"]), f"{github.page}/settings/variables/actions")
     environments = _environments(known)
     for name, gated in environments.items():
         yield from at_github(github, name, gated)
@@ -119,38 +120,38 @@ def examine(given: Mapping[str, str] | None, registered: bool) -> Iterator[Findi
     yield from at_azure(github, picked, _logging_in(known, environments))
     if not registered:
         text = told(lambda: REQUIREMENTS.read_text(encoding="utf-8"))
-        yield _azure_checks.requirements(text, str(REQUIREMENTS))
+        yield azure_checks.requirements(text, str(REQUIREMENTS))
 
 
 def at_github(github: AtGitHub, name: str, gated: bool) -> Iterator[Finding]:
     """What an environment must be like. `gated`: its jobs promote or delete."""
     environment, page = github.environment(name), f"{github.page}/settings/environments"
     if gated:
-        yield _gate.gate(name, environment, page)
-        yield _checks.self_review(name, environment, page)
-        yield _checks.admin_bypass(name, environment, page)
-    yield _checks.branches(name, environment, github.patterns(name), github.default_branch, page)
+        yield gate.gate(name, environment, page)
+        yield checks.self_review(name, environment, page)
+        yield checks.admin_bypass(name, environment, page)
+    yield checks.branches(name, environment, github.patterns(name), github.default_branch, page)
     if name == _workflow.ROLLBACK:
-        yield _checks.no_wait(name, environment, page)
+        yield checks.no_wait(name, environment, page)
 
 
 def at_azure(github: AtGitHub, picked: Mapping[str, str], environments: Sequence[str]) -> Iterator[Finding]:
     """What Azure must let the workflows do. `picked` are production's variables."""
     azure = AtAzure(_workspace(picked))
     reach, sent = azure.reach(), github.subjects(environments)
-    yield _azure_checks.login(reach, sent)
-    yield _trust.subjects(sent, azure.trusted(picked.get("AZURE_CLIENT_ID", "")))
-    yield _azure_checks.workspace(reach)
-    yield _azure_checks.role(reach, azure.permissions())
+    yield azure_checks.login(reach, sent)
+    yield trust.subjects(sent, azure.trusted(picked.get("AZURE_CLIENT_ID", "")))
+    yield azure_checks.workspace(reach)
+    yield azure_checks.role(reach, azure.permissions())
     name = picked.get("ENDPOINT_NAME") or str(endpoint_yaml()["name"])
     deployments = azure.deployments(name)
     exists = deployments if isinstance(deployments, CannotTell) else deployments[0]
-    yield _azure_checks.endpoint_name(name, exists)
+    yield azure_checks.endpoint_name(name, exists)
     if isinstance(deployments, CannotTell):
-        yield _finding.cannot_tell("core quota", deployments)
+        yield finding.cannot_tell("core quota", deployments)
     else:
         wanted = _wanted(*deployments[1:])
-        yield _quota.quota(wanted, list(deployments[1].values()), azure.sizes(), azure.usages())
+        yield quota.quota(wanted, list(deployments[1].values()), azure.sizes(), azure.usages())
 
 
 def _environments(variables: Mapping[str, str]) -> dict[str, bool]:

@@ -10,6 +10,7 @@ import click
 from scripts import _github, _model
 from scripts._command import FOLDER, command, workspace_options
 from scripts._errors import missing_workspace
+from scripts._metrics import metrics
 from scripts._wait import say
 from scripts._workspace import Workspace, model_name
 
@@ -31,7 +32,8 @@ def main(workspace: Workspace, folder: Path) -> str:
         say(f"registered {name} {model.version}")
     version = str(model.version)
     _github.output(version=version, digest=digest)
-    _github.summary(f"Model **{name} {version}**, digest `{digest[:12]}`, {_metrics(model.tags)}")
+    shown = ", ".join(f"{metric} {value:g}" for metric, value in metrics(model.tags).items())
+    _github.summary(f"Model **{name} {version}**, digest `{digest[:12]}`, {shown or 'no metrics'}")
     return version
 
 
@@ -56,10 +58,6 @@ def _register(client: Any, name: str, folder: Path, digest: str) -> Any:
 
     tags = {**_model.tags(folder), "digest": digest, **_github.provenance()}
     return client.models.create_or_update(Model(path=folder, name=name, type=AssetTypes.MLFLOW_MODEL, tags=tags))
-
-
-def _metrics(tags: dict[str, str]) -> str:
-    return ", ".join(f"{key} {tags[key]}" for key in ("auc", "accuracy", "brier") if key in tags) or "no metrics"
 
 
 if __name__ == "__main__":

@@ -6,20 +6,22 @@ from typing import Any
 
 import click
 
-from scripts import _setup_azure, _setup_options, _variables, _workflow
+from scripts import _variables, _workflow
 from scripts._command import command
 from scripts._github_api import CannotTell, GitHub
 from scripts._rollout import Refused
-from scripts._setup import AddBranch, Document, Present, PutEnvironment, Reviewer, Settings, Wish, plan
-from scripts._setup_apply import RIGHTS, apply, read
-from scripts._setup_azure import Place
-from scripts._setup_notes import notes
+from scripts._setup import azure
+from scripts._setup.apply import RIGHTS, apply, read
+from scripts._setup.azure import Place
+from scripts._setup.notes import notes
+from scripts._setup.options import VALUES, azure_options, github_options
+from scripts._setup.plan import AddBranch, Document, Present, PutEnvironment, Reviewer, Settings, Wish, plan
 from scripts._wait import say
 
 
 @command()
-@_setup_options.github_options
-@_setup_options.azure_options
+@github_options
+@azure_options
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @click.option("--undo", is_flag=True, help="Do nothing; print the lines that take everything away again.")
 def main(repository: str | None, dry_run: bool, undo: bool, **options: Any) -> str | None:
@@ -61,7 +63,7 @@ def _wish(github: GitHub, facts: Document, named: dict[str, bool], present: Pres
 
 def _given(options: Document) -> dict[str, str]:
     """The variables that the options set."""
-    return {_own(name, options["stage"]): options[name] for name in _setup_options.VALUES if options[name]}
+    return {_own(name, options["stage"]): options[name] for name in VALUES if options[name]}
 
 
 def _own(variable: str, stage: str) -> str:
@@ -121,10 +123,10 @@ def _creation(github: GitHub, present: Present, wish: Wish, options: Document) -
     if place is None or not place.location:
         say("For the lines that set up Azure give --subscription-id, --resource-group, --workspace and --location.")
         return []
-    lines = _setup_azure.creation(place, _subjects(github, wish))
+    lines = azure.creation(place, _subjects(github, wish))
     own = {_own(name, wish.stage) for name in ("AZURE_CLIENT_ID", "AZURE_TENANT_ID")}
     known = own <= {*present.variables, *wish.variables}
-    return lines if known else [*lines, _setup_azure.set_up_again(place, _again(github, options))]
+    return lines if known else [*lines, azure.set_up_again(place, _again(github, options))]
 
 
 def _subjects(github: GitHub, wish: Wish) -> dict[str, str]:
@@ -139,7 +141,7 @@ def _subjects(github: GitHub, wish: Wish) -> dict[str, str]:
         say(f"The lines have no federated credentials, without which no workflow can log in: {why}")
         return {}
     return {
-        _setup_azure.credential_name(github.repository, name): f"{prefix}:environment:{name.replace(':', '%3A')}"
+        azure.credential_name(github.repository, name): f"{prefix}:environment:{name.replace(':', '%3A')}"
         for name in wish.environments
         if name not in others
     }
@@ -151,7 +153,7 @@ def _removal(github: GitHub, present: Present, options: Document) -> list[str]:
     environments = [name for name in present.environments if not stage or name == _workflow.STAGING]
     names = [_own(name, stage) for name in _variables.VARIABLES]
     variables = [name for name in names if name in present.variables]
-    return _setup_azure.removal(_place(github, present, options), github.repository, environments, variables)
+    return azure.removal(_place(github, present, options), github.repository, environments, variables)
 
 
 def _place(github: GitHub, present: Present, options: Document) -> Place | None:
@@ -161,7 +163,7 @@ def _place(github: GitHub, present: Present, options: Document) -> Place | None:
     if not values.keys() >= set(names):
         return None
     subscription, group, workspace = (values[name] for name in names)
-    identity = options["identity_name"] or _setup_azure.identity_name(github.repository, options["stage"])
+    identity = options["identity_name"] or azure.identity_name(github.repository, options["stage"])
     return Place(subscription, group, workspace, identity, options["location"] or "")
 
 

@@ -8,10 +8,11 @@ from typing import Any
 from scripts import _github
 from scripts._command import command, endpoint_options
 from scripts._endpoint import OnlineEndpoint
+from scripts._metrics import metrics
 from scripts._rollout import Ambiguous, Deployment, Endpoint, percentages, situation
 from scripts._wait import say
 
-TAGS = ("auc", "accuracy", "brier", "digest", "data_sha256", "commit", "run")
+TAGS = ("digest", "data_sha256", "commit", "run")
 
 
 @command()
@@ -51,7 +52,7 @@ def _describe(deployment: Deployment, endpoint: Endpoint) -> dict[str, Any]:
         "traffic": endpoint.traffic.get(deployment.name, 0),
         "instances": deployment.instances,
         "replaces": deployment.replaces,
-        **{tag: deployment.tags[tag] for tag in TAGS if tag in deployment.tags},
+        **{tag: deployment.tags[tag] for tag in (*metrics(deployment.tags), *TAGS) if tag in deployment.tags},
     }
 
 

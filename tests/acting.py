@@ -93,12 +93,15 @@ class Repository:
 
 
 @contextmanager
-def repository(folder: Path, **variables: str) -> Iterator[Repository]:
-    """A repository with all that a rollout needs: variables, environments, and reviewers for production."""
+def repository(folder: Path, *options: str, **variables: str) -> Iterator[Repository]:
+    """A repository with all that a rollout needs: variables, environments, and reviewers for production.
+
+    `options` are the emulator's, `variables` stand among the repository's.
+    """
     copy_tree(ROOT, folder / "tree")
     name_deployments(folder / "tree" / "endpoints")
     commit(folder / "tree", "Name the deployments")
-    with running(folder / "state") as environ, LocalGitHub("local/rollout") as github:
+    with running(folder / "state", *options) as environ, LocalGitHub("local/rollout") as github:
         github.set_up(COLLEAGUE)
         made = Repository(
             folder / "tree", folder / "artifacts", environ, github, repository_variables(environ, **variables)

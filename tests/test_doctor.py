@@ -19,7 +19,7 @@ from emulator import routes
 from emulator.fault_command import Faults
 from emulator.github import LocalGitHub
 from emulator.process import ROOT
-from scripts._setup_azure import AUDIENCE, ISSUER
+from scripts._setup.azure import AUDIENCE, ISSUER
 from tests.arm import Arm
 from tests.scripting import outputs, repository, run
 

@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 
 from emulator import quotas, skus
-from scripts import _azure_checks, _checks, _quota, _trust, doctor
-from scripts._azure_checks import NO_LOGIN, NO_RIGHT, NO_WORKSPACE, REACHED, UNKNOWN, Reach
-from scripts._finding import Finding, cannot_tell, ok, wrong
+from scripts import doctor
+from scripts._doctor import azure_checks, checks, quota, trust
+from scripts._doctor.azure_checks import NO_LOGIN, NO_RIGHT, NO_WORKSPACE, REACHED, UNKNOWN, Reach
+from scripts._doctor.finding import Finding, cannot_tell, ok, wrong
+from scripts._doctor.quota import Shape, Usage
 from scripts._github_api import CannotTell
-from scripts._quota import Shape, Usage
-from scripts._setup_azure import AUDIENCE, ISSUER
+from scripts._setup.azure import AUDIENCE, ISSUER
 
 PAGE = "https://github.com/o/r/settings"
 UNTOLD = CannotTell("HTTP 403")
@@ -48,7 +49,7 @@ def reviewers(**rule: Any) -> dict[str, Any]:
 )
 def test_variables(found: Any, expected: str, says: str) -> None:
     """All that a login needs is set, for staging where it is on; else each that is missing is named."""
-    finding = _checks.variables(found, "heart-classifier", f"{PAGE}/variables")
+    finding = checks.variables(found, "heart-classifier", f"{PAGE}/variables")
 
     assert finding.verdict == expected and says in finding.say
     assert expected == "ok" or f"{PAGE}/variables" in finding.mend
@@ -67,7 +68,7 @@ def test_variables(found: Any, expected: str, says: str) -> None:
 )
 def test_self_review(environment: Any, expected: str) -> None:
     """Whoever starts a rollout must not approve it; without reviewers there is nothing to tell."""
-    assert _checks.self_review("production", environment, PAGE).verdict == expected
+    assert checks.self_review("production", environment, PAGE).verdict == expected
 
 
 @pytest.mark.parametrize(
@@ -82,7 +83,7 @@ def test_self_review(environment: Any, expected: str) -> None:
 )
 def test_admin_bypass(environment: Any, expected: str) -> None:
     """Administrators must not go past the reviewers."""
-    assert _checks.admin_bypass("production", environment, PAGE).verdict == expected
+    assert checks.admin_bypass("production", environment, PAGE).verdict == expected
 
 
 PROTECTED = {"deployment_branch_policy": {"protected_branches": True, "custom_branch_policies": False}}
@@ -116,7 +117,7 @@ LISTED = {"deployment_branch_policy": {"protected_branches": False, "custom_bran
 )
 def test_branches(environment: Any, patterns: Any, default: Any, expected: str) -> None:
     """The default branch may use an environment, and not every branch: it may log in to Azure there."""
-    assert _checks.branches("production", environment, patterns, default, PAGE).verdict == expected
+    assert checks.branches("production", environment, patterns, default, PAGE).verdict == expected
 
 
 @pytest.mark.parametrize(
@@ -131,7 +132,7 @@ def test_branches(environment: Any, patterns: Any, default: Any, expected: str) 
 )
 def test_rollback_waits_for_nobody(environment: Any, expected: str) -> None:
     """Neither reviewers nor a timer may hold up a rollback."""
-    assert _checks.no_wait("rollback", environment, PAGE).verdict == expected
+    assert checks.no_wait("rollback", environment, PAGE).verdict == expected
 
 
 @pytest.mark.parametrize(
@@ -149,9 +150,9 @@ def test_how_far_a_read_of_the_workspace_gets(outcome: str, login: str, workspac
     reach = Reach(outcome, "Azure's words")
 
     found = [
-        _azure_checks.login(reach, {"deploy": NEW}),
-        _azure_checks.workspace(reach),
-        _azure_checks.role(reach, [quotas.ROLE]),
+        azure_checks.login(reach, {"deploy": NEW}),
+        azure_checks.workspace(reach),
+        azure_checks.role(reach, [quotas.ROLE]),
     ]
 
     assert [one.verdict for one in found] == [login, workspace, role]
@@ -164,7 +165,7 @@ def test_a_refused_login_is_explained() -> None:
         + "x" * 999
     )
 
-    found = _azure_checks.login(Reach(NO_LOGIN, why), {"deploy": NEW, "rollback": "repo:o@1/r@2:environment:rollback"})
+    found = azure_checks.login(Reach(NO_LOGIN, why), {"deploy": NEW, "rollback": "repo:o@1/r@2:environment:rollback"})
 
     assert "AADSTS700213: No matching" in found.say and len(found.say) < 400
     assert all(
@@ -174,7 +175,7 @@ def test_a_refused_login_is_explained() -> None:
 
 def test_a_refused_login_whose_subject_is_not_known() -> None:
     """Where GitHub doesn't tell the subject, that is said in its place."""
-    assert "HTTP 403" in _azure_checks.login(Reach(NO_LOGIN), UNTOLD).mend
+    assert "HTTP 403" in azure_checks.login(Reach(NO_LOGIN), UNTOLD).mend
 
 
 def permissions(*actions: str, without: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -186,8 +187,8 @@ def permissions(*actions: str, without: tuple[str, ...] = ()) -> dict[str, Any]:
     [
         ([quotas.ROLE], "ok", ""),
         ([permissions("*", without=("Microsoft.Authorization/*/Write",))], "ok", ""),  # Contributor
-        ([permissions(*_azure_checks.NEEDED)], "ok", ""),
-        ([permissions(*(action.upper() for action in _azure_checks.NEEDED))], "ok", ""),
+        ([permissions(*azure_checks.NEEDED)], "ok", ""),
+        ([permissions(*(action.upper() for action in azure_checks.NEEDED))], "ok", ""),
         ([permissions("*/read"), permissions(f"{ROLE}/*")], "ok", ""),
         ([permissions("*/read")], "wrong", "onlineEndpoints/write"),  # Reader
         ([permissions("*", without=(f"{ROLE}/onlineEndpoints/*",))], "wrong", "onlineEndpoints/listKeys/action"),
@@ -202,7 +203,7 @@ def permissions(*actions: str, without: tuple[str, ...] = ()) -> dict[str, Any]:
 )
 def test_role(roles: Any, expected: str, says: str) -> None:
     """Each needed action must be among one role's actions, not its notActions; other roles take nothing away."""
-    found = _azure_checks.role(Reach(REACHED), roles)
+    found = azure_checks.role(Reach(REACHED), roles)
 
     assert found.verdict == expected and says in found.say
     assert expected != "wrong" or "AzureML Data Scientist" in found.mend
@@ -231,7 +232,7 @@ def trusts(*subjects: str, issuer: str = ISSUER, audiences: tuple[str, ...] = (A
 )
 def test_subjects(sent: Any, trusted: Any, expected: str, says: str) -> None:
     """Each subject that GitHub sends must be trusted letter by letter; what is missing, and what is there, is shown."""
-    found = _trust.subjects(sent, trusted)
+    found = trust.subjects(sent, trusted)
 
     assert found.verdict == expected and says in found.say
     assert expected != "wrong" or ("AADSTS700213" in found.say and "setup_github" in found.mend)
@@ -254,7 +255,7 @@ def test_subjects(sent: Any, trusted: Any, expected: str, says: str) -> None:
 )
 def test_endpoint_name(name: str, exists: Any, expected: str) -> None:
     """A name must be one that Azure takes; one that isn't there yet may be taken elsewhere."""
-    assert _azure_checks.endpoint_name(name, exists).verdict == expected
+    assert azure_checks.endpoint_name(name, exists).verdict == expected
 
 
 @pytest.mark.parametrize(
@@ -278,7 +279,7 @@ def test_endpoint_name(name: str, exists: Any, expected: str) -> None:
 )
 def test_model_requirements(text: Any, expected: str, says: str) -> None:
     """A pinned MLflow that Azure's image is known to reject is wrong, on any platform that it is pinned for."""
-    found = _azure_checks.requirements(text, "model/requirements.txt")
+    found = azure_checks.requirements(text, "model/requirements.txt")
 
     assert found.verdict == expected and says in found.say
 
@@ -332,12 +333,12 @@ def test_charge(instances: int, charged: int) -> None:
 )
 def test_quota(wanted: list[Shape], present: list[Shape], usages: Any, expected: str) -> None:
     """Blue and green must fit together: what the endpoint has already counts as used, and is not needed again."""
-    assert _quota.quota(wanted, present, SIZES, usages).verdict == expected
+    assert quota.quota(wanted, present, SIZES, usages).verdict == expected
 
 
 def test_quota_without_sizes() -> None:
     """Where the login may not read the sizes, nothing is told."""
-    assert _quota.quota([SMALL], [], UNTOLD, [usage(0, 99)]).verdict == "cannot tell"
+    assert quota.quota([SMALL], [], UNTOLD, [usage(0, 99)]).verdict == "cannot tell"
 
 
 @pytest.mark.parametrize("name", quotas.TOLD)
@@ -346,7 +347,7 @@ def test_families_are_found_among_the_usages(name: str) -> None:
     sizes = {size["name"].lower(): (size["vCPUs"], size["family"]) for size in quotas.sizes()}
     usages = [Usage(one["name"]["value"], 0, 100) for one in quotas.usages("s", [], 100)]
 
-    assert _quota.quota([Shape(name, 1)], [], sizes, usages).verdict == "ok"
+    assert quota.quota([Shape(name, 1)], [], sizes, usages).verdict == "ok"
 
 
 @pytest.mark.parametrize(

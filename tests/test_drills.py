@@ -19,7 +19,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from emulator.act import STAND_INS, Job, Run
+from emulator.act import STAND_INS, Job, Run, copy_tree
 from tests.acting import COLLEAGUE, DEPLOYING, PROMOTING, Repository, repository, results
 from tests.scripting import toy_model
 
@@ -158,6 +158,20 @@ def test_rollout_refuses_wrong_inputs(serving: Repository, inputs: dict[str, str
 
 
 @pytest.mark.drill
+def test_model_below_its_gate(serving: Repository, tmp_path: Path) -> None:
+    """A model that is worse than the gate in train.py is neither registered nor deployed."""
+    copy_tree(serving.tree, tmp_path / "tree")
+    worse = replace(serving, tree=tmp_path / "tree")
+    worse.merge("model/train.py", r"MIN_AUC = 0\.\d+", "MIN_AUC = 0.99")
+
+    run = worse.push()
+
+    assert results(run, "failure") == ["train"]
+    assert results(run, "success") == ["doctor"]
+    assert serving.traffic == BLUE
+
+
+@pytest.mark.drill
 def test_gate_that_vanishes(serving: Repository) -> None:
     """When production loses its reviewers during a rollout, the next promotion refuses, and traffic goes back."""
 
@@ -287,3 +301,25 @@ def test_second_approval_is_asked_for_each_stage(serving: Repository, approval: 
     run = waiting.result()
     assert run.exit_code == 0, {name: job.log for name, job in run.jobs.items() if job.result == "failure"}
     assert serving.traffic == {GREEN: 100}
+
+
+@pytest.mark.drill
+def test_staging_comes_first(tmp_path: Path) -> None:
+    """With a second workspace the same model, trained once, passes staging without approvals, then production."""
+    staging = {"STAGING_AZURE_ML_WORKSPACE": "rehearsal", "STAGING_ENDPOINT_NAME": "heart-staging"}
+    with repository(tmp_path, "--workspace=local", "--workspace=rehearsal", **staging) as ours:
+        ours.github.add_environment("staging", reviewers=[], prevent_self_review=False)
+        first = ours.push()
+        ours.merge_model(seed=8)
+        second = ours.push()
+        production = ours.endpoint()
+        ours.variables["ENDPOINT_NAME"] = "heart-staging"
+        ours.environ["AZURE_ML_WORKSPACE"] = "rehearsal"
+        rehearsed = ours.endpoint()
+
+    assert (first.exit_code, second.exit_code) == (0, 0)
+    skipped = {name for name, job in second.jobs.items() if job.result == "skipped"}
+    assert skipped == {"attest", "rollout/rollback", "production-after-staging/rollback"}
+    assert [deployment["version"] for deployment in production["deployments"]] == ["2"]
+    assert production["deployments"][0]["digest"] == rehearsed["deployments"][0]["digest"]
+    assert second.jobs["production-after-staging/promote-10"].started > second.jobs["rollout/promote-100"].started

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from scripts._model import digest
-from tests.arm import Arm
+from tests.arm import Arm, blobs
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
@@ -22,13 +22,7 @@ def arm(azure: dict[str, str]) -> Arm:
 
 @pytest.fixture(scope="module")
 def container(arm: Arm) -> ContainerClient:
-    """The workspace's blobs, through Azure's own client."""
-    from azure.storage.blob import ContainerClient
-
-    datastore = arm("GET", "datastores/workspaceblobstore").json()["properties"]
-    secret = arm("POST", "datastores/workspaceblobstore/listSecrets", {}).json()["sasToken"]
-    address = f"https://{datastore['accountName']}.blob.{datastore['endpoint']}/{datastore['containerName']}"
-    return ContainerClient.from_container_url(address + secret, max_single_put_size=1000, max_block_size=1000)
+    return blobs(arm)
 
 
 def test_unknown_model(arm: Arm) -> None:

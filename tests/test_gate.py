@@ -11,7 +11,7 @@ import pytest
 from click.testing import Result
 
 from emulator.github import LocalGitHub
-from scripts import _finding, _gate
+from scripts._doctor import finding, gate
 from scripts._github_api import CannotTell
 from scripts._review import Reviewed, Side
 from scripts._rollout import Refused
@@ -20,7 +20,7 @@ from tests.scripting import run
 SHA = "a" * 40
 PAGE = "https://github.com/local/rollout/settings/environments"
 REVIEWER = {"type": "User", "reviewer": {"login": "ada"}}
-OPEN = _finding.wrong("gate production", "nobody approves.", "Have reviewers.")
+OPEN = finding.wrong("gate production", "nobody approves.", "Have reviewers.")
 
 
 def with_rules(*rules: dict[str, Any]) -> dict[str, Any]:
@@ -68,7 +68,7 @@ def check(github: LocalGitHub, *arguments: str, **environ: str) -> Result:
 )
 def test_a_gate_is_at_least_one_reviewer(environment: Any, verdict: str, says: str) -> None:
     """Only required reviewers make a gate: no other rule, no empty list, no environment that nobody made."""
-    found = _gate.gate("production", environment, PAGE)
+    found = gate.gate("production", environment, PAGE)
 
     assert found.verdict == verdict
     assert says in found.say
@@ -77,7 +77,7 @@ def test_a_gate_is_at_least_one_reviewer(environment: Any, verdict: str, says: s
 @pytest.mark.parametrize("environment", [None, with_rules()])
 def test_a_missing_gate_can_be_mended(environment: Any) -> None:
     """The page with the setting is named, the script that sets it up, and what to do where GitHub offers none."""
-    mend = _gate.gate("production", environment, PAGE).mend
+    mend = gate.gate("production", environment, PAGE).mend
 
     assert PAGE in mend and "setup_github" in mend and "promote.yml" in mend
 
@@ -85,7 +85,7 @@ def test_a_missing_gate_can_be_mended(environment: Any) -> None:
 @pytest.mark.parametrize("person", ["", "grace", "ada"])
 def test_reviewers_are_enough(person: str) -> None:
     """With reviewers it doesn't matter who promotes: they see to it."""
-    assert _gate.relies_on(_finding.ok("gate production", ""), person, SHA, None) == "reviewers"
+    assert gate.relies_on(finding.ok("gate production", ""), person, SHA, None) == "reviewers"
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_reviewers_are_enough(person: str) -> None:
 )
 def test_another_person_stands_in(author: str, committer: str) -> None:
     """Without reviewers it takes somebody who neither wrote nor committed green's commit."""
-    assert _gate.relies_on(OPEN, "grace", SHA, commit(author, committer)) == "person"
+    assert gate.relies_on(OPEN, "grace", SHA, commit(author, committer)) == "person"
 
 
 @pytest.mark.parametrize(
@@ -117,17 +117,17 @@ def test_another_person_stands_in(author: str, committer: str) -> None:
 def test_nobody_stands_in(person: str, sha: str, found: dict[str, Any] | None, says: str) -> None:
     """The author, a program, nobody at all, and all of whom GitHub doesn't tell who they are: refused."""
     with pytest.raises(Refused) as refused:
-        _gate.relies_on(OPEN, person, sha, found)
+        gate.relies_on(OPEN, person, sha, found)
 
     assert says in str(refused.value)
 
 
 def test_a_gate_that_cannot_be_told_is_none() -> None:
     """Where GitHub doesn't say whether there are reviewers, no other person helps."""
-    unknown = _finding.cannot_tell("gate production", "HTTP 403", "")
+    unknown = finding.cannot_tell("gate production", "HTTP 403", "")
 
     with pytest.raises(Refused, match="HTTP 403"):
-        _gate.relies_on(unknown, "grace", SHA, commit("ada"))
+        gate.relies_on(unknown, "grace", SHA, commit("ada"))
 
 
 def test_with_reviewers_a_promotion_goes_on(github: LocalGitHub, tmp_path: Path) -> None:
@@ -266,6 +266,6 @@ def test_an_expectation_that_is_none(github: LocalGitHub, text: str) -> None:
 
 def test_a_table_keeps_its_cells() -> None:
     """A finding with pipes and several lines stays one row of five cells."""
-    table = _finding.as_table([_finding.wrong("a", "one|two\nthree", "mend")])
+    table = finding.as_table([finding.wrong("a", "one|two\nthree", "mend")])
 
     assert table.splitlines()[-1] == "| ❌ | a | wrong | one\\|two<br>three | mend |"

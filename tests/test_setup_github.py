@@ -21,10 +21,21 @@ from hypothesis import strategies as st
 from emulator.github import LocalGitHub
 from emulator.github_schema import wrong_answer
 from emulator.process import ROOT
-from scripts import _setup
 from scripts._rollout import Refused
-from scripts._setup import EVERY, LISTED, PROTECTED, AddBranch, Present, PutEnvironment, Reviewer, Settings, Wish
-from scripts._setup_options import VALUES
+from scripts._setup.options import VALUES
+from scripts._setup.plan import (
+    EVERY,
+    LISTED,
+    PROTECTED,
+    AddBranch,
+    Present,
+    PutEnvironment,
+    Reviewer,
+    Settings,
+    Wish,
+    plan,
+    settings,
+)
 from scripts._variables import VARIABLES
 from scripts._workflow import environments
 from tests.scripting import run
@@ -514,9 +525,9 @@ def after(present: Present, actions: list[Any]) -> Present:
 @given(PRESENT, WISH)
 def test_plan_ends(present: Present, wish: Wish) -> None:
     """Whatever is there: done once there is nothing left to do, and nobody's reviewer, timer or branch is lost."""
-    done = after(present, _setup.plan(present, wish))
+    done = after(present, plan(present, wish))
 
-    assert _setup.plan(done, wish) == []
+    assert plan(done, wish) == []
     assert {name for name in wish.environments if "main" in done.environments[name].branches} == set(wish.environments)
     for name, before in present.environments.items():
         assert set(done.environments[name].reviewers) >= set(before.reviewers)
@@ -537,7 +548,7 @@ def test_read_back(wanted: Settings) -> None:
         )
     document = {"protection_rules": rules, "deployment_branch_policy": body["deployment_branch_policy"]}
 
-    assert _setup.settings(document, list(wanted.branches)) == with_reviewers
+    assert settings(document, list(wanted.branches)) == with_reviewers
 
 
 def test_too_many_reviewers() -> None:
@@ -545,6 +556,6 @@ def test_too_many_reviewers() -> None:
     six = tuple(Reviewer("User", number, f"user-{number}") for number in range(6))
     wish = Wish({"production": True}, "main", (Reviewer("User", 5, "user-5"),))
 
-    assert _setup.plan(Present({"production": Settings(six)}, {}), wish)
+    assert plan(Present({"production": Settings(six)}, {}), wish)
     with pytest.raises(Refused, match="user-0"):
-        _setup.plan(Present({"production": Settings(six)}, {}), replace(wish, reviewers=(Reviewer("User", 6, "g"),)))
+        plan(Present({"production": Settings(six)}, {}), replace(wish, reviewers=(Reviewer("User", 6, "g"),)))

@@ -173,6 +173,10 @@ def the_gate_is_checked_where_it_is_used(files: Files) -> Findings:
         yield f"actions/promote: {runs}"
     if not does(files.jobs["promote.review"], wanted[1]):
         yield "promote.review"
+    if not does(files.jobs["stages.delete-blue"], 'delete_blue "$BLUE" --expect "$REVIEWED"'):
+        yield "stages.delete-blue"
+    if not does(files.jobs["promote.delete-blue"], 'delete_blue "$BLUE" --expect "$SEEN"'):
+        yield "promote.delete-blue"
     if not does(files.jobs["stages.smoke-test"], 'review --after smoke-test --stop-after "$STOP_AFTER"'):
         yield "stages.smoke-test"
 
@@ -289,7 +293,7 @@ def training_has_no_rights(files: Files) -> Findings:
 @rule
 def levers_are_a_row(files: Files) -> Findings:
     """In promote.yml each job follows the one before."""
-    wanted = {"review": [], "promote": ["review"], "bake": ["promote"], "delete-blue": ["review", "bake"]}
+    wanted = {"review": [], "promote": ["review"], "bake": ["promote"], "delete-blue": ["promote", "bake"]}
     if (found := {name: needs(job) for name, job in files.workflows["promote"]["jobs"].items()}) != wanted:
         yield f"{found}"
     conditions = {name: job.get("if") for name, job in files.workflows["promote"]["jobs"].items() if "if" in job}

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from scripts._finding import OK, WRONG, Finding, cannot_tell, ok, wrong
+from scripts._doctor.finding import OK, WRONG, Finding, cannot_tell, ok, wrong
 from scripts._github_api import CannotTell
 from scripts._rollout import Refused
 

@@ -12,9 +12,9 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
 
 from scripts import _types
-from scripts._finding import Finding, cannot_tell, listed, ok, shorten, wrong
+from scripts._doctor.finding import Finding, cannot_tell, listed, ok, shorten, wrong
 from scripts._github_api import CannotTell
-from scripts._setup_azure import ROLE
+from scripts._setup.azure import ROLE
 
 PROVIDER = "Microsoft.MachineLearningServices/workspaces"
 #: What the scripts do (role-based-access-control/permissions/ai-machine-learning).

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from scripts._finding import Finding, cannot_tell, listed, ok, wrong
+from scripts._doctor.finding import Finding, cannot_tell, listed, ok, wrong
 from scripts._github_api import CannotTell
-from scripts._setup_azure import AUDIENCE, ISSUER
+from scripts._setup.azure import AUDIENCE, ISSUER
 
 MEND = (
     "Run the lines `az identity federated-credential create …` that `python -m scripts.setup_github --dry-run` prints."

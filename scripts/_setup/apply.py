@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from scripts._github_api import Denied, GitHub
 from scripts._rollout import Refused
-from scripts._setup import (
+from scripts._setup.plan import (
     LISTED,
     Action,
     AddBranch,

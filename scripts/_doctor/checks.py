@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from scripts import _gate, _variables
-from scripts._finding import Finding, cannot_tell, ok, wrong
-from scripts._gate import Document
+from scripts import _variables
+from scripts._doctor import gate
+from scripts._doctor.finding import Finding, cannot_tell, ok, wrong
+from scripts._doctor.gate import Document
 from scripts._github_api import CannotTell
 
 OPEN_BRANCH = "doctor/any-branch", "any-branch"  # names that only a pattern for everything matches
@@ -46,8 +47,8 @@ def self_review(name: str, environment: Document | CannotTell | None, page: str)
     check = f"self-review {name}"
     if isinstance(environment, CannotTell):
         return cannot_tell(check, environment)
-    reviewers = _gate.rule(environment or {}, "required_reviewers")
-    if not _gate.names(reviewers):
+    reviewers = gate.rule(environment or {}, "required_reviewers")
+    if not gate.names(reviewers):
         return cannot_tell(check, f"there are no reviewers (see gate {name}).")
     if not reviewers.get("prevent_self_review"):
         return wrong(check, "whoever starts a rollout may approve it.", f"Tick “Prevent self-review” at {page}.")
@@ -123,8 +124,8 @@ def no_wait(name: str, environment: Document | CannotTell | None, page: str) -> 
     check = f"no wait {name}"
     if isinstance(environment, CannotTell):
         return cannot_tell(check, environment)
-    reviewers = _gate.names(_gate.rule(environment or {}, "required_reviewers"))
-    minutes = _gate.rule(environment or {}, "wait_timer").get("wait_timer")
+    reviewers = gate.names(gate.rule(environment or {}, "required_reviewers"))
+    minutes = gate.rule(environment or {}, "wait_timer").get("wait_timer")
     if reviewers or minutes:
         waits = f"for {', '.join(reviewers)}" if reviewers else f"{minutes} minutes"
         return wrong(check, f"a rollback waits {waits}.", f"Take reviewers and wait timer from {name} at {page}.")

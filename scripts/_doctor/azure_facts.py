@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-from scripts._azure_checks import NO_LOGIN, NO_RIGHT, NO_WORKSPACE, REACHED, UNKNOWN, Reach
+from scripts._doctor.azure_checks import NO_LOGIN, NO_RIGHT, NO_WORKSPACE, REACHED, UNKNOWN, Reach
+from scripts._doctor.facts import told
+from scripts._doctor.finding import shorten
+from scripts._doctor.quota import Shape, Usage
 from scripts._errors import explain, reason
-from scripts._facts import told
-from scripts._finding import shorten
 from scripts._github_api import CannotTell
-from scripts._quota import Shape, Usage
 from scripts._workspace import Workspace
 
 T = TypeVar("T")

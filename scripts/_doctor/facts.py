@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from scripts import _github_api
 from scripts._errors import explain
 from scripts._github_api import CannotTell, GitHub
-from scripts._setup_azure import AUDIENCE
+from scripts._setup.azure import AUDIENCE
 
 T = TypeVar("T")
 Document = dict[str, Any]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from scripts import _variables
-from scripts._setup import Present, Settings, Wish
+from scripts._setup.plan import Present, Settings, Wish
 
 
 def notes(present: Present, wish: Wish, page: str) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from scripts._finding import Finding, cannot_tell, ok, wrong
+from scripts._doctor.finding import Finding, cannot_tell, ok, wrong
 from scripts._github_api import CannotTell
 
 TOTAL = "Total Cluster Dedicated Regional vCPUs"
