@@ -1,6 +1,8 @@
 # What CI runs is what you type. Everything is installed into .venv, nothing else on the machine changes.
 PYTHON ?= python3
-LOCK := .venv/bin/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --custom-compile-command "make lock"
+# Dependabot compiles with the options that it finds in the head of a lock.
+FLAGS := --universal --python-version 3.10 --generate-hashes
+LOCK := .venv/bin/uv pip compile --quiet $(FLAGS) --custom-compile-command "make lock (uv pip compile $(FLAGS))"
 
 PYTEST := .venv/bin/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
 

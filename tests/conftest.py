@@ -18,7 +18,15 @@ if TYPE_CHECKING:
 
 
 #: The files that take longest start first, so that the other workers fill up the time.
-LONGEST = ["test_workflows.py", "test_interruptions.py", "test_scripts_faults.py", "test_scripts_deploy.py"]
+LONGEST = [
+    "test_workflows.py",
+    "test_make_it_yours.py",
+    "test_levers.py",
+    "test_interruptions.py",
+    "test_drills.py",
+    "test_scripts_faults.py",
+    "test_scripts_deploy.py",
+]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
