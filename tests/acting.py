@@ -7,7 +7,6 @@ import os
 import re
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -33,21 +32,19 @@ class Repository:
     environ: dict[str, str]
     github: LocalGitHub
     variables: dict[str, str] = field(default_factory=dict)
-    arguments: set[str] = field(default_factory=set)
 
     def run(self, workflow: str, event: str = "workflow_dispatch", **options: Any) -> Run:
-        """Run a workflow; `arguments` gathers every command line that shows on this machine meanwhile."""
+        """Run a workflow to its end."""
         steps = {name: value for name, value in self.environ.items() if name not in WORKSPACE_VARIABLES}
         options = {"environ": {**steps, **self.github.environ(), **options.pop("environ", {})}} | options
-        with gathered(self.arguments):
-            return run_workflow(
-                f".github/workflows/{workflow}.yml",
-                event,
-                workdir=self.tree,
-                variables=self.variables,
-                artifacts=self.artifacts,
-                **options,
-            )
+        return run_workflow(
+            f".github/workflows/{workflow}.yml",
+            event,
+            workdir=self.tree,
+            variables=self.variables,
+            artifacts=self.artifacts,
+            **options,
+        )
 
     def dispatch(self, workflow: str, inputs: dict[str, str] | None = None, **options: Any) -> Run:
         """A person starts a workflow."""
@@ -108,25 +105,6 @@ def repository(folder: Path, *options: str, **variables: str) -> Iterator[Reposi
         )
         made.know_head()
         yield made
-
-
-@contextmanager
-def gathered(arguments: set[str]) -> Iterator[None]:
-    """Looks at the process list all the time."""
-    over = threading.Event()
-
-    def look() -> None:
-        while not over.wait(0.1):
-            listed = subprocess.run(["ps", "-axww", "-o", "args"], capture_output=True, text=True, check=True)
-            arguments.update(listed.stdout.splitlines())
-
-    thread = threading.Thread(target=look)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
 
 
 def results(run: Run, result: str) -> list[str]:

@@ -22,12 +22,14 @@ fi
 KEPT = ["__init__.py", "conftest.py"]
 TESTS = """import pytest
 
+
 def test_it() -> None:
-    assert {it}
+    assert int("1") == {it}
+
 
 @pytest.mark.drill
 def test_more() -> None:
-    assert True
+    assert int("1") == 1
 """
 
 
@@ -39,7 +41,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for path in (tree / "tests").iterdir():
         if path.name not in KEPT:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-    (tree / "tests/test_it.py").write_text(TESTS.format(it=True))
+    (tree / "tests/test_it.py").write_text(TESTS.format(it=1))
     commit(tree, "Keep a few tests")
     return tree
 
@@ -53,14 +55,14 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return shim
 
 
-def pull_request(tree: Path, python: Path) -> Run:
+def start(tree: Path, python: Path, event: str = "pull_request") -> Run:
     """A pull request from a fork, with neither variables nor a token that may write."""
     base = subprocess.check_output(["git", "rev-parse", "HEAD~1"], cwd=tree, text=True).strip()
     head = {"repo": {"full_name": "somebody/fork", "fork": True}}
     payload = {"pull_request": {"base": {"sha": base}, "head": head}, "number": 1}
     return run_workflow(
         ".github/workflows/ci.yml",
-        "pull_request",
+        event,
         workdir=tree,
         environ={"PYTHON": str(python)},
         variables={},
@@ -74,7 +76,7 @@ def run(tree: Path, python: Path) -> Run:
     script = tree / "model/train.py"
     script.write_text(script.read_text().replace('"max_depth": 3', '"max_depth": 2'))
     commit(tree, "Make the trees less deep")
-    return pull_request(tree, python)
+    return start(tree, python)
 
 
 def test_fork_gets_all_checks(run: Run) -> None:
@@ -91,11 +93,13 @@ def test_models_are_compared(run: Run) -> None:
     assert json.loads(compared.log.splitlines()[-1])
 
 
+@pytest.mark.drill
 def test_what_fails_here_fails_there(tree: Path, python: Path, run: Run) -> None:
-    """A failing test fails the pull request."""
-    (tree / "tests/test_it.py").write_text(TESTS.format(it=False))
+    """A failing test fails the run; a push to main has no other model to compare with."""
+    (tree / "tests/test_it.py").write_text(TESTS.format(it=2))
     commit(tree, "Break a test")
 
-    failed = pull_request(tree, python)
+    failed = start(tree, python, "push")
 
     assert results(failed, "failure") == ["test"]
+    assert results(failed, "skipped") == ["compare-models"]

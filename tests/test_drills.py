@@ -80,14 +80,25 @@ def ready(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repository]:
         yield made
 
 
-@pytest.fixture
-def serving(ready: Repository) -> Repository:
-    """That repository with an endpoint of the test's own, on which version 1 serves, and a gate."""
-    ready.github.add_environment("production", reviewers=[COLLEAGUE])
+def served(ready: Repository) -> Repository:
+    """That repository with an endpoint of its own, on which version 1 serves, and a gate."""
+    ready.github.set_up(COLLEAGUE)
     made = replace(ready, variables=ready.variables | {"ENDPOINT_NAME": f"drill-{next(numbers)}"})
     made.script("create_endpoint")
     made.script("deploy", "--version", 1)
     return made
+
+
+@pytest.fixture(scope="module")
+def steady(ready: Repository) -> Repository:
+    """One for tests after which version 1 still serves."""
+    return served(ready)
+
+
+@pytest.fixture
+def serving(ready: Repository) -> Repository:
+    """One for a test of its own."""
+    return served(ready)
 
 
 @pytest.fixture
@@ -117,18 +128,21 @@ def rollout(repository: Repository, inputs: dict[str, str] | None = None, **opti
     return repository.dispatch("rollout", {"version": "2", **(inputs or {})}, **options)
 
 
-def test_without_a_gate_the_rollout_stops_after_the_smoke_test(serving: Repository) -> None:
+def test_without_a_gate_the_rollout_stops_after_the_smoke_test(steady: Repository) -> None:
     """Where nobody must approve, nothing is promoted: green stays at 0 %, and the summary says how to go on."""
-    serving.github.environments["production"].reviewers.clear()
+    steady.github.environments["production"].reviewers.clear()
 
-    run = rollout(serving)
+    run = rollout(steady)
+
+    steady.github.set_up(COLLEAGUE)
 
     assert run.exit_code == 0, {name: job.log for name, job in run.jobs.items() if job.result == "failure"}
     assert results(run, "success")[2:] == DEPLOYING
-    assert serving.traffic == BLUE
+    assert steady.traffic == BLUE
     assert "promote.yml" in run.jobs["doctor"].summary
 
 
+@pytest.mark.drill
 def test_a_rollout_can_stop_after_a_stage(serving: Repository) -> None:
     """With stop-after the rollout rests there, and nothing is taken back."""
     run = rollout(serving, {"stop-after": "promote-10"})
@@ -148,13 +162,13 @@ def test_a_rollout_can_stop_after_a_stage(serving: Repository) -> None:
         ({"version": "", "data": "model/nothing.csv"}, "train", "nothing.csv"),
     ],
 )
-def test_rollout_refuses_wrong_inputs(serving: Repository, inputs: dict[str, str], job: str, complaint: str) -> None:
+def test_rollout_refuses_wrong_inputs(steady: Repository, inputs: dict[str, str], job: str, complaint: str) -> None:
     """A stage, a version or a data file that doesn't exist is refused where it is first looked at."""
-    run = rollout(serving, inputs)
+    run = rollout(steady, inputs)
 
     assert run.exit_code == 1
     assert complaint in run.jobs[job].log
-    assert serving.traffic == BLUE
+    assert steady.traffic == BLUE
 
 
 @pytest.mark.drill
