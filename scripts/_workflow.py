@@ -16,6 +16,7 @@ from scripts._rollout import Refused
 FOLDER = Path(".github/workflows")
 STAGES = FOLDER / "stages.yml"
 PROMOTE = "./.github/actions/promote"
+DELETE = "./.github/actions/delete-blue"
 STAGING = "staging"
 ROLLBACK = "rollback"
 #: Jobs of stages.yml after which nobody stops: only together with deploy, or the end of the chain anyway.
@@ -110,7 +111,7 @@ def _percent(name: str, job: Job) -> int | None:
 def _decides(job: Job) -> bool:
     """Whether a person must agree before the job runs: it gives green traffic, or deletes what served."""
     steps = job.get("steps") or []
-    return any(step.get("uses") == PROMOTE or "scripts.delete_" in str(step.get("run")) for step in steps)
+    return any(step.get("uses") in (PROMOTE, DELETE) or "scripts.delete_" in str(step.get("run")) for step in steps)
 
 
 def _named(job: Job) -> str:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +15,7 @@ from emulator.act import WORKSPACE_VARIABLES, Run, commit, copy_tree, repository
 from emulator.github import LocalGitHub
 from emulator.process import ROOT, running
 from tests.scripting import name_deployments
+from tests.zygote import Zygote, zygote
 
 DEPLOYING = ["register", "deploy", "smoke-test"]
 PROMOTING = ["promote-10", "promote-50", "promote-100"]
@@ -31,6 +30,7 @@ class Repository:
     artifacts: Path
     environ: dict[str, str]
     github: LocalGitHub
+    zygote: Zygote
     variables: dict[str, str] = field(default_factory=dict)
 
     def run(self, workflow: str, event: str = "workflow_dispatch", **options: Any) -> Run:
@@ -74,12 +74,12 @@ class Repository:
 
     def script(self, name: str, *arguments: object) -> str:
         """What a script prints that somebody runs by hand."""
-        command = [sys.executable, "-m", f"scripts.{name}", *map(str, arguments)]
         ours = {"ENDPOINT_NAME": self.variables["ENDPOINT_NAME"]} if "ENDPOINT_NAME" in self.variables else {}
-        environ = os.environ | self.environ | ours
-        result = subprocess.run(command, cwd=self.tree, env=environ, capture_output=True, text=True, check=False)
-        assert result.returncode == 0, result.stderr
-        return result.stdout
+        output, errors = (self.tree.parent / f"{name}.{end}" for end in ("out", "err"))
+        environ = {**self.environ, **ours}
+        self.zygote.launch(name, *arguments, output=output, errors=errors, folder=self.tree, **environ)
+        assert self.zygote.wait() == 0, errors.read_text()
+        return output.read_text()
 
     def endpoint(self) -> dict[str, Any]:
         return dict(json.loads(self.script("show_endpoint")))
@@ -98,11 +98,10 @@ def repository(folder: Path, *options: str, **variables: str) -> Iterator[Reposi
     copy_tree(ROOT, folder / "tree")
     name_deployments(folder / "tree" / "endpoints")
     commit(folder / "tree", "Name the deployments")
-    with running(folder / "state", *options) as environ, LocalGitHub("local/rollout") as github:
+    with running(folder / "state", *options) as environ, LocalGitHub("local/rollout") as github, zygote() as forks:
         github.set_up(COLLEAGUE)
-        made = Repository(
-            folder / "tree", folder / "artifacts", environ, github, repository_variables(environ, **variables)
-        )
+        given = repository_variables(environ, **variables)
+        made = Repository(folder / "tree", folder / "artifacts", environ, github, forks, given)
         made.know_head()
         yield made
 

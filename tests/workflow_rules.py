@@ -18,7 +18,8 @@ from scripts._rollout import Refused
 
 Job = dict[str, Any]
 Findings = Iterator[str]
-SETUP, PROMOTE, CALL = "./.github/actions/setup", "./.github/actions/promote", "./.github/workflows/"
+SETUP, CALL = "./.github/actions/setup", "./.github/workflows/"
+PROMOTE, DELETE = "./.github/actions/promote", "./.github/actions/delete-blue"
 LOGIN, CANCEL, ATTEST = "azure/login@", "scripts.cancel_rollout", "actions/attest-build-provenance@"
 ASKS_GITHUB = ("scripts.check_gate", "scripts.doctor")
 
@@ -80,12 +81,12 @@ def does(job: Job, *parts: str) -> bool:
 
 def logs_in(workflow: dict[str, Any], job: Job) -> bool:
     variables = {**workflow.get("env", {}), **job.get("env", {})}.get("VARIABLES")
-    return bool(variables) and does(job, SETUP, PROMOTE)
+    return bool(variables) and does(job, SETUP, PROMOTE, DELETE)
 
 
 def decides(job: Job) -> bool:
     """Whether a person must agree before the job runs."""
-    return does(job, PROMOTE, "scripts.delete_")
+    return does(job, PROMOTE, DELETE, "scripts.delete_")
 
 
 @rule
@@ -109,7 +110,7 @@ def grants(files: Files, where: str) -> dict[str, str]:
     wanted = {
         "contents": "read" if does(job, "actions/checkout@") else "",
         "id-token": "write" if logs_in(workflow, job) or does(job, ATTEST) else "",
-        "actions": "write" if does(job, CANCEL) else "read" if does(job, PROMOTE, *ASKS_GITHUB) else "",
+        "actions": "write" if does(job, CANCEL) else "read" if does(job, PROMOTE, DELETE, *ASKS_GITHUB) else "",
         "attestations": "write" if does(job, ATTEST) else "",
     }
     return {name: grant for name, grant in wanted.items() if grant}
@@ -173,10 +174,18 @@ def the_gate_is_checked_where_it_is_used(files: Files) -> Findings:
         yield f"actions/promote: {runs}"
     if not does(files.jobs["promote.review"], wanted[1]):
         yield "promote.review"
-    if not does(files.jobs["stages.delete-blue"], 'delete_blue "$BLUE" --expect "$REVIEWED"'):
-        yield "stages.delete-blue"
-    if not does(files.jobs["promote.delete-blue"], 'delete_blue "$BLUE" --expect "$SEEN"'):
-        yield "promote.delete-blue"
+    deletes = [step.get("run", step.get("uses")) for where, step in files.steps.items() if "actions.delete" in where]
+    if deletes != [*wanted[:2], 'python -m scripts.delete_blue "$BLUE" --expect "$REVIEWED"']:
+        yield f"actions/delete-blue: {deletes}"
+    given = {where: job["steps"][-1]["with"] for where, job in files.jobs.items() if does(job, DELETE)}
+    if given != {
+        where: {"blue": f"${{{{ needs.{job}.outputs.blue }}}}", "reviewed": f"${{{{ needs.{job}.outputs.{seen} }}}}"}
+        for where, job, seen in (
+            ("promote.delete-blue", "promote", "seen"),
+            ("stages.delete-blue", files.chain()[-1], "reviewed"),
+        )
+    }:
+        yield f"{given}"
     if not does(files.jobs["stages.smoke-test"], 'review --after smoke-test --stop-after "$STOP_AFTER"'):
         yield "stages.smoke-test"
 
@@ -384,7 +393,7 @@ def scripts_give_up_first(files: Files) -> Findings:
 def patience(job: Job) -> float:
     """How long the scripts of a job wait for Azure together, in minutes."""
     names = [name for step in job["steps"] for name in re.findall(r"-m (scripts\.\w+)", step.get("run", ""))]
-    names += ["scripts.promote"] if does(job, PROMOTE) else []
+    names += ["scripts.promote", "scripts.review"] * does(job, PROMOTE) + ["scripts.delete_blue"] * does(job, DELETE)
     options = [option for name in names for option in import_module(name).main.params if option.name == "timeout"]
     return sum(option.default for option in options) / 60 + (300 if "scripts.bake" in names else 0)
 
@@ -424,7 +433,7 @@ def variables_have_a_home(files: Files) -> Findings:
     for where, step in files.steps.items():
         workflow = files.workflows.get(where.split(".")[0], {})
         given = {*step.get("env", {}), *workflow.get("env", {}), "GITHUB_JOB"}
-        given |= {"GATE", "PERSON", "STOP_AFTER"} if where.startswith("actions.promote") else set()
+        given |= {"GATE", "PERSON", "STOP_AFTER"} if where.startswith(("actions.promote", "actions.delete")) else set()
         used = re.findall(r"\$\{?(\w+)", step.get("run", ""))
         yield from (f"{where}: {name} is not given" for name in used if name not in given)
         yield from (f"{where}: {name} is not used" for name in {*step.get("env", {})} - {*used, "GITHUB_TOKEN"})
@@ -509,7 +518,11 @@ def each_job_does_its_work(files: Files) -> Findings:
             continue
         runs = [step.get("run", step.get("uses", "")) for step in job["steps"]]
         names = [name for run in runs for name in re.findall(r"scripts\.(\w+)|(train)\.py|make (\w+)", run)]
-        found = [next(filter(None, name)) for name in names] + ["promote"] * does(job, PROMOTE)
+        found = (
+            [next(filter(None, name)) for name in names]
+            + ["promote"] * does(job, PROMOTE)
+            + ["delete_blue"] * does(job, DELETE)
+        )
         if found != WORK.get(where, found if does(job, PROMOTE) else []):
             yield f"{where}: {found}"
         if found and runs[0].partition("@")[0] != "actions/checkout":

@@ -1,7 +1,8 @@
 """Runs scripts in processes of their own that can be killed, each forked from one that has imported the SDK already.
 
-`python -m tests.zygote` reads a job a line, `{script, arguments, environ, folder, output}`, and answers with two
-lines: the process it runs in, and the exit code (negative: the signal that ended it).
+`python -m tests.zygote` reads a job a line, `{script, arguments, environ, folder, output}`; `output` is two files, for
+what it prints and for its errors. It answers with two lines: the process it runs in, and the exit code (negative: the
+signal that ended it).
 """
 
 from __future__ import annotations
@@ -36,14 +37,25 @@ class Zygote:
     def __init__(self, process: subprocess.Popen[str]):
         self._process = process
 
-    def launch(self, script: str, *arguments: object, output: Path, **environ: str) -> int:
-        """Starts a script in the present folder and environment; gives its process id."""
+    def launch(
+        self,
+        script: str,
+        *arguments: object,
+        output: Path,
+        errors: Path | None = None,
+        folder: Path | None = None,
+        **environ: str,
+    ) -> int:
+        """Starts a script in `folder`, or the present one, and this environment; gives its process id.
+
+        `output` gets what it prints, standard error included unless that goes to `errors`.
+        """
         job = {
             "script": script,
             "arguments": [str(argument) for argument in arguments],
             "environ": os.environ | environ,
-            "folder": str(Path.cwd()),
-            "output": str(output),
+            "folder": str(folder or Path.cwd()),
+            "output": [str(output), str(errors or output)],
         }
         print(json.dumps(job, default=dict), file=self._process.stdin, flush=True)
         return self._answer()
@@ -82,9 +94,10 @@ def run(job: dict[str, Any]) -> None:
     os.environ.clear()
     os.environ.update(job["environ"])
     os.chdir(job["folder"])
-    descriptor = os.open(job["output"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    for stream in (sys.stdout, sys.stderr):
-        os.dup2(descriptor, stream.fileno())
+    for path in job["output"]:
+        Path(path).unlink(missing_ok=True)
+    for stream, path in zip((sys.stdout, sys.stderr), job["output"], strict=True):
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), stream.fileno())
     importlib.import_module(f"scripts.{job['script']}").main(job["arguments"])
 
 
