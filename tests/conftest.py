@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from emulator.fault_command import Faults
+from emulator.github import LocalGitHub
+from emulator.github_schema import wrong_answer
 from emulator.process import ROOT, running, without_azure
 
 if TYPE_CHECKING:
@@ -73,3 +76,20 @@ def client(azure: dict[str, str]) -> MLClient:
 
     names = ("AZURE_SUBSCRIPTION_ID", "AZURE_RESOURCE_GROUP", "AZURE_ML_WORKSPACE")
     return MLClient(DefaultAzureCredential(), *(azure[name] for name in names))
+
+
+@pytest.fixture
+def faults(azure: dict[str, str]) -> Iterator[Faults]:
+    """What makes the local Azure ML fail; none is left behind."""
+    found = Faults(Path(azure["SSL_CERT_FILE"]).parent)
+    yield found
+    found.clear()
+
+
+@pytest.fixture
+def github() -> Iterator[LocalGitHub]:
+    """A local GitHub, whose every answer must be as GitHub's description says."""
+    with LocalGitHub("local/rollout") as local:
+        yield local
+    for answer in local.answers:
+        assert wrong_answer(*answer) == [], answer

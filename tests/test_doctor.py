@@ -70,13 +70,6 @@ def arm(azure: dict[str, str]) -> Arm:
 
 
 @pytest.fixture
-def faults(azure: dict[str, str]) -> Iterator[Faults]:
-    found = Faults(Path(azure["SSL_CERT_FILE"]).parent)
-    yield found
-    found.clear()
-
-
-@pytest.fixture
 def copy(azure: dict[str, str], arm: Arm, tmp_path: Path) -> Iterator[Copy]:
     with repository(tmp_path / "copy", model="toy-doctor") as folder, LocalGitHub() as github:
         shutil.copytree(ROOT / ".github", folder / ".github")

@@ -158,7 +158,7 @@ def test_a_rollout_can_stop_after_a_stage(serving: Repository) -> None:
         ({"stop-after": "smoketest"}, "doctor", "--stop-after"),
         ({"version": "two"}, "doctor", "--version"),
         ({"version": "0"}, "doctor", "--version"),
-        ({"version": "99"}, "rollout/deploy", "no version 99"),
+        pytest.param({"version": "99"}, "rollout/deploy", "no version 99", marks=pytest.mark.drill),
         ({"version": "", "data": "model/nothing.csv"}, "train", "nothing.csv"),
     ],
 )

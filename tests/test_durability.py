@@ -23,7 +23,7 @@ from tests.arm import Arm, deployment, endpoint
 
 SPAWN = multiprocessing.get_context("spawn")
 KEPT, GONE, KEYED = "kept-endpoint", "gone-endpoint", "keyed-endpoint"
-SEEDS = range(4)
+SEEDS = range(10 if "SOAK" in os.environ else 2)
 
 
 def write_on(folder: str, acknowledged: Any) -> None:

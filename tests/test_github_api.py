@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import subprocess
 import threading
-from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -32,15 +31,6 @@ class Silent(SimpleHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:
         pass
-
-
-@pytest.fixture
-def github() -> Iterator[LocalGitHub]:
-    """A local GitHub, whose every answer must be as GitHub's description says."""
-    with LocalGitHub("local/rollout") as local:
-        yield local
-    for answer in local.answers:
-        assert wrong_answer(*answer) == [], answer
 
 
 def client(github: LocalGitHub, **more: str) -> GitHub:

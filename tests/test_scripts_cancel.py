@@ -5,23 +5,12 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from click.testing import Result
 
 from emulator.github import LocalGitHub
-from emulator.github_schema import wrong_answer
 from tests.scripting import run
-
-
-@pytest.fixture
-def github() -> Iterator[LocalGitHub]:
-    with LocalGitHub("local/rollout") as local:
-        yield local
-    for answer in local.answers:
-        assert wrong_answer(*answer) == [], answer
 
 
 def cancel(github: LocalGitHub, *arguments: object, **environ: str) -> Result:

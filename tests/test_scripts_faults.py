@@ -50,13 +50,6 @@ def rollout(azure: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.fixture
-def faults(azure: dict[str, str]) -> Iterator[Faults]:
-    found = Faults(Path(azure["SSL_CERT_FILE"]).parent)
-    yield found
-    found.clear()
-
-
-@pytest.fixture
 def pair(rollout: Live, arm: Arm, faults: Faults) -> Live:
     """The endpoint with blue and green, all traffic on blue."""
     write(arm, rollout, BEFORE)

@@ -53,13 +53,6 @@ def pair(rollout: Live, arm: Arm) -> Live:
 
 
 @pytest.fixture
-def faults(azure: dict[str, str]) -> Iterator[Faults]:
-    found = Faults(Path(azure["SSL_CERT_FILE"]).parent)
-    yield found
-    found.clear()
-
-
-@pytest.fixture
 def alone(rollout: Live, arm: Arm) -> Iterator[Live]:
     """An endpoint after its first rollout."""
     live = Live("toy-promote-alone")

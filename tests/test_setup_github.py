@@ -8,7 +8,6 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emulator.github import LocalGitHub
-from emulator.github_schema import wrong_answer
 from emulator.process import ROOT
 from scripts._rollout import Refused
 from scripts._setup.options import VALUES
@@ -62,14 +60,12 @@ elif "show" in given:
 
 
 @pytest.fixture
-def github() -> Iterator[LocalGitHub]:
+def github(github: LocalGitHub) -> LocalGitHub:
     """A local GitHub with a public copy of the template, in which alice, bob and a team are."""
-    with LocalGitHub("acme/heart") as local:
-        for name in ("alice", "bob", "acme/ml"):
-            local.know(name)
-        yield local
-    for answer in local.answers:
-        assert wrong_answer(*answer) == [], answer
+    github.repository = "acme/heart"
+    for name in ("alice", "bob", "acme/ml"):
+        github.know(name)
+    return github
 
 
 def setup(github: LocalGitHub, *arguments: object, **environ: str) -> Result:

@@ -129,6 +129,7 @@ def test_secrets_stay_secret(ours: Repository, typed: set[str], first: Run, seco
     assert found == []
 
 
+@pytest.mark.drill
 def test_cancelled_promotion_goes_back_to_blue(ours: Repository, second: Run) -> None:
     """A run that is cancelled while green has a share of the traffic gives all of it back to blue."""
     blue = ours.traffic
