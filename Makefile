@@ -32,7 +32,7 @@ drill: install ## the workflows' long drills: stale approvals, killed runners, r
 	$(PYTEST) -m drill
 
 soak: install ## the long runs: scripts killed at every call, 100,000 requests while weights change, a million for the memory
-	SOAK=1 .venv/bin/python -m pytest --timeout 3600 tests/test_interruptions.py
+	SOAK=1 .venv/bin/python -m pytest --timeout 3600 tests/test_interruptions.py tests/test_durability.py
 	.venv/bin/python -m benchmarks.router
 	.venv/bin/python -m benchmarks.router --soak
 
