@@ -29,7 +29,7 @@ test: install
 	$(PYTEST)
 
 drill: install ## the workflows' long drills: stale approvals, killed runners, rollbacks under way
-	$(PYTEST) -m drill
+	.venv/bin/python -m pytest -m drill --numprocesses 3 --timeout 900
 
 soak: install ## the long runs: scripts killed at every call, 100,000 requests while weights change, a million for the memory
 	SOAK=1 .venv/bin/python -m pytest --timeout 3600 tests/test_interruptions.py tests/test_durability.py
