@@ -144,6 +144,7 @@ def test_cancelled_promotion_goes_back_to_blue(ours: Repository, second: Run) ->
     assert ours.traffic == blue
 
 
+@pytest.mark.drill
 def test_failed_smoke_test_leaves_blue(ours: Repository, second: Run, tmp_path: Path) -> None:
     """When the smoke test fails nothing is promoted, and blue keeps all traffic."""
     blue = ours.traffic
