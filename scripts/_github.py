@@ -24,7 +24,7 @@ def summary(*lines: str) -> None:
 
 def provenance() -> dict[str, str]:
     """Tags that lead back from a resource to its origin: the git commit and, in a workflow, the run's address."""
-    commit = os.environ.get("GITHUB_SHA") or _head()
+    commit = os.environ.get("GITHUB_SHA") or git("rev-parse", "HEAD")
     return {name: value for name, value in {"commit": commit, "run": _run()}.items() if value}
 
 
@@ -34,17 +34,18 @@ def address() -> str:
     return f"{server}/{repository}" if server and repository else ""
 
 
+def git(*arguments: str) -> str:
+    """What git says of the folder we are in; empty where there is no git, or no answer."""
+    command = shutil.which("git")
+    if command is None:
+        return ""
+    found = subprocess.run([command, *arguments], capture_output=True, text=True, check=False)
+    return found.stdout.strip() if found.returncode == 0 else ""
+
+
 def _run() -> str:
     run = os.environ.get("GITHUB_RUN_ID")
     return f"{address()}/actions/runs/{run}" if run and address() else ""
-
-
-def _head() -> str:
-    git = shutil.which("git")
-    if git is None:
-        return ""
-    found = subprocess.run([git, "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
-    return found.stdout.strip() if found.returncode == 0 else ""
 
 
 def _assignment(name: str, value: str) -> str:

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-import subprocess
 import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from scripts import _github
 from scripts._rollout import Refused
 
 if TYPE_CHECKING:
@@ -236,9 +235,5 @@ def _why(response: requests.Response) -> str:
 
 def _origin() -> str:
     """OWNER/NAME of the git remote `origin`, "" where there is none."""
-    git = shutil.which("git")
-    if git is None:
-        return ""
-    found = subprocess.run([git, "remote", "get-url", "origin"], capture_output=True, text=True, check=False)
-    match = re.search(r"[:/]([\w.-]+/[\w.-]+?)(\.git)?/?\s*$", found.stdout)
-    return match.group(1) if match and found.returncode == 0 else ""
+    match = re.search(r"[:/]([\w.-]+/[\w.-]+?)(\.git)?/?$", _github.git("remote", "get-url", "origin"))
+    return match.group(1) if match else ""

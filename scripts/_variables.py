@@ -31,7 +31,9 @@ VARIABLES = {
         Variable("ATTEST", "`true`: attest models in a private repository, too (Enterprise Cloud).", required=False),
     )
 }
-EXPORTED = ("AZURE_SUBSCRIPTION_ID", "AZURE_RESOURCE_GROUP", "AZURE_ML_WORKSPACE", "ENDPOINT_NAME")
+WORKSPACE = ("AZURE_SUBSCRIPTION_ID", "AZURE_RESOURCE_GROUP", SWITCH)
+"""Where the workspace is: the arguments of `_workspace.Workspace`, in its order."""
+EXPORTED = (*WORKSPACE, "ENDPOINT_NAME")
 """What the scripts of a job read. Not AZURE_CLIENT_ID: azure-identity would try a managed identity with it first."""
 
 

@@ -21,7 +21,6 @@ from scripts._wait import say
 from scripts._workspace import BLUE, GREEN, Workspace, endpoint_yaml, load_yaml
 
 REQUIREMENTS = Path("model/requirements.txt")
-WORKSPACE = ("AZURE_SUBSCRIPTION_ID", "AZURE_RESOURCE_GROUP", "AZURE_ML_WORKSPACE")
 #: With one of these wrong a rollout fails for sure; the others are advice to it, and the gate decides how far it goes.
 FATAL = {"variables", "login", "workspace", "role", "OIDC subject", "endpoint name", "model requirements"}
 Variables = Mapping[str, str] | CannotTell
@@ -167,10 +166,10 @@ def _logging_in(variables: Mapping[str, str], environments: Mapping[str, bool]) 
 
 
 def _workspace(picked: Mapping[str, str]) -> Workspace | CannotTell:
-    missing = [name for name in WORKSPACE if not picked.get(name)]
+    missing = [name for name in _variables.WORKSPACE if not picked.get(name)]
     if missing:
         return CannotTell(f"which workspace? {', '.join(missing)} are not set.")
-    return Workspace(*(picked[name] for name in WORKSPACE))
+    return Workspace(*(picked[name] for name in _variables.WORKSPACE))
 
 
 def _wanted(present: Mapping[str, Shape], serving: str) -> list[Shape]:

@@ -15,7 +15,7 @@ from scripts._setup.apply import RIGHTS, apply, read
 from scripts._setup.azure import Place
 from scripts._setup.notes import notes
 from scripts._setup.options import VALUES, azure_options, github_options
-from scripts._setup.plan import AddBranch, Document, Present, PutEnvironment, Reviewer, Settings, Wish, plan
+from scripts._setup.plan import Action, AddBranch, Document, Present, PutEnvironment, Reviewer, Settings, Wish, plan
 from scripts._wait import say
 
 
@@ -91,7 +91,7 @@ def _set_up(github: GitHub, facts: Document, present: Present, wish: Wish, dry_r
     elif not admin:
         raise Refused(f"the token is not an admin's of {github.repository}. Nothing is changed.\n{RIGHTS}")
     else:
-        present = _apply(github, present, wish)
+        present = _apply(github, actions, wish)
     for note in notes(present, wish, page):
         say(f"note: {note}")
 
@@ -103,9 +103,9 @@ def _doubts(facts: Document, admin: bool) -> list[str]:
     return refused + (private if facts["private"] else [])
 
 
-def _apply(github: GitHub, present: Present, wish: Wish) -> Present:
-    """Carry out the plan and read back what came of it. Raises Refused where GitHub took it, but didn't do it."""
-    reduced = apply(github, plan(present, wish))
+def _apply(github: GitHub, actions: list[Action], wish: Wish) -> Present:
+    """Carry out a plan and read back what came of it. Raises Refused where GitHub took it, but didn't do it."""
+    reduced = apply(github, actions)
     after = read(github, wish.environments)
     left = [
         action.say
@@ -159,10 +159,9 @@ def _removal(github: GitHub, present: Present, options: Document) -> list[str]:
 def _place(github: GitHub, present: Present, options: Document) -> Place | None:
     """The workspace that the options, or else the variables, name; None where something of it is missing."""
     values = _variables.pick({**present.variables, **_given(options)}, options["stage"])
-    names = ("AZURE_SUBSCRIPTION_ID", "AZURE_RESOURCE_GROUP", "AZURE_ML_WORKSPACE")
-    if not values.keys() >= set(names):
+    if not values.keys() >= set(_variables.WORKSPACE):
         return None
-    subscription, group, workspace = (values[name] for name in names)
+    subscription, group, workspace = (values[name] for name in _variables.WORKSPACE)
     identity = options["identity_name"] or azure.identity_name(github.repository, options["stage"])
     return Place(subscription, group, workspace, identity, options["location"] or "")
 

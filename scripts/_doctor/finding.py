@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
+from scripts._metrics import table
+
 OK = "ok"
 WRONG = "wrong"
 CANNOT_TELL = "cannot tell"
@@ -47,9 +49,7 @@ def as_json(findings: Iterable[Finding]) -> str:
 def as_table(findings: Iterable[Finding]) -> str:
     """A Markdown table."""
     rows = [(MARKS[found.verdict], found.name, found.verdict, found.say, found.mend) for found in findings]
-    lines = [" | ".join(_cell(cell) for cell in row) for row in [("", "check", "", "", "to mend"), *rows]]
-    lines.insert(1, "|".join(["---"] * 5))
-    return "\n".join(f"| {line} |" for line in lines)
+    return table(("", "check", "", "", "to mend"), [[cell.replace("\n", "<br>") for cell in row] for row in rows])
 
 
 def listed(texts: Iterable[str]) -> str:
@@ -62,8 +62,3 @@ def shorten(text: str, length: int = 300) -> str:
     line = " ".join(text.split())
     line = line[code.start() :] if (code := re.search(r"AADSTS\d+", line)) else line
     return line if len(line) <= length else f"{line[:length]}…"
-
-
-def _cell(text: str) -> str:
-    """Text that neither ends the cell nor the row."""
-    return text.replace("|", "\\|").replace("\n", "<br>")
