@@ -394,6 +394,7 @@ def patience(job: Job) -> float:
     """How long the scripts of a job wait for Azure together, in minutes."""
     names = [name for step in job["steps"] for name in re.findall(r"-m (scripts\.\w+)", step.get("run", ""))]
     names += ["scripts.promote", "scripts.review"] * does(job, PROMOTE) + ["scripts.delete_blue"] * does(job, DELETE)
+    names += [name for name in names if name == "scripts.deploy"]  # its download has as much time again
     options = [option for name in names for option in import_module(name).main.params if option.name == "timeout"]
     return sum(option.default for option in options) / 60 + (300 if "scripts.bake" in names else 0)
 
