@@ -13,26 +13,28 @@ unexport PYTHONDONTWRITEBYTECODE
 
 install: .venv/installed
 
-.venv/installed: requirements.txt
+.venv/installed: requirements.txt emulator/pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 10) <= v <= (3, 13) else \
 	  "This needs Python 3.10 to 3.13, but $(PYTHON) is %d.%d. Name another: make PYTHON=python3.12 …" % v)'
 	$(PYTHON) -m venv --clear .venv
 	sed -n '/^uv==/,/[^\\]$$/p' requirements.txt > .venv/uv.txt
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement .venv/uv.txt
 	.venv/bin/uv pip install --quiet --compile-bytecode --require-hashes --requirement requirements.txt
+	.venv/bin/uv pip install --quiet --no-deps --no-build-isolation --editable emulator
 	@touch $@
 
 demo: install ## the whole rollout, twice, under traffic; KEEP=1 leaves the local Azure ML running
-	.venv/bin/python -m emulator.demo $(if $(KEEP),--keep)
+	.venv/bin/python -m demo $(if $(KEEP),--keep)
 
 test: install
 	$(PYTEST)
+	cd emulator && ../$(PYTEST)
 
 drill: install ## the workflows' long drills: stale approvals, killed runners, rollbacks under way
 	.venv/bin/python -m pytest -m drill --numprocesses 3 --timeout 900
 
 soak: install ## the long runs: scripts killed at every call, 100,000 requests while weights change, a million for the memory
-	SOAK=1 .venv/bin/python -m pytest --timeout 3600 tests/test_interruptions.py tests/test_durability.py
+	SOAK=1 .venv/bin/python -m pytest --timeout 3600 tests/promises/test_interruptions.py emulator/tests/resources/test_durability.py
 	.venv/bin/python -m benchmarks.router
 	.venv/bin/python -m benchmarks.router --soak
 

@@ -6,15 +6,15 @@ import time
 
 import click
 
-from scripts import _types
-from scripts._command import command
-from scripts._wait import Deadline, say
+from scripts.lib.azure.waiting import Deadline, say
+from scripts.lib.cli import option_types
+from scripts.lib.cli.command import command
 
 MINUTE = 60.0
 
 
 @command()
-@click.argument("minutes", type=_types.MINUTES)
+@click.argument("minutes", type=option_types.MINUTES)
 def main(minutes: int) -> None:
     """Wait MINUTES, 0 to 300: hosted jobs end after six hours. Meanwhile `rollback` still goes back."""
     deadline = Deadline(minutes * MINUTE)

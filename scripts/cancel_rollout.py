@@ -9,11 +9,12 @@ from typing import Any
 
 import click
 
-from scripts import _github, _types
-from scripts._command import command
-from scripts._github_api import CannotTell, GitHub
-from scripts._rollout import Refused
-from scripts._wait import PROGRESS, Deadline, say
+from scripts.lib.azure.waiting import PROGRESS, Deadline, say
+from scripts.lib.cli import option_types
+from scripts.lib.cli.command import command
+from scripts.lib.decisions.state import Refused
+from scripts.lib.github import step_output
+from scripts.lib.github.api import CannotTell, GitHub
 
 WORKFLOWS = ("rollout.yml", "promote.yml")
 #: Not `pending`: a newer run that waits for its turn has done nothing yet, and begins at 0 %.
@@ -27,7 +28,7 @@ Run = dict[str, Any]
 @command()
 @click.option(
     "--timeout",
-    type=_types.SECONDS,
+    type=option_types.SECONDS,
     default=600,
     metavar="SECONDS",
     help="How long to wait for the runs to end at most: each rolls back before it does.",
@@ -45,7 +46,7 @@ def main(timeout: float) -> str:
     if left:
         raise Refused("\n".join([*refused, *(_by_hand(run) for run in left), UNTOUCHED]))
     links = [f"[{run['name']} {run['id']}]({run['html_url']})" for run in runs]
-    _github.summary(f"Cancelled: {', '.join(links)}" if runs else "Nothing to cancel: no rollout is in progress")
+    step_output.summary(f"Cancelled: {', '.join(links)}" if runs else "Nothing to cancel: no rollout is in progress")
     return json.dumps([run["id"] for run in runs])
 
 

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import click
 
-from scripts import _github, _model
-from scripts._command import FOLDER, command
-from scripts._metrics import comparison, metrics, table
-from scripts._wait import say
+from scripts.lib.azure.waiting import say
+from scripts.lib.cli.command import FOLDER, command
+from scripts.lib.decisions import model_folder
+from scripts.lib.decisions.metrics import comparison, metrics, table
+from scripts.lib.github import step_output
 
 
 @command()
@@ -21,12 +22,12 @@ def main(base: Path, head: Path) -> str:
 
     A base branch that makes no model, because it has no training yet or a broken one, is no error: `base` is null.
     """
-    new = metrics(_model.tags(head))
-    old = metrics(_model.tags(base)) if (base / "MLmodel").is_file() else None
+    new = metrics(model_folder.tags(head))
+    old = metrics(model_folder.tags(base)) if (base / "MLmodel").is_file() else None
     if old is None:
         say(f"{base} has no model: there is nothing to compare with")
-        _github.summary("The base branch has no model to compare with.")
-    _github.summary(table(("metric", "base", "pull request", "change"), comparison(old or {}, new)))
+        step_output.summary("The base branch has no model to compare with.")
+    step_output.summary(table(("metric", "base", "pull request", "change"), comparison(old or {}, new)))
     return json.dumps({"base": old, "head": new})
 
 

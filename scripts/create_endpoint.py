@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from scripts import _github
-from scripts._command import command, endpoint_options, timeout_option
-from scripts._endpoint import OnlineEndpoint
-from scripts._rollout import FIRST_ROLLOUT, Refused
-from scripts._wait import Deadline, again_on_conflict, say
-from scripts._workspace import ENDPOINT, load_entity
+from scripts.lib.azure.endpoint import OnlineEndpoint
+from scripts.lib.azure.waiting import Deadline, again_on_conflict, say
+from scripts.lib.azure.workspace import ENDPOINT, load_entity
+from scripts.lib.cli.command import command, endpoint_options, timeout_option
+from scripts.lib.decisions.state import FIRST_ROLLOUT, Refused
+from scripts.lib.github import step_output
 
 
 @command()
@@ -18,8 +18,8 @@ def main(endpoint: OnlineEndpoint, timeout: float) -> str:
     deadline = Deadline(timeout)
     created = again_on_conflict(lambda: _create_if_missing(endpoint, deadline), deadline)
     say(f"{endpoint.name} is {'created' if created else 'there already'}")
-    _github.output(endpoint=endpoint.name)
-    _github.summary(f"Endpoint **{endpoint.name}** {'created' if created else 'exists'}")
+    step_output.output(endpoint=endpoint.name)
+    step_output.summary(f"Endpoint **{endpoint.name}** {'created' if created else 'exists'}")
     return endpoint.name
 
 

@@ -6,19 +6,20 @@ import json
 
 import click
 
-from scripts import _github, _types
-from scripts._command import command, endpoint_options, timeout_option
-from scripts._endpoint import OnlineEndpoint
-from scripts._review import Reviewed, check
-from scripts._rollout import percentages
-from scripts._traffic import plan_delete_blue
-from scripts._wait import Deadline, again_on_conflict, say
+from scripts.lib.azure.endpoint import OnlineEndpoint
+from scripts.lib.azure.waiting import Deadline, again_on_conflict, say
+from scripts.lib.cli import option_types
+from scripts.lib.cli.command import command, endpoint_options, timeout_option
+from scripts.lib.decisions.approval import Reviewed, check
+from scripts.lib.decisions.state import percentages
+from scripts.lib.decisions.traffic import plan_delete_blue
+from scripts.lib.github import step_output
 
 
 @command()
 @endpoint_options
-@click.argument("name", type=_types.DEPLOYMENT)
-@click.option("--expect", type=_types.REVIEWED, help="What `review` printed: refuse unless it still is so.")
+@click.argument("name", type=option_types.DEPLOYMENT)
+@click.option("--expect", type=option_types.REVIEWED, help="What `review` printed: refuse unless it still is so.")
 @timeout_option(1800)
 def main(endpoint: OnlineEndpoint, name: str, expect: Reviewed | None, timeout: float) -> str:
     """Delete NAME; prints the split as JSON. From then on there is no rollback.
@@ -31,7 +32,7 @@ def main(endpoint: OnlineEndpoint, name: str, expect: Reviewed | None, timeout: 
     done = f"{name} is {'deleted' if deleted else 'gone already'}"
     say(done)
     traffic = endpoint.read().traffic
-    _github.summary(f"{done}; traffic: **{percentages(traffic)}**")
+    step_output.summary(f"{done}; traffic: **{percentages(traffic)}**")
     return json.dumps(dict(traffic))
 
 

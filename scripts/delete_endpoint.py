@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from scripts import _github
-from scripts._command import command, endpoint_options, timeout_option
-from scripts._endpoint import OnlineEndpoint
-from scripts._rollout import Endpoint, percentages
-from scripts._wait import Deadline, again_on_conflict, say, wait
+from scripts.lib.azure.endpoint import OnlineEndpoint
+from scripts.lib.azure.waiting import Deadline, again_on_conflict, say, wait
+from scripts.lib.cli.command import command, endpoint_options, timeout_option
+from scripts.lib.decisions.state import Endpoint, percentages
+from scripts.lib.github import step_output
 
 
 @command()
@@ -31,7 +31,7 @@ def main(endpoint: OnlineEndpoint, yes: bool, confirm: str | None, timeout: floa
     deadline = Deadline(timeout)
     again_on_conflict(lambda: _delete(endpoint, deadline), deadline)
     say(f"{endpoint.name} is deleted")
-    _github.summary(f"Endpoint **{endpoint.name}** deleted")
+    step_output.summary(f"Endpoint **{endpoint.name}** deleted")
 
 
 def _question(state: Endpoint) -> str:

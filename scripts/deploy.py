@@ -6,16 +6,17 @@ from typing import Any
 
 import click
 
-from scripts import _github, _types
-from scripts._command import command, endpoint_options, timeout_option
-from scripts._endpoint import OnlineEndpoint
-from scripts._errors import reason
-from scripts._plan import Plan, plan_deploy
-from scripts._registered import verified
-from scripts._rollout import FIRST_ROLLOUT, Endpoint, Model, Refused, percentages
-from scripts._traffic import plan_shift
-from scripts._wait import Deadline, TimedOut, again_on_conflict, say, wait, within
-from scripts._workspace import BLUE, GREEN, load_entity, load_yaml
+from scripts.lib.azure.endpoint import OnlineEndpoint
+from scripts.lib.azure.errors import reason
+from scripts.lib.azure.registered import verified
+from scripts.lib.azure.waiting import Deadline, TimedOut, again_on_conflict, say, wait, within
+from scripts.lib.azure.workspace import BLUE, GREEN, load_entity, load_yaml
+from scripts.lib.cli import option_types
+from scripts.lib.cli.command import command, endpoint_options, timeout_option
+from scripts.lib.decisions.deploying import Plan, plan_deploy
+from scripts.lib.decisions.state import FIRST_ROLLOUT, Endpoint, Model, Refused, percentages
+from scripts.lib.decisions.traffic import plan_shift
+from scripts.lib.github import step_output
 
 LOG_LINES = 100
 REMOVAL = 300.0  # seconds for removing what failed, when --timeout may be used up
@@ -23,7 +24,9 @@ REMOVAL = 300.0  # seconds for removing what failed, when --timeout may be used 
 
 @command()
 @endpoint_options
-@click.option("--version", type=_types.VERSION, required=True, help="The model version, as register_model prints it.")
+@click.option(
+    "--version", type=option_types.VERSION, required=True, help="The model version, as register_model prints it."
+)
 @click.option("--digest", default="", help="What the model must be, as digest_model prints it. Else: as its tag says.")
 @click.option("--with-package", is_flag=True, help="Build an image with the model first, and deploy that.")
 @timeout_option(1800)
@@ -79,7 +82,7 @@ def _entity(endpoint: OnlineEndpoint, plan: Plan, model: Any, with_package: bool
     entity = load_entity(load_online_deployment, path, name=plan.deployment, endpoint_name=endpoint.name)
     replaces = {"replaces": plan.blue} if plan.blue else {}
     version = {"model": model.name, "version": str(model.version)}
-    entity.tags = {**entity.tags, **_github.provenance(), **model.tags, **version, **replaces}
+    entity.tags = {**entity.tags, **step_output.provenance(), **model.tags, **version, **replaces}
     entity.instance_count = max(entity.instance_count or 1, plan.instances)
     if with_package:
         entity.environment = _package(endpoint, model, deadline)
@@ -147,10 +150,10 @@ def _remove_failed(endpoint: OnlineEndpoint, name: str) -> str:
 
 
 def _report(plan: Plan, state: Endpoint) -> None:
-    _github.output(deployment=plan.deployment, green=plan.green, blue=plan.blue)
-    _github.summary(plan.say, f"Traffic: **{percentages(state.traffic)}**")
+    step_output.output(deployment=plan.deployment, green=plan.green, blue=plan.blue)
+    step_output.summary(plan.say, f"Traffic: **{percentages(state.traffic)}**")
     if not plan.green:
-        _github.summary("There is nothing to promote: the promotion jobs are skipped.")
+        step_output.summary("There is nothing to promote: the promotion jobs are skipped.")
 
 
 if __name__ == "__main__":

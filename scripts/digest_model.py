@@ -6,17 +6,18 @@ from pathlib import Path
 
 import click
 
-from scripts import _github, _model
-from scripts._command import FOLDER, command
+from scripts.lib.cli.command import FOLDER, command
+from scripts.lib.decisions import model_folder
+from scripts.lib.github import step_output
 
 
 @command()
 @click.argument("folder", type=FOLDER)
 def main(folder: Path) -> str:
     """Print the digest of the MLflow model in FOLDER: what deploy compares what is registered with."""
-    digest = _model.digest(folder)
-    _github.output(digest=digest)
-    _github.summary(f"Model digest `{digest}`")
+    digest = model_folder.digest(folder)
+    step_output.output(digest=digest)
+    step_output.summary(f"Model digest `{digest}`")
     return digest
 
 

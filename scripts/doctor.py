@@ -8,17 +8,18 @@ from pathlib import Path
 
 import click
 
-from scripts import _github, _types, _variables, _workflow
-from scripts._command import command
-from scripts._doctor import azure_checks, checks, finding, gate, quota, trust
-from scripts._doctor.azure_facts import AtAzure
-from scripts._doctor.facts import AtGitHub, told
-from scripts._doctor.finding import CANNOT_TELL, OK, WRONG, Finding
-from scripts._doctor.quota import Shape
-from scripts._github_api import CannotTell
-from scripts._rollout import Refused
-from scripts._wait import say
-from scripts._workspace import BLUE, GREEN, Workspace, endpoint_yaml, load_yaml
+from scripts.lib.azure.waiting import say
+from scripts.lib.azure.workspace import BLUE, GREEN, Workspace, endpoint_yaml, load_yaml
+from scripts.lib.cli import option_types
+from scripts.lib.cli.command import command
+from scripts.lib.decisions.state import Refused
+from scripts.lib.doctor import azure_checks, checks, finding, quota, trust
+from scripts.lib.doctor.azure_facts import AtAzure
+from scripts.lib.doctor.facts import AtGitHub, told
+from scripts.lib.doctor.finding import CANNOT_TELL, OK, WRONG, Finding
+from scripts.lib.doctor.quota import Shape
+from scripts.lib.github import repository_variables, required_reviewers, step_output, workflow_files
+from scripts.lib.github.api import CannotTell
 
 REQUIREMENTS = Path("model/requirements.txt")
 #: With one of these wrong a rollout fails for sure; the others are advice to it, and the gate decides how far it goes.
@@ -27,21 +28,21 @@ Variables = Mapping[str, str] | CannotTell
 
 
 def _stage(ctx: click.Context, param: click.Parameter, value: str) -> str:
-    stages = _workflow.stages()
+    stages = workflow_files.stages()
     if value and value not in stages:
         raise click.BadParameter(f"{value!r} is not one of {', '.join(stages)}")
     return value
 
 
 def _version(ctx: click.Context, param: click.Parameter, value: str) -> int | None:
-    return int(_types.VERSION(value, param, ctx)) if value else None
+    return int(option_types.VERSION(value, param, ctx)) if value else None
 
 
 @command()
 @click.option("--rollout", is_flag=True, help="First job of a rollout: fail only for what would fail it anyway.")
 @click.option("--stop-after", default="", callback=_stage, metavar="STAGE", help="Where the rollout shall stop.")
 @click.option("--version", default="", callback=_version, metavar="N", help="The version it rolls out, if registered.")
-@click.option("--variables", envvar="VARIABLES", show_envvar=True, type=_types.VARIABLES, help="toJSON(vars).")
+@click.option("--variables", envvar="VARIABLES", show_envvar=True, type=option_types.VARIABLES, help="toJSON(vars).")
 def main(rollout: bool, stop_after: str, version: int | None, variables: dict[str, str] | None) -> None:
     """Check the set-up at GitHub and Azure; prints the findings as JSON. Nothing is changed.
 
@@ -54,7 +55,7 @@ def main(rollout: bool, stop_after: str, version: int | None, variables: dict[st
     for found in examine(variables, registered=version is not None):
         say(str(found))
         findings.append(found)
-    _github.summary("### The set-up", finding.as_table(findings))
+    step_output.summary("### The set-up", finding.as_table(findings))
     if rollout:
         _let_out(findings, stop_after)
     _refuse([found for found in findings if (fatal if rollout else bad)(found)])
@@ -86,12 +87,14 @@ def stop(asked: str, gated: bool, stages: Sequence[str], promotions: Sequence[st
 
 def _let_out(findings: Sequence[Finding], asked: str) -> None:
     gated = has_gate(findings)
-    until = stop(asked, gated, _workflow.stages(), list(_workflow.promotions()))
-    _github.output(**{"gate": gate.REVIEWERS if gated else gate.NONE, "stop-after": until})
+    until = stop(asked, gated, workflow_files.stages(), list(workflow_files.promotions()))
+    step_output.output(
+        **{"gate": required_reviewers.REVIEWERS if gated else required_reviewers.NONE, "stop-after": until}
+    )
     if not gated:
         said = f"Nobody has to approve promotions: this rollout stops after {until}, and promote.yml goes on."
         say(said)
-        _github.summary(said)
+        step_output.summary(said)
 
 
 def _refuse(wrong: Sequence[Finding]) -> None:
@@ -113,8 +116,8 @@ def examine(given: Mapping[str, str] | None, registered: bool) -> Iterator[Findi
     for name, gated in environments.items():
         yield from at_github(github, name, gated)
     picked = {
-        **_variables.pick(known),
-        **{name: os.environ[name] for name in _variables.EXPORTED if name in os.environ},
+        **repository_variables.pick(known),
+        **{name: os.environ[name] for name in repository_variables.EXPORTED if name in os.environ},
     }
     yield from at_azure(github, picked, _logging_in(known, environments))
     if not registered:
@@ -126,11 +129,11 @@ def at_github(github: AtGitHub, name: str, gated: bool) -> Iterator[Finding]:
     """What an environment must be like. `gated`: its jobs promote or delete."""
     environment, page = github.environment(name), f"{github.page}/settings/environments"
     if gated:
-        yield gate.gate(name, environment, page)
+        yield required_reviewers.gate(name, environment, page)
         yield checks.self_review(name, environment, page)
         yield checks.admin_bypass(name, environment, page)
     yield checks.branches(name, environment, github.patterns(name), github.default_branch, page)
-    if name == _workflow.ROLLBACK:
+    if name == workflow_files.ROLLBACK:
         yield checks.no_wait(name, environment, page)
 
 
@@ -155,21 +158,23 @@ def at_azure(github: AtGitHub, picked: Mapping[str, str], environments: Sequence
 
 def _environments(variables: Mapping[str, str]) -> dict[str, bool]:
     """Those that the workflows use, staging only where it is on."""
-    staged = _variables.staged(variables)
-    return {name: gated for name, gated in _workflow.environments().items() if staged or name != _workflow.STAGING}
+    staged = repository_variables.staged(variables)
+    return {
+        name: gated for name, gated in workflow_files.environments().items() if staged or name != workflow_files.STAGING
+    }
 
 
 def _logging_in(variables: Mapping[str, str], environments: Mapping[str, bool]) -> list[str]:
     """The environments whose jobs log in as production's identity: not staging, where that has one of its own."""
-    ids = {_variables.pick(variables, stage).get("AZURE_CLIENT_ID") for stage in _variables.STAGES}
-    return [name for name in environments if name != _workflow.STAGING or len(ids) == 1]
+    ids = {repository_variables.pick(variables, stage).get("AZURE_CLIENT_ID") for stage in repository_variables.STAGES}
+    return [name for name in environments if name != workflow_files.STAGING or len(ids) == 1]
 
 
 def _workspace(picked: Mapping[str, str]) -> Workspace | CannotTell:
-    missing = [name for name in _variables.WORKSPACE if not picked.get(name)]
+    missing = [name for name in repository_variables.WORKSPACE if not picked.get(name)]
     if missing:
         return CannotTell(f"which workspace? {', '.join(missing)} are not set.")
-    return Workspace(*(picked[name] for name in _variables.WORKSPACE))
+    return Workspace(*(picked[name] for name in repository_variables.WORKSPACE))
 
 
 def _wanted(present: Mapping[str, Shape], serving: str) -> list[Shape]:

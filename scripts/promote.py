@@ -6,18 +6,19 @@ import json
 
 import click
 
-from scripts import _github, _types
-from scripts._command import command, endpoint_options, timeout_option
-from scripts._endpoint import OnlineEndpoint
-from scripts._review import Reviewed, plan_promotion
-from scripts._rollout import percentages
-from scripts._wait import Deadline, say
+from scripts.lib.azure.endpoint import OnlineEndpoint
+from scripts.lib.azure.waiting import Deadline, say
+from scripts.lib.cli import option_types
+from scripts.lib.cli.command import command, endpoint_options, timeout_option
+from scripts.lib.decisions.approval import Reviewed, plan_promotion
+from scripts.lib.decisions.state import percentages
+from scripts.lib.github import step_output
 
 
 @command()
 @endpoint_options
-@click.option("--percent", type=_types.SHARE, required=True, help="Green's share.")
-@click.option("--expect", type=_types.REVIEWED, help="What `review` printed: refuse unless it still is so.")
+@click.option("--percent", type=option_types.SHARE, required=True, help="Green's share.")
+@click.option("--expect", type=option_types.REVIEWED, help="What `review` printed: refuse unless it still is so.")
 @timeout_option(900)
 def main(endpoint: OnlineEndpoint, percent: int, expect: Reviewed | None, timeout: float) -> str:
     """Give green PERCENT of the traffic, and what it replaces the rest; prints the split as JSON.
@@ -27,7 +28,7 @@ def main(endpoint: OnlineEndpoint, percent: int, expect: Reviewed | None, timeou
     """
     shift = endpoint.shift(lambda state: plan_promotion(state, percent, expect), Deadline(timeout))
     say(shift.say)
-    _github.summary(f"Traffic: **{percentages(shift.split)}**")
+    step_output.summary(f"Traffic: **{percentages(shift.split)}**")
     return json.dumps(dict(shift.split))
 
 

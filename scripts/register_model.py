@@ -7,12 +7,13 @@ from typing import Any
 
 import click
 
-from scripts import _github, _model
-from scripts._command import FOLDER, command, workspace_options
-from scripts._errors import missing_workspace
-from scripts._metrics import metrics
-from scripts._wait import say
-from scripts._workspace import Workspace, model_name
+from scripts.lib.azure.errors import missing_workspace
+from scripts.lib.azure.waiting import say
+from scripts.lib.azure.workspace import Workspace, model_name
+from scripts.lib.cli.command import FOLDER, command, workspace_options
+from scripts.lib.decisions import model_folder
+from scripts.lib.decisions.metrics import metrics
+from scripts.lib.github import step_output
 
 
 @command()
@@ -23,7 +24,7 @@ def main(workspace: Workspace, folder: Path) -> str:
 
     A folder with the same content as the latest version registers nothing: that version is printed.
     """
-    name, digest = model_name(), _model.digest(folder)
+    name, digest = model_name(), model_folder.digest(folder)
     model = _latest(workspace.client, name)
     if model and model.tags.get("digest") == digest:
         say(f"{name} {model.version} is this very model: nothing to register")
@@ -31,9 +32,9 @@ def main(workspace: Workspace, folder: Path) -> str:
         model = _register(workspace.client, name, folder, digest)
         say(f"registered {name} {model.version}")
     version = str(model.version)
-    _github.output(version=version, digest=digest)
+    step_output.output(version=version, digest=digest)
     shown = ", ".join(f"{metric} {value:g}" for metric, value in metrics(model.tags).items())
-    _github.summary(f"Model **{name} {version}**, digest `{digest[:12]}`, {shown or 'no metrics'}")
+    step_output.summary(f"Model **{name} {version}**, digest `{digest[:12]}`, {shown or 'no metrics'}")
     return version
 
 
@@ -56,7 +57,7 @@ def _register(client: Any, name: str, folder: Path, digest: str) -> Any:
     from azure.ai.ml.constants import AssetTypes
     from azure.ai.ml.entities import Model
 
-    tags = {**_model.tags(folder), "digest": digest, **_github.provenance()}
+    tags = {**model_folder.tags(folder), "digest": digest, **step_output.provenance()}
     return client.models.create_or_update(Model(path=folder, name=name, type=AssetTypes.MLFLOW_MODEL, tags=tags))
 
 

@@ -6,13 +6,14 @@ import re
 
 import click
 
-from scripts import _github, _types, _workflow
-from scripts._command import command, endpoint_options, timeout_option
-from scripts._endpoint import OnlineEndpoint
-from scripts._metrics import comparison, metrics, table
-from scripts._review import Reviewed, check, reviewed
-from scripts._rollout import Deployment, Endpoint, Refused, percentages
-from scripts._wait import Deadline, say
+from scripts.lib.azure.endpoint import OnlineEndpoint
+from scripts.lib.azure.waiting import Deadline, say
+from scripts.lib.cli import option_types
+from scripts.lib.cli.command import command, endpoint_options, timeout_option
+from scripts.lib.decisions.approval import Reviewed, check, reviewed
+from scripts.lib.decisions.metrics import comparison, metrics, table
+from scripts.lib.decisions.state import Deployment, Endpoint, Refused, percentages
+from scripts.lib.github import step_output, workflow_files
 
 NOTHING = "null"  # printed where there is no pair
 Next = tuple[str, int | None]  # the job that waits for approval, and green's percentage if it promotes
@@ -20,11 +21,11 @@ Next = tuple[str, int | None]  # the job that waits for approval, and green's pe
 
 @command()
 @endpoint_options
-@click.option("--percent", type=_types.SHARE, help="What promote is about to give green.")
+@click.option("--percent", type=option_types.SHARE, help="What promote is about to give green.")
 @click.option("--after", help="The job of stages.yml that has just ended: what follows there is to be approved.")
 @click.option("--stop-after", default="", help="The job of stages.yml after which the rollout rests.")
 @click.option("--delete-blue", type=bool, default=False, help="Whether blue is to be deleted then, at 100 %.")
-@click.option("--bake", type=_types.MINUTES, default=0, help="Minutes between the two.")
+@click.option("--bake", type=option_types.MINUTES, default=0, help="Minutes between the two.")
 @timeout_option(300)
 def main(
     endpoint: OnlineEndpoint,
@@ -58,9 +59,9 @@ def _check_usage(percent: int | None, after: str | None, stop_after: str, delete
         raise click.UsageError("--delete-blue goes with --percent 100: blue is the way back until green has all.")
     if delete_blue and percent != 100:
         raise click.BadParameter("blue can be deleted only with --percent 100", param_hint="--delete-blue")
-    if stop_after and stop_after not in _workflow.stages():
+    if stop_after and stop_after not in workflow_files.stages():
         hint = "--stop-after"
-        raise click.BadParameter(f"{stop_after!r} is none of {', '.join(_workflow.stages())}", param_hint=hint)
+        raise click.BadParameter(f"{stop_after!r} is none of {', '.join(workflow_files.stages())}", param_hint=hint)
 
 
 def _nothing(state: Endpoint, asked: bool) -> str:
@@ -68,24 +69,24 @@ def _nothing(state: Endpoint, asked: bool) -> str:
     if asked:
         raise Refused(f"{why} deploy makes one.")
     say(why)
-    _github.output(reviewed="", seen="", blue="", green="")
-    _github.summary(f"In {state.name} {why}")
+    step_output.output(reviewed="", seen="", blue="", green="")
+    step_output.summary(f"In {state.name} {why}")
     return NOTHING
 
 
 def _following(after: str | None, stop_after: str) -> Next | None:
     """What follows in stages.yml; nothing after a job of another workflow, or where the rollout is to stop."""
-    if after is None or after == stop_after or after not in _workflow.stages():
+    if after is None or after == stop_after or after not in workflow_files.stages():
         return None
-    return _workflow.after(after)
+    return workflow_files.after(after)
 
 
 def _tell(state: Endpoint, pair: Reviewed, following: Next | None, then: str) -> None:
     asks = f"{consequence(pair, *following)} {then}".strip() if following else "Nothing waits for approval."
     say(f"{percentages(state.traffic)}. {asks.replace('**', '')}")
-    _github.output(reviewed=str(pair) if following else "", seen=str(pair))
-    _github.output(blue=pair.blue.deployment, green=pair.green.deployment)
-    _github.summary(comparison_table(state, pair), f"Traffic now: **{percentages(state.traffic)}**", asks)
+    step_output.output(reviewed=str(pair) if following else "", seen=str(pair))
+    step_output.output(blue=pair.blue.deployment, green=pair.green.deployment)
+    step_output.summary(comparison_table(state, pair), f"Traffic now: **{percentages(state.traffic)}**", asks)
 
 
 def consequence(pair: Reviewed, job: str, percent: int | None) -> str:
@@ -115,12 +116,12 @@ def comparison_table(state: Endpoint, pair: Reviewed) -> str:
 
 
 def _commit(commit: str) -> str:
-    address = _github.address()
+    address = step_output.address()
     return f"[`{commit[:12]}`]({address}/commit/{commit})" if address and _is_commit(commit) else _short(commit)
 
 
 def _difference(pair: Reviewed) -> str:
-    address, commits = _github.address(), (pair.blue.commit, pair.green.commit)
+    address, commits = step_output.address(), (pair.blue.commit, pair.green.commit)
     if pair.blue.commit == pair.green.commit or not address or not all(_is_commit(commit) for commit in commits):
         return ""
     return f"[diff]({address}/compare/{commits[0]}...{commits[1]})"

@@ -6,19 +6,22 @@ import json
 
 import click
 
-from scripts import _github, _types
-from scripts._command import command, endpoint_options, timeout_option
-from scripts._endpoint import OnlineEndpoint
-from scripts._rollout import Moved
-from scripts._traffic import Shift, plan_rollback
-from scripts._wait import Deadline, say
+from scripts.lib.azure.endpoint import OnlineEndpoint
+from scripts.lib.azure.waiting import Deadline, say
+from scripts.lib.cli import option_types
+from scripts.lib.cli.command import command, endpoint_options, timeout_option
+from scripts.lib.decisions.state import Moved
+from scripts.lib.decisions.traffic import Shift, plan_rollback
+from scripts.lib.github import step_output
 
 PATIENCE = 20.0  # seconds until blue's 100 % is written once more: that does no harm where it was only late
 
 
 @command()
 @endpoint_options
-@click.option("--version", type=_types.VERSION, help="Only if green is this version: take back this rollout, no other.")
+@click.option(
+    "--version", type=option_types.VERSION, help="Only if green is this version: take back this rollout, no other."
+)
 @timeout_option(900)
 def main(endpoint: OnlineEndpoint, version: int | None, timeout: float) -> str:
     """Put all traffic on blue in one call, at any point while it exists; prints the split as JSON.
@@ -32,7 +35,7 @@ def main(endpoint: OnlineEndpoint, version: int | None, timeout: float) -> str:
     else:
         shift = _back(endpoint, str(version) if version else None, deadline)
     say(shift.say)
-    _github.summary(f"Rollback: {shift.say}")
+    step_output.summary(f"Rollback: {shift.say}")
     return json.dumps(dict(shift.split))
 
 

@@ -6,17 +6,17 @@ from typing import Any
 
 import click
 
-from scripts import _variables, _workflow
-from scripts._command import command
-from scripts._github_api import CannotTell, GitHub
-from scripts._rollout import Refused
-from scripts._setup import azure
-from scripts._setup.apply import RIGHTS, apply, read
-from scripts._setup.azure import Place
-from scripts._setup.notes import notes
-from scripts._setup.options import VALUES, azure_options, github_options
-from scripts._setup.plan import Action, AddBranch, Document, Present, PutEnvironment, Reviewer, Settings, Wish, plan
-from scripts._wait import say
+from scripts.lib.azure.waiting import say
+from scripts.lib.cli.command import command
+from scripts.lib.decisions.state import Refused
+from scripts.lib.github import repository_variables, workflow_files
+from scripts.lib.github.api import CannotTell, GitHub
+from scripts.lib.setup import azure
+from scripts.lib.setup.apply import RIGHTS, apply, read
+from scripts.lib.setup.azure import Place
+from scripts.lib.setup.notes import notes
+from scripts.lib.setup.options import VALUES, azure_options, github_options
+from scripts.lib.setup.plan import Action, AddBranch, Document, Present, PutEnvironment, Reviewer, Settings, Wish, plan
 
 
 @command()
@@ -42,15 +42,17 @@ def main(repository: str | None, dry_run: bool, undo: bool, **options: Any) -> s
 
 
 def _environments() -> dict[str, bool]:
-    if not (found := _workflow.environments()):
-        raise Refused(f"no workflow in {_workflow.FOLDER} names an environment. Run this from the repository's root.")
+    if not (found := workflow_files.environments()):
+        raise Refused(
+            f"no workflow in {workflow_files.FOLDER} names an environment. Run this from the repository's root."
+        )
     return found
 
 
 def _wish(github: GitHub, facts: Document, named: dict[str, bool], present: Present, given: Document) -> Wish:
     """Staging's environment is only wished for where there is a staging workspace, or shall be."""
-    staged = given["stage"] or _variables.staged(present.variables)
-    environments = {name: needs for name, needs in named.items() if staged or name != _workflow.STAGING}
+    staged = given["stage"] or repository_variables.staged(present.variables)
+    environments = {name: needs for name, needs in named.items() if staged or name != workflow_files.STAGING}
     branch = given["branch"] or facts["default_branch"]
     if github.branch(branch) is None:
         raise click.BadParameter(f"{github.repository} has no branch {branch}", param_hint="--branch")
@@ -68,7 +70,7 @@ def _given(options: Document) -> dict[str, str]:
 
 def _own(variable: str, stage: str) -> str:
     """The name of a stage's own variable."""
-    return _variables.PREFIX + variable if stage else variable
+    return repository_variables.PREFIX + variable if stage else variable
 
 
 def _reviewers(github: GitHub, logins: tuple[str, ...], teams: tuple[str, ...]) -> tuple[Reviewer, ...]:
@@ -134,7 +136,9 @@ def _subjects(github: GitHub, wish: Wish) -> dict[str, str]:
 
     No identity is trusted for the other stage: not production's for jobs that need no approval, nor staging's.
     """
-    others = {name for name, needs in wish.environments.items() if (needs if wish.stage else name == _workflow.STAGING)}
+    others = {
+        name for name, needs in wish.environments.items() if (needs if wish.stage else name == workflow_files.STAGING)
+    }
     try:
         prefix = github.subject_prefix()
     except CannotTell as why:
@@ -150,18 +154,18 @@ def _subjects(github: GitHub, wish: Wish) -> dict[str, str]:
 def _removal(github: GitHub, present: Present, options: Document) -> list[str]:
     """Staging has an environment, variables and an identity of its own; the rest goes with production."""
     stage = options["stage"]
-    environments = [name for name in present.environments if not stage or name == _workflow.STAGING]
-    names = [_own(name, stage) for name in _variables.VARIABLES]
+    environments = [name for name in present.environments if not stage or name == workflow_files.STAGING]
+    names = [_own(name, stage) for name in repository_variables.VARIABLES]
     variables = [name for name in names if name in present.variables]
     return azure.removal(_place(github, present, options), github.repository, environments, variables)
 
 
 def _place(github: GitHub, present: Present, options: Document) -> Place | None:
     """The workspace that the options, or else the variables, name; None where something of it is missing."""
-    values = _variables.pick({**present.variables, **_given(options)}, options["stage"])
-    if not values.keys() >= set(_variables.WORKSPACE):
+    values = repository_variables.pick({**present.variables, **_given(options)}, options["stage"])
+    if not values.keys() >= set(repository_variables.WORKSPACE):
         return None
-    subscription, group, workspace = (values[name] for name in _variables.WORKSPACE)
+    subscription, group, workspace = (values[name] for name in repository_variables.WORKSPACE)
     identity = options["identity_name"] or azure.identity_name(github.repository, options["stage"])
     return Place(subscription, group, workspace, identity, options["location"] or "")
 

@@ -6,19 +6,22 @@ import json
 
 import click
 
-from scripts import _github, _types
-from scripts._command import command, endpoint_options, timeout_option
-from scripts._endpoint import OnlineEndpoint
-from scripts._rollout import percentages
-from scripts._traffic import plan_shift
-from scripts._wait import Deadline, say
+from scripts.lib.azure.endpoint import OnlineEndpoint
+from scripts.lib.azure.waiting import Deadline, say
+from scripts.lib.cli import option_types
+from scripts.lib.cli.command import command, endpoint_options, timeout_option
+from scripts.lib.decisions.state import percentages
+from scripts.lib.decisions.traffic import plan_shift
+from scripts.lib.github import step_output
 
 
 @command()
 @endpoint_options
-@click.option("--to", type=_types.DEPLOYMENT, required=True, help="The deployment to give the share to.")
-@click.option("--percent", type=_types.PERCENT, required=True, help="Its share.")
-@click.option("--expect", type=_types.SPLIT, help="Refuse unless the split is this now: default=90,xgboost-model-2=10")
+@click.option("--to", type=option_types.DEPLOYMENT, required=True, help="The deployment to give the share to.")
+@click.option("--percent", type=option_types.PERCENT, required=True, help="Its share.")
+@click.option(
+    "--expect", type=option_types.SPLIT, help="Refuse unless the split is this now: default=90,xgboost-model-2=10"
+)
 @timeout_option(900)
 def main(endpoint: OnlineEndpoint, to: str, percent: int, expect: dict[str, int] | None, timeout: float) -> str:
     """Give PERCENT of the traffic to one deployment and the rest to its counterpart; prints the split as JSON.
@@ -28,7 +31,7 @@ def main(endpoint: OnlineEndpoint, to: str, percent: int, expect: dict[str, int]
     """
     shift = endpoint.shift(lambda state: plan_shift(state, to, percent, expect), Deadline(timeout))
     say(shift.say)
-    _github.summary(f"Traffic: **{percentages(shift.split)}**")
+    step_output.summary(f"Traffic: **{percentages(shift.split)}**")
     return json.dumps(dict(shift.split))
 
 

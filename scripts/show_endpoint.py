@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from scripts import _github
-from scripts._command import command, endpoint_options
-from scripts._endpoint import OnlineEndpoint
-from scripts._metrics import metrics
-from scripts._rollout import Ambiguous, Deployment, Endpoint, percentages, situation
-from scripts._wait import say
+from scripts.lib.azure.endpoint import OnlineEndpoint
+from scripts.lib.azure.waiting import say
+from scripts.lib.cli.command import command, endpoint_options
+from scripts.lib.decisions.metrics import metrics
+from scripts.lib.decisions.state import Ambiguous, Deployment, Endpoint, percentages, situation
+from scripts.lib.github import step_output
 
 TAGS = ("digest", "data_sha256", "commit", "run")
 
@@ -21,7 +21,7 @@ def main(endpoint: OnlineEndpoint) -> str:
     """Print the endpoint's state as JSON, without keys; one line on stderr says where in a rollout it is."""
     state = endpoint.read()
     say(situation(state))
-    _github.summary(f"**{state.name}**: {percentages(state.traffic)}; {situation(state)}")
+    step_output.summary(f"**{state.name}**: {percentages(state.traffic)}; {situation(state)}")
     return json.dumps(describe(state), indent=2)
 
 

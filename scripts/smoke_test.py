@@ -11,11 +11,12 @@ from typing import Any
 
 import click
 
-from scripts import _github, _types
-from scripts._command import REQUEST, command, endpoint_options
-from scripts._endpoint import OnlineEndpoint
-from scripts._rollout import Endpoint, Refused
-from scripts._scoring import SAMPLE, Answer, load_request, score_patiently
+from scripts.lib.azure.endpoint import OnlineEndpoint
+from scripts.lib.azure.scoring_client import SAMPLE, Answer, load_request, score_patiently
+from scripts.lib.cli import option_types
+from scripts.lib.cli.command import REQUEST, command, endpoint_options
+from scripts.lib.decisions.state import Endpoint, Refused
+from scripts.lib.github import step_output
 
 ROWS = Path("endpoints/smoke-requests.json")
 NOT_THE_INPUT = frozenset({401, 403, 404, 408, 429})  # 4xx that say nothing about what was sent
@@ -25,7 +26,7 @@ Ask = Callable[[Body], Answer]
 
 @command()
 @endpoint_options
-@click.argument("name", type=_types.DEPLOYMENT)
+@click.argument("name", type=option_types.DEPLOYMENT)
 @click.option("--requests", type=REQUEST, default=ROWS, help="Rows, each of which is asked alone.")
 @click.option("--labels", help="What a prediction may be, as a JSON list; else the deployment's tag `labels` says it.")
 def main(endpoint: OnlineEndpoint, name: str, requests: Path, labels: str | None) -> str:
@@ -42,7 +43,7 @@ def main(endpoint: OnlineEndpoint, name: str, requests: Path, labels: str | None
     failures, seconds = right_input(ask, [sample, *alone(rows)], name, allowed)
     failures += wrong_input(ask, wrong)
     result = {"deployment": name, "requests": len(seconds), **_latencies(seconds)}
-    _github.summary(f"Smoke test of **{name}**: {len(failures)} failures; `{json.dumps(result)}`")
+    step_output.summary(f"Smoke test of **{name}**: {len(failures)} failures; `{json.dumps(result)}`")
     if failures:
         raise click.ClickException("\n  ".join([f"{name} fails the smoke test; the traffic is as it was:", *failures]))
     return json.dumps(result)

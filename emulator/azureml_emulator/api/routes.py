@@ -1,0 +1,326 @@
+"""The whole API as one table. A handler takes the Azure and the call and gives a document or a Reply."""
+
+import re
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from azureml_emulator.arm.documents import LOCATION, PROVIDER, Document, resource
+from azureml_emulator.arm.errors import BadRequest, NotFound
+from azureml_emulator.arm.messages import Call, Reply
+from azureml_emulator.resources import quotas
+from azureml_emulator.resources.azure import Azure
+from azureml_emulator.resources.blobs import ACCOUNT, SUFFIX
+from azureml_emulator.resources.identities import KIND as IDENTITIES
+from azureml_emulator.resources.registry import DATASTORE
+
+CLOUD = "LocalAzureML"
+#: Azure sends no Retry-After on these routes and the SDK then polls every 5 to 30 s; this header makes it quick.
+POLL_MS = "100"
+
+
+def metadata(azure: Azure, call: Call) -> list[Document]:
+    login = {"loginEndpoint": call.base, "audiences": [call.base], "tenant": "common", "identityProvider": "AAD"}
+    suffixes = {"storage": SUFFIX, "keyVaultDns": "vault.local", "acrLoginServer": "azurecr.local"}
+    cloud = {"name": CLOUD, "portal": call.base, "resourceManager": call.base, "graph": call.base}
+    return [{**cloud, "authentication": login, "suffixes": suffixes}]
+
+
+def identity_token(azure: Azure, call: Call) -> Document:
+    return dict(
+        azure.tokens.managed_identity(call.headers.get("X-IDENTITY-HEADER", ""), call.query.get("resource", ""))
+    )
+
+
+def workspace(azure: Azure, call: Call) -> Document:
+    scope = call.scope
+    providers = scope.id.partition(f"/{PROVIDER}")[0]
+    properties = {
+        "workspaceId": scope.workspace,
+        "friendlyName": scope.workspace,
+        "discoveryUrl": f"{call.base}/discovery",
+        "mlFlowTrackingUri": f"azureml://{call.base.removeprefix('https://')}/mlflow/v1.0{scope.id}",
+        "storageAccount": f"{providers}/Microsoft.Storage/storageAccounts/{ACCOUNT}",
+        "provisioningState": "Succeeded",
+    }
+    document = resource(scope, "", "", properties)
+    return document | {
+        "id": scope.id,
+        "name": scope.workspace,
+        "type": f"{PROVIDER}/workspaces",
+        "location": LOCATION,
+        "tags": {},
+    }
+
+
+def datastore(azure: Azure, call: Call) -> Document:
+    properties = {
+        "datastoreType": "AzureBlob",
+        "accountName": f"{call.base.removeprefix('https://')}/{ACCOUNT}",
+        "containerName": call.scope.container,
+        "endpoint": SUFFIX,
+        "protocol": "https",
+        "credentials": {"credentialsType": "Sas"},
+        "isDefault": True,
+        "tags": {},
+        "properties": {},
+    }
+    return resource(call.scope, "datastores", f"datastores/{DATASTORE}", properties)
+
+
+def datastores(azure: Azure, call: Call) -> Document:
+    return {"value": [datastore(azure, call)]}
+
+
+def datastore_secrets(azure: Azure, call: Call) -> Document:
+    return {"secretsType": "Sas", "sasToken": f"?{azure.blobs.sas(call.scope.container)}"}
+
+
+def models(azure: Azure, call: Call) -> Document:
+    return {"value": azure.registry.models(call.scope)}
+
+
+def model(azure: Azure, call: Call) -> Document:
+    return azure.registry.model(call.scope, call["name"])
+
+
+def model_versions(azure: Azure, call: Call) -> Document:
+    """Newest first, `$top` a page; `nextLink` leads on."""
+    found = azure.registry.versions(call.scope, call["name"], call.query.get("listViewType", "ActiveOnly"))
+    skip, top = _whole(call, "$skip", 0), _whole(call, "$top", 100)
+    page: Document = {"value": found[skip : skip + top]}
+    if skip + top < len(found):
+        view = call.query.get("listViewType", "ActiveOnly")
+        path = f"{call.scope.id}/models/{call['name']}/versions"
+        page["nextLink"] = f"{call.base}{path}?listViewType={view}&$top={top}&$skip={skip + top}"
+    return page
+
+
+def model_version(azure: Azure, call: Call) -> Document:
+    return azure.registry.version(call.scope, call["name"], call["version"])
+
+
+def put_model_version(azure: Azure, call: Call) -> Reply:
+    document, is_new = azure.registry.put_version(call.scope, call["name"], call["version"], call.document)
+    return Reply(document, 201 if is_new else 200)
+
+
+def package_model(azure: Azure, call: Call) -> Document:
+    return azure.registry.package(call.scope, call["name"], call["version"], call.document)
+
+
+def environment_version(azure: Azure, call: Call) -> Document:
+    return azure.registry.environment(call.scope, call["name"], call["version"])
+
+
+def endpoints(azure: Azure, call: Call) -> Document:
+    return {"value": azure.endpoints.all(call.scope)}
+
+
+def endpoint(azure: Azure, call: Call) -> Document:
+    return azure.endpoints.get(call.scope, call["endpoint"].lower())
+
+
+def put_endpoint(azure: Azure, call: Call) -> Reply:
+    document, operation = azure.endpoints.put(call.scope, call["endpoint"].lower(), call.document)
+    return _accepted(call, operation, Reply(document, 201))
+
+
+def delete_endpoint(azure: Azure, call: Call) -> Reply:
+    return _deleted(call, azure.endpoints.delete(call.scope, call["endpoint"].lower()))
+
+
+def endpoint_keys(azure: Azure, call: Call) -> Document:
+    return azure.endpoints.keys(call.scope, call["endpoint"].lower())
+
+
+def endpoint_token(azure: Azure, call: Call) -> Document:
+    return azure.endpoints.token(call.scope, call["endpoint"].lower())
+
+
+def regenerate_key(azure: Azure, call: Call) -> Reply:
+    operation = azure.endpoints.regenerate_key(call.scope, call["endpoint"].lower(), call.document)
+    return _accepted(call, operation, Reply(status=202))
+
+
+def deployments(azure: Azure, call: Call) -> Document:
+    return {"value": azure.deployments.all(call.scope, call["endpoint"].lower())}
+
+
+def deployment(azure: Azure, call: Call) -> Document:
+    return azure.deployments.get(call.scope, call["endpoint"].lower(), call["name"].lower())
+
+
+def put_deployment(azure: Azure, call: Call) -> Reply:
+    names = call["endpoint"].lower(), call["name"].lower()
+    document, operation = azure.deployments.put(call.scope, *names, call.document)
+    return _accepted(call, operation, Reply(document, 201))
+
+
+def delete_deployment(azure: Azure, call: Call) -> Reply:
+    return _deleted(call, azure.deployments.delete(call.scope, call["endpoint"].lower(), call["name"].lower()))
+
+
+def deployment_logs(azure: Azure, call: Call) -> Document:
+    lines = call.document.get("tail") or 500
+    if type(lines) is not int:
+        raise BadRequest(f"tail must be a whole number, not {lines!r}.")
+    names = call["endpoint"].lower(), call["name"].lower()
+    return {"content": azure.deployments.logs(call.scope, *names, lines)}
+
+
+def operation(azure: Azure, call: Call) -> Reply:
+    found = azure.operations.get(call["operation"])
+    path = f"/subscriptions/{call['subscription']}{LOCATIONS}/mfeOperationsStatus/{found['name']}"
+    return Reply({"id": path, **found}, headers={"x-ms-retry-after-ms": POLL_MS})
+
+
+def operation_result(azure: Azure, call: Call) -> Reply:
+    """The SDK comes here once, after the operation ended."""
+    azure.operations.get(call["operation"])
+    return Reply(status=200)
+
+
+def permissions(azure: Azure, call: Call) -> Document:
+    """What the caller may do on the workspace: here the same for all who have a token."""
+    return {"value": [quotas.ROLE]}
+
+
+def usages(azure: Azure, call: Call) -> Document:
+    deployments = azure.store.everywhere("deployments")
+    return {"value": quotas.usages(call["subscription"], deployments, azure.options.core_quota)}
+
+
+def sizes(azure: Azure, call: Call) -> Document:
+    return {"value": quotas.sizes()}
+
+
+def identities(azure: Azure, call: Call) -> Document:
+    return {"value": azure.identities.all(_group(azure, call))}
+
+
+def put_identity(azure: Azure, call: Call) -> Reply:
+    document, is_new = azure.identities.put(_group(azure, call), call["identity"], call.document)
+    return Reply(document, 201 if is_new else 200)
+
+
+def credentials(azure: Azure, call: Call) -> Document:
+    return {"value": azure.identities.credentials(_group(azure, call), call["identity"])}
+
+
+def put_credential(azure: Azure, call: Call) -> Reply:
+    document, is_new = azure.identities.put_credential(
+        _group(azure, call), call["identity"], call["name"], call.document
+    )
+    return Reply(document, 201 if is_new else 200)
+
+
+def blob(azure: Azure, call: Call) -> Reply:
+    return azure.blobs.answer(call)
+
+
+LOCATIONS = f"/providers/{PROVIDER}/locations/{LOCATION}"
+L = f"/subscriptions/{{subscription}}{LOCATIONS}"
+G = "/subscriptions/{subscription}/resourceGroups/{group}"
+W = f"{G}/providers/{PROVIDER}/workspaces/{{workspace}}"
+E = f"{W}/onlineEndpoints/{{endpoint}}"
+D = f"{E}/deployments/{{name}}"
+I = f"{G}/providers/{IDENTITIES}"  # noqa: E741 (a table's letter)
+STORAGE = f"/{ACCOUNT}.blob.{SUFFIX}/{{container}}"
+
+#: Open to whoever shows the identity header, or to all.
+LOGIN = [
+    ("GET", "/metadata/endpoints", metadata),
+    ("GET", "/msi/token", identity_token),
+]
+#: Azure's resource manager: a bearer token on every call.
+MANAGER = [
+    ("GET", W, workspace),
+    ("GET", f"{W}/datastores", datastores),
+    ("GET", f"{W}/datastores/{DATASTORE}", datastore),
+    ("POST", f"{W}/datastores/{DATASTORE}/listSecrets", datastore_secrets),
+    ("GET", f"{W}/models", models),
+    ("GET", f"{W}/models/{{name}}", model),
+    ("GET", f"{W}/models/{{name}}/versions", model_versions),
+    ("GET", f"{W}/models/{{name}}/versions/{{version}}", model_version),
+    ("PUT", f"{W}/models/{{name}}/versions/{{version}}", put_model_version),
+    ("POST", f"{W}/models/{{name}}/versions/{{version}}/package", package_model),
+    ("GET", f"{W}/environments/{{name}}/versions/{{version}}", environment_version),
+    ("GET", f"{W}/onlineEndpoints", endpoints),
+    ("GET", E, endpoint),
+    ("PUT", E, put_endpoint),
+    ("DELETE", E, delete_endpoint),
+    ("POST", f"{E}/listKeys", endpoint_keys),
+    ("POST", f"{E}/token", endpoint_token),
+    ("POST", f"{E}/regenerateKeys", regenerate_key),
+    ("GET", f"{E}/deployments", deployments),
+    ("GET", D, deployment),
+    ("PUT", D, put_deployment),
+    ("DELETE", D, delete_deployment),
+    ("POST", f"{D}/getLogs", deployment_logs),
+    ("GET", f"{W}/providers/Microsoft.Authorization/permissions", permissions),
+    ("GET", f"{L}/usages", usages),
+    ("GET", f"{L}/vmSizes", sizes),
+    ("GET", I, identities),
+    ("PUT", f"{I}/{{identity}}", put_identity),
+    ("GET", f"{I}/{{identity}}/federatedIdentityCredentials", credentials),
+    ("PUT", f"{I}/{{identity}}/federatedIdentityCredentials/{{name}}", put_credential),
+    ("GET", f"{L}/mfeOperationsStatus/{{operation}}", operation),
+    ("GET", f"{L}/mfeOperationResults/{{operation}}", operation_result),
+]
+#: Blobs: a shared access signature on every call.
+BLOBS = [
+    (method, path, blob) for path in (STORAGE, f"{STORAGE}/{{name:.+}}") for method in ("GET", "HEAD", "PUT", "DELETE")
+]
+
+Handler = Callable[[Azure, Call], Any]
+
+
+class Route(NamedTuple):
+    method: str
+    path: re.Pattern[str]
+    handler: Handler
+    guarded: bool  # by a bearer token for the resource manager
+
+
+def table() -> list[Route]:
+    """The rows above, compiled; ARM paths ignore case."""
+    rows = [(*row, guarded) for rows, guarded in ((LOGIN, False), (MANAGER, True), (BLOBS, False)) for row in rows]
+    return [Route(method, _pattern(path), handler, guarded) for method, path, handler, guarded in rows]
+
+
+def _pattern(template: str) -> re.Pattern[str]:
+    """`{name}` stands for one part of the path, `{name:.+}` for the rest of it."""
+    quoted = re.sub(r"[.]", r"\\.", template.replace("{name:.+}", "\0"))
+    named = re.sub(r"{(\w+)}", r"(?P<\1>(?:(?!%2f)[^/])+)", quoted)  # a slash in a name would be another resource
+    return re.compile(named.replace("\0", "(?P<name>.+)") + "/?", re.IGNORECASE | re.ASCII)
+
+
+def _accepted(call: Call, operation: str, reply: Reply) -> Reply:
+    base = f"{call.base}/subscriptions/{call['subscription']}{LOCATIONS}"
+    headers = {
+        "Azure-AsyncOperation": f"{base}/mfeOperationsStatus/{operation}",
+        "Location": f"{base}/mfeOperationResults/{operation}",
+        "x-ms-async-operation-timeout": "PT30M",
+        "x-ms-retry-after-ms": POLL_MS,
+    }
+    return Reply(reply.body, reply.status, headers)
+
+
+def _group(azure: Azure, call: Call) -> str:
+    """The resource group that a call is about. Raises NotFound where no workspace is in it."""
+    subscription, group = call["subscription"], call["group"]
+    groups = {(scope.subscription.lower(), scope.resource_group.lower()) for scope in azure.scopes}
+    if (subscription.lower(), group.lower()) not in groups:
+        raise NotFound(f"Resource group '{group}' could not be found.", "ResourceGroupNotFound")
+    return f"/subscriptions/{subscription}/resourceGroups/{group}"
+
+
+def _deleted(call: Call, operation: str | None) -> Reply:
+    return _accepted(call, operation, Reply(status=202)) if operation else Reply(status=204)
+
+
+def _whole(call: Call, key: str, default: int) -> int:
+    text = call.query.get(key, str(default))
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise BadRequest(f"{key} must be a whole number, not {text!r}.")
+    return int(text)

@@ -1,0 +1,128 @@
+"""HTTPS on loopback: reads requests, checks who asks, calls the routes' handlers, writes answers and errors."""
+
+import json
+import logging
+import socket
+import ssl
+import uuid
+from collections.abc import Iterable
+from urllib.parse import unquote
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from azureml_emulator.api.routes import BLOBS, Route, table
+from azureml_emulator.api.trace import SENT
+from azureml_emulator.arm.documents import PROVIDER
+from azureml_emulator.arm.errors import ApiError, BadRequest, MethodNotAllowed, NotFound, TooLarge, Unauthorized
+from azureml_emulator.arm.messages import Call, Reply
+from azureml_emulator.resources.azure import Azure
+from azureml_emulator.resources.tokens import ARM
+
+log = logging.getLogger(__name__)
+MEGABYTE = 1024 * 1024
+MAX_DOCUMENT = 4 * MEGABYTE  # ARM's own limit for a request body
+MAX_BLOB = 72 * MEGABYTE  # the SDK puts up to 64 MB at once
+
+
+class Server:
+    """The web application over one Azure; `around` it is what sees every request and answer."""
+
+    def __init__(self, azure: Azure, base: str, around: Iterable[Middleware] = ()):
+        self._azure = azure
+        self._base = base
+        self._routes = table()
+        self.app = web.Application(client_max_size=MAX_BLOB, middlewares=[*around, refusals])
+        self.app.router.add_post("/endpoints/{endpoint}/score", self._score)
+        self.app.router.add_route("*", r"/{path:[\s\S]*}", self._answer)
+
+    async def _score(self, request: web.Request) -> web.Response:
+        body = await read(request, self._azure.options.max_payload)
+        answer = await self._azure.router.score(request.match_info["endpoint"], request.headers, body)
+        return web.Response(body=answer.body, status=answer.status, headers=answer.headers)
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        return _response(await self._dispatch(request))
+
+    async def _dispatch(self, request: web.Request) -> Reply:
+        path = request.rel_url.raw_path
+        matches = [(route, found) for route in self._routes if (found := route.path.fullmatch(path))]
+        if path.lower().startswith("/subscriptions/") or any(route.guarded for route, _ in matches):
+            self._check_token(request.headers.get("Authorization", ""))
+        if not matches:
+            raise NotFound(f"The local Azure ML has no {path}; its README lists what it has.", "NotEmulated")
+        for route, found in matches:
+            if route.method == request.method:
+                return await self._call(request, route, {key: unquote(part) for key, part in found.groupdict().items()})
+        raise MethodNotAllowed(f"{request.method} is not allowed on {path}.")
+
+    async def _call(self, request: web.Request, route: Route, names: dict[str, str]) -> Reply:
+        body = await read(request, MAX_BLOB if route.handler is BLOBS[0][2] else MAX_DOCUMENT)
+        call = Call(request.method, self._base, names, request.query, request.headers, body)
+        if "workspace" in names and not self._azure.knows(call.scope):
+            resource = f"'{PROVIDER}/workspaces/{names['workspace']}' under resource group '{names['group']}'"
+            more = "For more details please go to https://aka.ms/ARMResourceNotFoundFix"
+            raise NotFound(f"The Resource {resource} was not found. {more}", "ResourceNotFound")
+        answer = route.handler(self._azure, call)
+        return answer if isinstance(answer, Reply) else Reply(answer)
+
+    def _check_token(self, authorization: str) -> None:
+        scheme, _, token = authorization.partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise Unauthorized("Authentication failed. The 'Authorization' header is missing.")
+        self._azure.tokens.check(token, ARM)
+
+
+@web.middleware
+async def refusals(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Whatever was raised, as an answer."""
+    try:
+        return await handler(request)
+    except ApiError as refusal:
+        return _error(refusal)
+    except (web.RequestPayloadError, ConnectionError):
+        return _error(BadRequest("The request body ends early, or is not in the encoding that its headers name."))
+    except web.HTTPException:
+        raise
+    except Exception:
+        log.exception("%s %s failed", request.method, request.path)
+        return _error(ApiError("The local Azure ML has a bug; its log says more."))
+
+
+async def read(request: web.Request, limit: int) -> bytes:
+    """The body, read no further than `limit` bytes. Raises TooLarge."""
+    if (request.content_length or 0) > limit:
+        raise TooLarge(f"The request body is larger than {limit} bytes.")
+    body = bytearray(await request.read() if request.content.at_eof() else b"")  # a fault may have had it read already
+    async for part in request.content.iter_any():
+        body += part
+        if len(body) > limit:
+            raise TooLarge(f"The request body is larger than {limit} bytes.")
+    request[SENT] = bytes(body)
+    return bytes(body)
+
+
+async def listen(server: Server, listener: socket.socket, certificate: ssl.SSLContext) -> web.AppRunner:
+    """Serves on the socket until the runner is cleaned up. Requests are not logged: they carry secrets."""
+    runner = web.AppRunner(server.app, access_log=None)
+    await runner.setup()
+    await web.SockSite(runner, listener, ssl_context=certificate).start()
+    return runner
+
+
+def _response(reply: Reply) -> web.Response:
+    headers = {"x-ms-request-id": str(uuid.uuid4()), **reply.headers}
+    if isinstance(reply.body, bytes):
+        return web.Response(body=reply.body, status=reply.status, headers=headers)
+    if reply.body is None and reply.status != 202:
+        return web.Response(status=reply.status, headers=headers)
+    return web.json_response(reply.body, status=reply.status, headers=headers)
+
+
+def _error(refusal: ApiError) -> web.Response:
+    """ARM's error envelope; the Blob service names the code in a header instead."""
+    headers = {"x-ms-error-code": refusal.code, "x-ms-request-id": str(uuid.uuid4())}
+    if isinstance(refusal, Unauthorized):
+        headers["WWW-Authenticate"] = f'Bearer error="invalid_token", error_description="{refusal}"'
+    body = json.dumps({"error": {"code": refusal.code, "message": str(refusal)}})
+    return web.Response(text=body, status=refusal.status, headers=headers, content_type="application/json")

@@ -1,0 +1,133 @@
+"""The shapes of ARM: ids, envelopes, and the fields Azure fills in."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+from azureml_emulator.arm.errors import BadRequest
+
+Document = dict[str, Any]
+PROVIDER = "Microsoft.MachineLearningServices"
+LOCATION = "local"
+IDENTITIES = ("SystemAssigned", "UserAssigned", "SystemAssigned,UserAssigned", "None")
+ACCESS = ("Enabled", "Disabled")
+
+#: Endpoints and deployments: how-to-manage-quotas, "Azure Machine Learning online endpoints".
+NAME = re.compile(r"[a-z](?:-?[a-z0-9])*", re.IGNORECASE | re.ASCII)
+#: Models and environments: the SDK's own rule for asset names.
+ASSET_NAME = re.compile(r"[a-zA-Z0-9][\w.-]{0,254}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The workspace that a request is about."""
+
+    subscription: str
+    resource_group: str
+    workspace: str
+
+    @property
+    def key(self) -> str:
+        """Where the workspace's resources stand in the store; ARM ids ignore case."""
+        return f"{self.subscription}/{self.resource_group}/{self.workspace}".lower()
+
+    @property
+    def id(self) -> str:
+        group = f"/subscriptions/{self.subscription}/resourceGroups/{self.resource_group}"
+        return f"{group}/providers/{PROVIDER}/workspaces/{self.workspace}"
+
+    @property
+    def container(self) -> str:
+        """The blob container of the workspace's default datastore."""
+        return f"azureml-blobstore-{self.workspace.lower()}"
+
+
+def now() -> str:
+    return datetime.now(timezone.utc).isoformat()
+
+
+def check_name(name: str, what: str) -> str:
+    """An endpoint's or a deployment's name, lower-cased as the service does."""
+    if not 3 <= len(name) <= 32 or not NAME.fullmatch(name):
+        rule = "3 to 32 characters: a letter first, then letters, digits and single dashes, no dash at the end"
+        raise BadRequest(f"The {what} name {name!r} is not valid. A name has {rule}.")
+    return name.lower()
+
+
+def resource(scope: Scope, kind: str, path: str, properties: Document, old: Document | None = None) -> Document:
+    """The envelope of a resource at `path` below the workspace; `old` keeps its creation time."""
+    created = old["systemData"]["createdAt"] if old else now()
+    return {
+        "id": f"{scope.id}/{path}",
+        "name": path.rpartition("/")[2],
+        "type": f"{PROVIDER}/workspaces/{kind}",
+        "properties": properties,
+        "systemData": {
+            "createdAt": created,
+            "createdBy": "local",
+            "createdByType": "User",
+            "lastModifiedAt": now(),
+            "lastModifiedBy": "local",
+            "lastModifiedByType": "User",
+        },
+    }
+
+
+def in_state(document: Document, state: str) -> Document:
+    """The document with another provisioning state."""
+    return {**document, "properties": {**document["properties"], "provisioningState": state}}
+
+
+def tracked(body: Document) -> Document:
+    """What a tracked resource (an endpoint, a deployment) keeps of a PUT besides its properties."""
+    kept = {
+        "location": text(body, "location") or LOCATION,
+        "tags": {key: value for key, value in texts(body, "tags").items() if value is not None},
+        "kind": text(body, "kind") or "Managed",
+    }
+    if not (identity := mapping(body, "identity")):
+        return kept
+    return kept | {"identity": {"type": choice(identity, "type", IDENTITIES)}}
+
+
+def properties_of(body: Document) -> Document:
+    """The `properties` of a PUT body. Raises BadRequest when they aren't an object."""
+    properties = body.get("properties")
+    if not isinstance(properties, dict):
+        raise BadRequest("The request body needs an object 'properties'.", "InvalidRequestContent")
+    return properties
+
+
+def mapping(document: Document, key: str) -> Document:
+    """A field that is an object or null. Raises BadRequest for anything else."""
+    value = document.get(key)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise BadRequest(f"'{key}' must be an object.", "InvalidRequestContent")
+    return value
+
+
+def texts(document: Document, key: str) -> Document:
+    """A field that is an object of texts or nulls, or is null. Raises BadRequest for anything else."""
+    value = mapping(document, key)
+    if not all(item is None or isinstance(item, str) for item in value.values()):
+        raise BadRequest(f"The values in '{key}' must be texts.", "InvalidRequestContent")
+    return value
+
+
+def text(document: Document, key: str) -> str | None:
+    """A field that is a text or null. Raises BadRequest for anything else."""
+    value = document.get(key)
+    if value is not None and not isinstance(value, str):
+        raise BadRequest(f"'{key}' must be a text.", "InvalidRequestContent")
+    return value
+
+
+def choice(document: Document, key: str, choices: tuple[str, ...]) -> str:
+    """A field that is one of the choices; the first of them when it is missing or null. Raises BadRequest."""
+    value = text(document, key) or choices[0]
+    if value not in choices:
+        raise BadRequest(f"'{key}' must be one of {', '.join(choices)}, not {value!r}.", "InvalidRequestContent")
+    return value

@@ -1,0 +1,48 @@
+"""What a handler takes and gives: no web framework past this point."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from azureml_emulator.arm.documents import Document, Scope
+from azureml_emulator.arm.errors import BadRequest
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request. `names` are the parts of the path that the route names, decoded; `base` is the server's address."""
+
+    method: str
+    base: str
+    names: Mapping[str, str]
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes
+
+    def __getitem__(self, name: str) -> str:
+        return self.names[name]
+
+    @property
+    def scope(self) -> Scope:
+        return Scope(self.names["subscription"], self.names["group"], self.names["workspace"])
+
+    @property
+    def document(self) -> Document:
+        """The JSON object in the body, {} when there is none. Raises BadRequest, also for what only Python reads."""
+        try:
+            document = json.loads(self.body) if self.body else {}
+            json.dumps(document, ensure_ascii=False, allow_nan=False).encode()  # no NaN, no half of a character
+        except (ValueError, RecursionError):
+            raise BadRequest("The request body is not valid JSON.", "InvalidRequestContent") from None
+        if not isinstance(document, dict):
+            raise BadRequest("The request body must be a JSON object.", "InvalidRequestContent")
+        return document
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer: a JSON value, raw bytes, or nothing."""
+
+    body: object = None
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,149 @@
+"""What survives a restart: resources in one SQLite file, blob contents in files beside it."""
+
+import json
+import os
+import re
+import sqlite3
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from azureml_emulator.arm.errors import BadRequest
+
+#: What the list of blobs, which is XML, could not hold, and what is a separator elsewhere.
+ODD = re.compile("[^\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|\\\\")
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS resources (path TEXT PRIMARY KEY, parent TEXT NOT NULL, body TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS children ON resources (parent);
+CREATE TABLE IF NOT EXISTS blobs (
+  container TEXT, name TEXT, file TEXT NOT NULL, size INTEGER NOT NULL, modified REAL NOT NULL, metadata TEXT NOT NULL,
+  PRIMARY KEY (container, name));
+"""
+
+
+@dataclass(frozen=True)
+class Blob:
+    """One blob: its name in the container, size in bytes, time of the last write (epoch) and `x-ms-meta-*` values."""
+
+    name: str
+    path: Path
+    size: int
+    modified: float
+    metadata: dict[str, str]
+
+
+class Store:
+    """Resources by path (`workspace/collection/name/…`) and blobs by container and name.
+
+    A write has reached the disk when its method, or the `transaction()` around it, returns.
+    """
+
+    def __init__(self, folder: Path):
+        self.contents = folder / "blobs"
+        self.contents.mkdir(parents=True, exist_ok=True)
+        self._db = sqlite3.connect(folder / "state.sqlite", isolation_level=None)
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = FULL")
+        self._db.executescript(SCHEMA)
+        self._sweep()
+
+    def close(self) -> None:
+        self._db.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All the writes inside happen, or none."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    def get(self, path: str) -> dict[str, Any] | None:
+        row = self._db.execute("SELECT body FROM resources WHERE path = ?", (path,)).fetchone()
+        return json.loads(row[0]) if row else None
+
+    def put(self, path: str, body: dict[str, Any]) -> None:
+        upsert = "INSERT INTO resources VALUES (?, ?, ?) ON CONFLICT (path) DO UPDATE SET body = excluded.body"
+        self._db.execute(upsert, (path, path.rpartition("/")[0], json.dumps(body)))
+
+    def delete(self, path: str) -> None:
+        """Removes the resource and everything below it."""
+        below = (path, len(path) + 1, f"{path}/")
+        self._db.execute("DELETE FROM resources WHERE path = ? OR substr(path, 1, ?) = ?", below)
+
+    def children(self, parent: str) -> list[dict[str, Any]]:
+        """The resources directly below `parent`, oldest first."""
+        rows = self._db.execute("SELECT body FROM resources WHERE parent = ? ORDER BY rowid", (parent,))
+        return [json.loads(body) for (body,) in rows]
+
+    def everywhere(self, collection: str) -> list[dict[str, Any]]:
+        """The members of every collection of that name, in all workspaces, oldest first."""
+        query = "SELECT body FROM resources WHERE parent LIKE ? ORDER BY rowid"
+        return [json.loads(body) for (body,) in self._db.execute(query, (f"%/{collection}",))]
+
+    def put_blob(self, container: str, name: str, content: bytes, metadata: dict[str, str]) -> None:
+        _check_blob_name(name)
+        file = uuid.uuid4().hex
+        with (self.contents / file).open("wb") as out:
+            out.write(content)
+            out.flush()
+            os.fsync(out.fileno())
+        old = self.blob(container, name)
+        row = (container, name, file, len(content), time.time(), json.dumps(metadata))
+        self._db.execute("INSERT OR REPLACE INTO blobs VALUES (?, ?, ?, ?, ?, ?)", row)
+        if old:
+            old.path.unlink(missing_ok=True)
+
+    def set_blob_metadata(self, container: str, name: str, metadata: dict[str, str]) -> None:
+        change = "UPDATE blobs SET metadata = ? WHERE container = ? AND name = ?"
+        self._db.execute(change, (json.dumps(metadata), container, name))
+
+    def delete_blob(self, container: str, name: str) -> None:
+        blob = self.blob(container, name)
+        self._db.execute("DELETE FROM blobs WHERE container = ? AND name = ?", (container, name))
+        if blob:
+            blob.path.unlink(missing_ok=True)
+
+    def blob(self, container: str, name: str) -> Blob | None:
+        where = "WHERE container = ? AND name = ?"
+        row = self._db.execute(f"SELECT * FROM blobs {where}", (container, name)).fetchone()  # noqa: S608 (a constant)
+        return self._blob(row) if row else None
+
+    def blobs(self, container: str, prefix: str) -> list[Blob]:
+        where = "WHERE container = ? AND substr(name, 1, ?) = ? ORDER BY name"
+        rows = self._db.execute(f"SELECT * FROM blobs {where}", (container, len(prefix), prefix))  # noqa: S608 (a constant)
+        return [self._blob(row) for row in rows]
+
+    def export(self, container: str, folder: str, target: Path) -> None:
+        """Copies the blobs below `folder` to the directory `target`."""
+        for blob in self.blobs(container, f"{folder.rstrip('/')}/"):
+            path = target / blob.name[len(folder.rstrip("/")) + 1 :]
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(blob.path.read_bytes())
+            except OSError as failure:
+                raise BadRequest(f"The blob {blob.name} cannot be a file: {failure.strerror}.") from None
+
+    def _blob(self, row: tuple[Any, ...]) -> Blob:
+        _, name, file, size, modified, metadata = row
+        return Blob(name, self.contents / file, size, modified, json.loads(metadata))
+
+    def _sweep(self) -> None:
+        """Removes the contents that a kill left without a row."""
+        known = {file for (file,) in self._db.execute("SELECT file FROM blobs")}
+        for path in self.contents.iterdir():
+            if path.name not in known:
+                path.unlink()
+
+
+def _check_blob_name(name: str) -> None:
+    """A name becomes a path when a model is exported: nothing in it may lead out of its folder."""
+    if ODD.search(name) or {"", ".", ".."} & set(name.split("/")) or len(name) > 1024:
+        raise BadRequest(f"The blob name {name!r} is not valid.", "InvalidResourceName")

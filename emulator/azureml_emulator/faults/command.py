@@ -1,0 +1,135 @@
+"""Faults from outside: a client of the control route, and `python -m azureml_emulator fault` for people."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import click
+import requests
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from azureml_emulator.faults.control import FILE
+from azureml_emulator.faults.kinds import KINDS, Fault
+
+
+class Faults:
+    """The faults and the record of calls of the emulator whose state folder it is. Raises ValueError when refused."""
+
+    def __init__(self, state: Path):
+        control = json.loads((state / FILE).read_text(encoding="utf-8"))
+        self._url = control["url"]
+        self._session = requests.Session()
+        self._session.trust_env = False
+        self._session.verify = str(state / "ca.pem")
+        self._session.headers["Authorization"] = f"Bearer {control['key']}"
+
+    def add(self, kind: str, **fields: Any) -> dict[str, Any]:
+        """Adds a fault; answers it with its `id`."""
+        return cast("dict[str, Any]", self._call("POST", "faults", {"kind": kind, **fields}))
+
+    def all(self) -> list[dict[str, Any]]:
+        return cast("list[dict[str, Any]]", self._call("GET", "faults")["value"])
+
+    def get(self, number: int, wait: float = 0) -> dict[str, Any]:
+        """One fault; not before it has met something, unless `wait` seconds are over."""
+        return cast("dict[str, Any]", self._call("GET", f"faults/{number}?wait={wait}"))
+
+    def clear(self, number: int | None = None) -> None:
+        """Clears one fault or all of them; what they hold goes on."""
+        self._call("DELETE", "faults" if number is None else f"faults/{number}")
+
+    def calls(self) -> list[dict[str, Any]]:
+        """The last calls since `forget`, oldest first: method, path and time (epoch)."""
+        return cast("list[dict[str, Any]]", self._call("GET", "calls")["value"])
+
+    def forget(self) -> None:
+        """Starts the record of calls anew."""
+        self._call("DELETE", "calls")
+
+    def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        answer = self._session.request(method, f"{self._url}/{path}", json=body, timeout=90)
+        if not answer.ok:
+            raise ValueError(answer.json()["error"]["message"])
+        return answer.json() if answer.content else None
+
+
+@click.group()
+@click.option("--state", type=click.Path(path_type=Path, file_okay=False), default=".emulator", show_default=True)
+@click.pass_context
+def fault(context: click.Context, state: Path) -> None:
+    """Let calls, operations or deployments of a running emulator go wrong."""
+    context.obj = state
+
+
+@fault.group()
+def add() -> None:
+    """Add a fault; prints it with its id. A call meets the faults in the order they were added."""
+
+
+@fault.command("list")
+@click.pass_obj
+def list_(state: Path) -> None:
+    """Print the faults, one JSON object a line."""
+    with reached(state) as faults:
+        for found in faults.all():
+            click.echo(json.dumps(found))
+
+
+@fault.command()
+@click.argument("number", metavar="[ID]", type=int, required=False)
+@click.pass_obj
+def clear(state: Path, number: int | None) -> None:
+    """Clear one fault, or all: what they hold goes on."""
+    with reached(state) as faults:
+        faults.clear(number)
+
+
+@fault.command()
+@click.option("--forget", is_flag=True, help="Start the record anew afterwards.")
+@click.pass_obj
+def calls(state: Path, forget: bool) -> None:
+    """Print method and path of the last calls, one a line."""
+    with reached(state) as faults:
+        for call in faults.calls():
+            click.echo(f"{call['method']} {call['path']}")
+        if forget:
+            faults.forget()
+
+
+@contextmanager
+def reached(state: Path) -> Iterator[Faults]:
+    """The faults of the emulator that runs on the folder. Raises ClickException when there is none, or it refuses."""
+    try:
+        yield Faults(state)
+    except (FileNotFoundError, requests.ConnectionError):
+        raise click.ClickException(f"no emulator runs on {state}; name its folder with --state.") from None
+    except ValueError as refusal:
+        raise click.UsageError(str(refusal)) from None
+
+
+def adding(kind: str, described: type[Fault]) -> click.Command:
+    """The command that adds a fault of one kind: an option for each of its fields."""
+
+    @click.pass_obj
+    def command(state: Path, /, **given: object) -> None:
+        with reached(state) as faults:
+            click.echo(json.dumps(faults.add(kind, **{name: value for name, value in given.items() if value})))
+
+    options: list[click.Parameter] = [option(name, field) for name, field in described.model_fields.items()]
+    return click.Command(kind, callback=command, params=options, help=described.__doc__)
+
+
+def option(name: str, field: FieldInfo) -> click.Option:
+    """The emulator itself checks the values."""
+    default = "" if field.default in (None, False, PydanticUndefined) else f" [{field.default}]"
+    text, is_flag = f"{field.description}{default}", field.annotation is bool
+    return click.Option([f"--{name.replace('_', '-')}"], help=text, is_flag=is_flag, required=field.is_required())
+
+
+for name, described in KINDS.items():
+    add.add_command(adding(name, described))

@@ -1,0 +1,67 @@
+"""Fixtures for pytest (`pytest_plugins = ["azureml_emulator.fixtures"]`): a local Azure ML, the SDK, faults."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from azureml_emulator.faults.command import Faults
+from azureml_emulator.github.schema import wrong_answer
+from azureml_emulator.github.server import LocalGitHub
+from azureml_emulator.process import running, without_azure
+
+if TYPE_CHECKING:
+    from azure.ai.ml import MLClient
+
+
+@pytest.fixture(scope="session", autouse=True)
+def outside() -> Iterator[dict[str, str]]:
+    """The environment before: no test reaches a real Azure, GitHub's files or a proxy, unless it takes this one."""
+    before = dict(os.environ)
+    for name in set(before) - set(without_azure(before)) | {name for name in before if name.startswith("GITHUB_")}:
+        del os.environ[name]
+    yield before
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.fixture(scope="session")
+def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The variables of a local Azure ML, which stand in the environment while the session runs."""
+    state: Path = tmp_path_factory.mktemp("azure")
+    with running(state, "--core-quota=1000") as variables:
+        os.environ.update(variables)
+        yield variables
+        for name in variables:
+            os.environ.pop(name, None)
+
+
+@pytest.fixture(scope="session")
+def client(azure: dict[str, str]) -> MLClient:
+    """The unmodified SDK, connected as anyone connects."""
+    from azure.ai.ml import MLClient
+    from azure.identity import DefaultAzureCredential
+
+    names = ("AZURE_SUBSCRIPTION_ID", "AZURE_RESOURCE_GROUP", "AZURE_ML_WORKSPACE")
+    return MLClient(DefaultAzureCredential(), *(azure[name] for name in names))
+
+
+@pytest.fixture
+def faults(azure: dict[str, str]) -> Iterator[Faults]:
+    """What makes the local Azure ML fail; none is left behind."""
+    found = Faults(Path(azure["SSL_CERT_FILE"]).parent)
+    yield found
+    found.clear()
+
+
+@pytest.fixture
+def github() -> Iterator[LocalGitHub]:
+    """A local GitHub, whose every answer must be as GitHub's description says."""
+    with LocalGitHub("local/rollout") as local:
+        yield local
+    for answer in local.answers:
+        assert wrong_answer(*answer) == [], answer

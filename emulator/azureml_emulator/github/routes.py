@@ -1,0 +1,199 @@
+"""What the local GitHub does when it is asked: one function for each operation of its description."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from azureml_emulator.github.messages import Asked, Refusal, page
+from azureml_emulator.github.state import Document, Environment, State, number, team, user
+
+NO_REVIEWERS = (
+    "Failed to create the environment protection rule. "
+    "Please ensure the billing plan supports the required reviewers protection rule."
+)
+NO_BRANCHES = "Fail to create protected rule, please ensure billing plan include protected branch gate."
+UPGRADE = "Upgrade to GitHub Pro or make this repository public to enable this feature."
+ALONE = (
+    "Failed to create or update the environment protection rule. "
+    "Required reviewers must have at least one reviewer to set prevent_self_review."
+)
+STAMP = "2026-08-01T00:00:00Z"
+Answer = tuple[int, Any]
+
+
+def get_repository(state: State, asked: Asked) -> Answer:
+    return 200, state.repository_document()
+
+
+def get_branch(state: State, asked: Asked) -> Answer:
+    name = asked.names["branch"]
+    if name not in state.branches:
+        raise Refusal(404, "Branch not found")
+    return 200, {"name": name, "commit": {"sha": state.branches[name]}, "protected": False}
+
+
+def get_commit(state: State, asked: Asked) -> Answer:
+    sha = asked.names["ref"]
+    if sha not in state.commits:
+        raise Refusal(422, f"No commit found for SHA: {sha}")
+    return 200, state.commits[sha]
+
+
+def get_environment(state: State, asked: Asked) -> Answer:
+    _environment(state, asked)
+    return 200, state.environment_document(asked.names["environment_name"])
+
+
+def put_environment(state: State, asked: Asked) -> Answer:
+    """What the body leaves out is taken away. The list of branches stays, as long as there is one.
+
+    What the plan doesn't have is refused, but a new environment is there afterwards: without rules.
+    """
+    name, body = asked.names["environment_name"], asked.body or {}
+    wanted = [_reviewer(state, entry) for entry in body.get("reviewers") or ()]
+    rule = body.get("deployment_branch_policy")
+    if body.get("prevent_self_review") and not wanted:
+        raise Refusal(422, ALONE)
+    if rule and rule["protected_branches"] == rule["custom_branch_policies"]:
+        raise Refusal(422, "Invalid request.\n\nprotected_branches and custom_branch_policies can not be the same.")
+    if (wanted and not state.has_reviewers) or (rule and not state.has_branch_policies):
+        state.environments.setdefault(name, Environment())
+        raise Refusal(422, NO_REVIEWERS if wanted and not state.has_reviewers else NO_BRANCHES)
+    before = state.environments.get(name, Environment())
+    custom = bool(rule and rule["custom_branch_policies"])
+    state.environments[name] = Environment(
+        reviewers=wanted,
+        prevent_self_review=bool(body.get("prevent_self_review")),
+        admins_bypass=before.admins_bypass,
+        branches=(before.branches or []) if custom else None,
+        protected_branches_only=bool(rule) and not custom,
+        wait_timer=body.get("wait_timer", 0),
+    )
+    return 200, state.environment_document(name)
+
+
+def list_branch_policies(state: State, asked: Asked) -> Answer:
+    found = [_policy(name) for name in _environment(state, asked).branches or ()]
+    return 200, {"total_count": len(found), "branch_policies": page(found, asked, 100)}
+
+
+def add_branch_policy(state: State, asked: Asked) -> Answer:
+    if not state.has_branch_policies:
+        raise Refusal(403, UPGRADE)
+    branches, name = _environment(state, asked).branches, asked.body["name"]
+    if branches is None:
+        raise Refusal(404)
+    if name in branches:
+        return 303, None
+    branches.append(name)
+    return 200, _policy(name)
+
+
+def get_subject(state: State, asked: Asked) -> Answer:
+    return 200, state.subject_document()
+
+
+def list_runs(state: State, asked: Asked) -> Answer:
+    workflow, status = asked.names["workflow_id"], asked.query.get("status")
+    if workflow not in state.workflows:
+        raise Refusal(404)
+    runs = [run for run in state.runs.values() if run.workflow == workflow and status in {None, run.status}]
+    found = [state.run_document(run) for run in runs]
+    return 200, {"total_count": len(found), "workflow_runs": page(found, asked, 100)}
+
+
+def get_run(state: State, asked: Asked) -> Answer:
+    run = state.runs.get(int(asked.names["run_id"]))
+    if run is None:
+        raise Refusal(404)
+    return 200, state.run_document(run)
+
+
+def cancel_run(state: State, asked: Asked) -> Answer:
+    run = state.runs.get(int(asked.names["run_id"]))
+    if run is None:
+        raise Refusal(404)
+    if run.status == "completed":
+        raise Refusal(409, "Cannot cancel a workflow run that is completed.")
+    if run.on_cancel is None:
+        run.status, run.conclusion = "completed", "cancelled"
+    else:
+        threading.Thread(target=run.on_cancel, daemon=True).start()
+    return 202, {}
+
+
+def list_variables(state: State, asked: Asked) -> Answer:
+    found = [
+        {"name": name, "value": value, "created_at": STAMP, "updated_at": STAMP}
+        for name, value in sorted(state.variables.items())
+    ]
+    return 200, {"total_count": len(found), "variables": page(found, asked, 30)}
+
+
+def create_variable(state: State, asked: Asked) -> Answer:
+    name = asked.body["name"].upper()
+    if name in state.variables:
+        raise Refusal(409, "Already exists - Variable already exists")
+    state.variables[name] = asked.body["value"]
+    return 201, {}
+
+
+def update_variable(state: State, asked: Asked) -> Answer:
+    name = asked.names["name"].upper()
+    if name not in state.variables:
+        raise Refusal(404)
+    state.variables[name] = asked.body.get("value", state.variables[name])
+    return 204, None
+
+
+def get_user(state: State, asked: Asked) -> Answer:
+    login = asked.names["username"]
+    if login not in state.users:
+        raise Refusal(404)
+    return 200, user(login, state.users[login])
+
+
+def get_team(state: State, asked: Asked) -> Answer:
+    name = f"{asked.names['org']}/{asked.names['team_slug']}"
+    if name not in state.teams:
+        raise Refusal(404)
+    return 200, team(name, state.teams[name])
+
+
+ROUTES: dict[str, Callable[[State, Asked], Answer]] = {
+    "repos/get": get_repository,
+    "repos/get-branch": get_branch,
+    "repos/get-commit": get_commit,
+    "repos/get-environment": get_environment,
+    "repos/create-or-update-environment": put_environment,
+    "repos/list-deployment-branch-policies": list_branch_policies,
+    "repos/create-deployment-branch-policy": add_branch_policy,
+    "actions/get-custom-oidc-sub-claim-for-repo": get_subject,
+    "actions/list-workflow-runs": list_runs,
+    "actions/get-workflow-run": get_run,
+    "actions/cancel-workflow-run": cancel_run,
+    "actions/list-repo-variables": list_variables,
+    "actions/create-repo-variable": create_variable,
+    "actions/update-repo-variable": update_variable,
+    "users/get-by-username": get_user,
+    "teams/get-by-name": get_team,
+}
+
+
+def _environment(state: State, asked: Asked) -> Environment:
+    found = state.environments.get(asked.names["environment_name"])
+    if found is None:
+        raise Refusal(404)
+    return found
+
+
+def _reviewer(state: State, entry: Document) -> str:
+    known = state.teams if entry["type"] == "Team" else state.users
+    for name, id in known.items():
+        if id == entry["id"]:
+            return name
+    raise Refusal(422, "Validation Failed")
+
+
+def _policy(name: str) -> Document:
+    return {"id": number(name), "name": name, "type": "branch"}

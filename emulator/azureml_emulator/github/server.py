@@ -1,0 +1,174 @@
+"""A small local GitHub: one repository's REST API on loopback, for tests and the demo. Its state is open to both.
+
+It answers by openapi.yml. What GitHub checks and this does not: permissions one by one, rate limits, who may
+review. Approvals and runs don't happen by themselves: whoever uses it says what happens.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import threading
+from collections.abc import Callable, Iterable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from azureml_emulator.github.messages import Asked, Refusal
+from azureml_emulator.github.routes import ROUTES
+from azureml_emulator.github.schema import Operation, operations, wrong_request
+from azureml_emulator.github.state import Environment, Run, State
+
+DOCS = "https://docs.github.com/rest"
+
+
+class LocalGitHub(State):
+    """`with LocalGitHub("local/rollout") as github`: listens at `github.url`, knows only the token `github.token`.
+
+    `forbidden` holds operationIds that answer 403, `failing` those that answer another status; `calls` what was asked,
+    as (method, path), and `answers` what was answered, as (operation, status, body).
+    """
+
+    def __init__(self, repository: str = "local/rollout", **state: Any):
+        super().__init__(repository, **state)
+        self.token = f"ghs_{secrets.token_hex(18)}"
+        self.forbidden: set[str] = set()
+        self.failing: dict[str, int] = {}
+        self.calls: list[tuple[str, str]] = []
+        self.answers: list[tuple[Operation, int, Any]] = []
+        self.lock = threading.RLock()
+        self.url = ""
+
+    def __enter__(self) -> LocalGitHub:
+        self._server = _Server(("127.0.0.1", 0), _Handler)
+        self._server.github = self
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def environ(self) -> dict[str, str]:
+        """The variables with which a script (or act) talks to it."""
+        return {"GITHUB_API_URL": self.url, "GITHUB_TOKEN": self.token, "GITHUB_REPOSITORY": self.repository}
+
+    def add_environment(
+        self,
+        name: str,
+        reviewers: Iterable[str] = ("someone",),
+        prevent_self_review: bool = True,
+        admins_bypass: bool = False,
+        branches: Iterable[str] | None = ("main",),
+    ) -> Environment:
+        """Reviewers are logins and `ORG/SLUG`s, which are made known; `branches=None` lets every branch deploy."""
+        limits = None if branches is None else list(branches)
+        made = Environment(list(reviewers), prevent_self_review, admins_bypass, limits)
+        for reviewer in made.reviewers:
+            self.know(reviewer)
+        self.environments[name] = made
+        return made
+
+    def set_up(self, *reviewers: str) -> None:
+        """The environments that a rollout needs, as setup_github makes them."""
+        self.add_environment("production", reviewers=reviewers)
+        for name in ("deploy", "rollback"):
+            self.add_environment(name, reviewers=(), prevent_self_review=False)
+
+    def add_commit(self, sha: str, author: str | None = None, committer: str | None = "web-flow") -> None:
+        """Accounts, or None where GitHub knows none for the address in the commit."""
+        self.commits[sha] = self.commit_document(sha, author, committer)
+
+    def add_run(
+        self,
+        workflow: str = "rollout.yml",
+        run_id: int = 1,
+        status: str = "in_progress",
+        on_cancel: Callable[[], object] | None = None,
+    ) -> Run:
+        """`on_cancel` is called, in a thread, when the run is cancelled, and calls `finish`; without one it ends."""
+        self.runs[run_id] = Run(run_id, workflow, status, on_cancel=on_cancel)
+        return self.runs[run_id]
+
+    def finish(self, run_id: int, conclusion: str = "success") -> None:
+        with self.lock:
+            self.runs[run_id].status, self.runs[run_id].conclusion = "completed", conclusion
+
+    def answer(self, method: str, target: str, authorization: str, body: bytes) -> tuple[int, Any]:
+        """Status and document for one request."""
+        url = urlsplit(target)
+        self.calls.append((method, unquote(url.path)))
+        matches = [(row, found) for row in operations() if (found := row.path.fullmatch(url.path))]
+        row, found = next(((row, found) for row, found in matches if row.method == method), (None, None))
+        with self.lock:
+            try:
+                self._check(authorization)
+                if row is None or found is None:
+                    raise Refusal(404)
+                names = {name: unquote(part) for name, part in found.groupdict().items()}
+                status, document = self._do(row, names, dict(parse_qsl(url.query)), body)
+            except Refusal as refusal:
+                status, document = refusal.status, _error(refusal)
+        if row is not None:
+            self.answers.append((row, status, document))
+        return status, document
+
+    def _check(self, authorization: str) -> None:
+        scheme, _, token = authorization.partition(" ")
+        if scheme.lower() not in {"bearer", "token"} or token != self.token:
+            raise Refusal(401, "Bad credentials")
+
+    def _do(self, row: Operation, names: dict[str, str], query: dict[str, str], body: bytes) -> tuple[int, Any]:
+        if row.name in self.failing:
+            raise Refusal(self.failing[row.name], "It fails as it was told to")
+        if row.name in self.forbidden:
+            raise Refusal(403, "Resource not accessible by integration")
+        if "repo" in names and f"{names['owner']}/{names['repo']}".lower() != self.repository.lower():
+            raise Refusal(404)
+        if row.method != "GET" and not self.admin and row.name != "actions/cancel-workflow-run":
+            raise Refusal(403, "Must have admin rights to Repository.")
+        return ROUTES[row.name](self, Asked(names, query, _json(row, body)))
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    github: LocalGitHub
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _Server
+
+    def _answer(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        authorization = self.headers.get("Authorization", "")
+        status, document = self.server.github.answer(self.command, self.path, authorization, body)
+        sent = b"" if document is None else json.dumps(document).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json; charset=utf-8")
+        if status != 204:
+            self.send_header("Content-Length", str(len(sent)))
+        self.end_headers()
+        self.wfile.write(sent)
+
+    do_GET = do_PUT = do_POST = do_PATCH = _answer
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing: `calls` has it."""
+
+
+def _json(row: Operation, body: bytes) -> Any:
+    try:
+        sent = json.loads(body) if body else None
+    except ValueError:
+        raise Refusal(400, "Problems parsing JSON") from None
+    if problems := wrong_request(row, sent):
+        raise Refusal(422, "Invalid request.\n\n" + "\n".join(problems))
+    return sent
+
+
+def _error(refusal: Refusal) -> dict[str, str]:
+    return {"message": str(refusal), "documentation_url": DOCS, "status": str(refusal.status)}

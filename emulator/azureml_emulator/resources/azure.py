@@ -1,0 +1,67 @@
+"""The local Azure ML put together: state, rules and model processes, without HTTP."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from azureml_emulator.arm.documents import Scope
+from azureml_emulator.arm.store import Store
+from azureml_emulator.resources.blobs import Blobs
+from azureml_emulator.resources.deployments import Deployments
+from azureml_emulator.resources.endpoints import Endpoints
+from azureml_emulator.resources.identities import Identities
+from azureml_emulator.resources.operations import Operations
+from azureml_emulator.resources.registry import Registry
+from azureml_emulator.resources.tokens import Tokens
+from azureml_emulator.serving.router import Router
+
+SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"
+GROUP = "local"
+
+
+@dataclass(frozen=True)
+class Options:
+    """How this Azure ML is: its workspaces, quota in cores, and the least seconds of an operation and of a token.
+
+    `clock` multiplies the seconds that Azure waits before and between probes, and before it restarts a container.
+    `max_payload` is in bytes; no page we found documents Azure's.
+    """
+
+    workspaces: tuple[str, ...] = ("local",)
+    core_quota: int = 100
+    operation_seconds: float = 0.2
+    token_seconds: int = 3600
+    clock: float = 0.05  # a model process starts in half a second: as soon as the first probe then comes
+    max_payload: int = 10 * 1024 * 1024
+
+
+class Azure:
+    """Everything that a handler can ask."""
+
+    def __init__(self, folder: Path, base: str, options: Options):
+        self.options = options
+        self.scopes = [Scope(SUBSCRIPTION, GROUP, name) for name in options.workspaces]
+        self.store = Store(folder)
+        self.tokens = Tokens(self.store, options.token_seconds)
+        self.blobs = Blobs(self.store, self.tokens.identity)
+        self.registry = Registry(self.store)
+        self.operations = Operations(self.store, options.operation_seconds)
+        self.identities = Identities(self.store)
+        self.router = Router()
+        self.deployments = Deployments(
+            self.store, self.registry, self.operations, folder / "deployments", options.core_quota, options.clock
+        )
+        self.endpoints = Endpoints(self.store, self.operations, self.deployments, self.router, self.tokens, base)
+
+    def knows(self, scope: Scope) -> bool:
+        return scope.key in {known.key for known in self.scopes}
+
+    async def open(self) -> None:
+        """Brings back what the state folder holds."""
+        self.operations.recover()
+        for scope in self.scopes:
+            await self.endpoints.restore(scope)
+
+    async def close(self) -> None:
+        await self.operations.close()
+        await self.deployments.close()
+        self.store.close()

@@ -1,0 +1,204 @@
+"""The part of the Blob service's protocol that the SDK speaks to upload, list and download model folders.
+
+https://learn.microsoft.com/rest/api/storageservices/blob-service-rest-api
+"""
+
+import hashlib
+import hmac
+import re
+import time
+from collections.abc import Callable
+from email.utils import formatdate
+from urllib.parse import urlencode
+from xml.etree import ElementTree
+
+from azureml_emulator.arm.errors import ApiError, BadRequest, NotFound
+from azureml_emulator.arm.messages import Call, Reply
+from azureml_emulator.arm.store import Blob, Store
+
+ACCOUNT = "localstorage"
+SUFFIX = "core.local"
+SAS_SECONDS = 8 * 3600
+META = "x-ms-meta-"
+
+
+class Forbidden(ApiError):
+    status, code = 403, "AuthenticationFailed"
+
+
+class InvalidRange(ApiError):
+    status, code = 416, "InvalidRange"
+
+
+class Blobs:
+    """Answers for the one storage account; its shared access signatures are signed with the key in the store."""
+
+    def __init__(self, store: Store, key: str):
+        self._store = store
+        self._key = key
+
+    def sas(self, container: str) -> str:
+        """A shared access signature for one container, good for SAS_SECONDS."""
+        expires = str(int(time.time()) + SAS_SECONDS)
+        signature = self._sign(container, expires)
+        return urlencode({"sv": "2024-11-04", "sr": "c", "sp": "rwdl", "se": expires, "sig": signature})
+
+    def answer(self, call: Call) -> Reply:
+        """Raises Forbidden for a bad signature, NotFound and BadRequest."""
+        expires, signature = call.query.get("se", ""), call.query.get("sig", "")
+        signed = self._sign(call["container"], expires)
+        if not hmac.compare_digest(signature.encode("utf-8", "replace"), signed.encode()) or int(expires) < time.time():
+            raise Forbidden("The shared access signature is not valid or has expired.")
+        found = HANDLERS.get((call.method, call.query.get("comp", ""), bool(call.names.get("name"))))
+        if found is None:
+            raise BadRequest(
+                f"{call.method} with comp={call.query.get('comp')} is not emulated.", "UnsupportedOperation"
+            )
+        return found(self._store, call)
+
+    def _sign(self, container: str, expires: str) -> str:
+        return hmac.new(
+            self._key.encode(), f"{container} {expires}".encode("utf-8", "replace"), hashlib.sha256
+        ).hexdigest()
+
+
+def put_blob(store: Store, call: Call) -> Reply:
+    if call.headers.get("x-ms-blob-type") != "BlockBlob":
+        raise BadRequest("Only block blobs are emulated.", "UnsupportedOperation")
+    store.put_blob(call["container"], call["name"], call.body, _metadata(call))
+    return _written(store, call, 201)
+
+
+def put_block(store: Store, call: Call) -> Reply:
+    store.put_blob(*_block(call, call.query.get("blockid", "")), call.body, {})
+    return Reply(status=201)
+
+
+def put_block_list(store: Store, call: Call) -> Reply:
+    """Joins the blocks that were put before, in the order of the list."""
+    try:
+        text = call.body.decode()
+        if "<!" in text:
+            raise BadRequest("A block list holds no document type.", "InvalidXmlDocument")
+        listed = ElementTree.fromstring(text)  # noqa: S314 (no document type: no entities)
+    except (UnicodeDecodeError, ElementTree.ParseError):
+        raise BadRequest("The block list is not valid XML.", "InvalidXmlDocument") from None
+    blocks = [store.blob(*_block(call, item.text or "")) for item in listed]
+    if None in blocks:
+        raise BadRequest("The block list names a block that was not put.", "InvalidBlockList")
+    content = b"".join(block.path.read_bytes() for block in blocks if block)
+    store.put_blob(call["container"], call["name"], content, _metadata(call))
+    place, folder = _block(call, "")
+    for block in store.blobs(place, folder):
+        store.delete_blob(place, block.name)
+    return _written(store, call, 201)
+
+
+def set_metadata(store: Store, call: Call) -> Reply:
+    _found(store, call)
+    store.set_blob_metadata(call["container"], call["name"], _metadata(call))
+    return _written(store, call, 200)
+
+
+def get_blob(store: Store, call: Call) -> Reply:
+    blob = _found(store, call)
+    headers = _headers(blob) | {META + key: value for key, value in blob.metadata.items()}
+    if call.method == "HEAD":
+        return Reply(headers=headers | {"Content-Length": str(blob.size)})
+    content = blob.path.read_bytes()
+    given = call.headers.get("x-ms-range") or call.headers.get("Range")
+    if not given:
+        return Reply(content, headers=headers)
+    wanted = re.fullmatch(r"bytes=(\d{1,18})-(\d{0,18})", given)
+    first, last = (int(wanted[1]), min(int(wanted[2] or blob.size), blob.size - 1)) if wanted else (1, 0)
+    if first > last:
+        raise InvalidRange(f"The range {given} is not in the blob.")
+    return Reply(content[first : last + 1], 206, headers | {"Content-Range": f"bytes {first}-{last}/{blob.size}"})
+
+
+def delete_blob(store: Store, call: Call) -> Reply:
+    store.delete_blob(call["container"], _found(store, call).name)
+    return Reply(status=202)
+
+
+def container(store: Store, call: Call) -> Reply:
+    """The one container is always there."""
+    return Reply(headers={"ETag": '"0"', "Last-Modified": formatdate(0, usegmt=True)})
+
+
+def list_blobs(store: Store, call: Call) -> Reply:
+    """All in one page; with a delimiter, what is below it comes as one BlobPrefix."""
+    prefix, delimiter = call.query.get("prefix", ""), call.query.get("delimiter")
+    root = ElementTree.Element("EnumerationResults", ContainerName=call["container"])
+    blobs, folders = ElementTree.SubElement(root, "Blobs"), set()
+    for blob in store.blobs(call["container"], prefix):
+        head, folder, _ = blob.name[len(prefix) :].partition(delimiter) if delimiter else ("", "", "")
+        if folder:
+            folders.add(prefix + head + folder)
+        else:
+            _list_item(blobs, blob)
+    for name in sorted(folders):
+        ElementTree.SubElement(ElementTree.SubElement(blobs, "BlobPrefix"), "Name").text = name
+    ElementTree.SubElement(root, "NextMarker")
+    return Reply(ElementTree.tostring(root, "utf-8", xml_declaration=True), headers={"Content-Type": "application/xml"})
+
+
+#: By method, `comp`, and whether the path names a blob.
+HANDLERS: dict[tuple[str, str, bool], Callable[[Store, Call], Reply]] = {
+    ("PUT", "", True): put_blob,
+    ("PUT", "block", True): put_block,
+    ("PUT", "blocklist", True): put_block_list,
+    ("PUT", "metadata", True): set_metadata,
+    ("GET", "", True): get_blob,
+    ("HEAD", "", True): get_blob,
+    ("DELETE", "", True): delete_blob,
+    ("GET", "", False): container,
+    ("HEAD", "", False): container,
+    ("GET", "list", False): list_blobs,
+}
+
+
+def _found(store: Store, call: Call) -> Blob:
+    blob = store.blob(call["container"], call["name"])
+    if blob is None:
+        raise NotFound("The specified blob does not exist.", "BlobNotFound")
+    return blob
+
+
+def _written(store: Store, call: Call, status: int) -> Reply:
+    return Reply(status=status, headers=_headers(_found(store, call)))
+
+
+def _block(call: Call, block: str) -> tuple[str, str]:
+    """Where an uncommitted block waits: its id is base64 and may hold a slash."""
+    return f"{call['container']}/blocks", f"{call['name']}/{block.encode().hex()}"
+
+
+def _metadata(call: Call) -> dict[str, str]:
+    found = {key.lower()[len(META) :]: value for key, value in call.headers.items() if key.lower().startswith(META)}
+    if not all(key.isascii() and key.isidentifier() and value.isprintable() for key, value in found.items()):
+        raise BadRequest("A metadata name must be an identifier, its value printable.", "InvalidMetadata")
+    return found
+
+
+def _headers(blob: Blob) -> dict[str, str]:
+    return {
+        "ETag": f'"{blob.path.name}"',
+        "Last-Modified": formatdate(blob.modified, usegmt=True),
+        "Content-Type": "application/octet-stream",
+        "Accept-Ranges": "bytes",
+        "x-ms-blob-type": "BlockBlob",
+    }
+
+
+def _list_item(blobs: ElementTree.Element, blob: Blob) -> None:
+    item = ElementTree.SubElement(blobs, "Blob")
+    ElementTree.SubElement(item, "Name").text = blob.name
+    properties = ElementTree.SubElement(item, "Properties")
+    ElementTree.SubElement(properties, "Last-Modified").text = formatdate(blob.modified, usegmt=True)
+    ElementTree.SubElement(properties, "Etag").text = blob.path.name
+    ElementTree.SubElement(properties, "Content-Length").text = str(blob.size)
+    ElementTree.SubElement(properties, "BlobType").text = "BlockBlob"
+    metadata = ElementTree.SubElement(item, "Metadata")
+    for key, value in blob.metadata.items():
+        ElementTree.SubElement(metadata, key).text = value

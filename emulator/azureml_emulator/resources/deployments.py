@@ -1,0 +1,184 @@
+"""Deployments of an online endpoint: what they may be, and the model processes behind them. Knows no HTTP."""
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from azureml_emulator.arm.documents import Document, Scope, check_name, in_state, properties_of, resource, tracked
+from azureml_emulator.arm.errors import ApiError, BadRequest, NotFound
+from azureml_emulator.arm.store import Store
+from azureml_emulator.resources import defaults, skus
+from azureml_emulator.resources.operations import Operations, Work
+from azureml_emulator.resources.registry import Registry
+from azureml_emulator.serving.instances import Instance
+from azureml_emulator.serving.pool import Pool
+from azureml_emulator.serving.supervision import Unhealthy
+
+MAX_DEPLOYMENTS = 20
+
+
+class Deployments:
+    """Deployments of every endpoint. `pools[endpoint][deployment]` are the model processes that serve now."""
+
+    def __init__(
+        self, store: Store, registry: Registry, operations: Operations, folder: Path, core_quota: int, clock: float
+    ):
+        self._store = store
+        self._registry = registry
+        self._operations = operations
+        self._folder = folder
+        self._core_quota = core_quota
+        self._clock = clock
+        self.pools: dict[str, dict[str, Pool]] = {}
+        self.publish: Callable[[Scope, str], None] = lambda scope, endpoint: None
+
+    def all(self, scope: Scope, endpoint: str) -> list[Document]:
+        self._endpoint(scope, endpoint)
+        return self._store.children(f"{_key(scope, endpoint)}/deployments")
+
+    def get(self, scope: Scope, endpoint: str, name: str) -> Document:
+        self._endpoint(scope, endpoint)
+        found = self._store.get(_key(scope, endpoint, name))
+        if found is None:
+            raise NotFound(f"Deployment {name} was not found in endpoint {endpoint}.")
+        return found
+
+    def put(self, scope: Scope, endpoint: str, name: str, body: Document) -> tuple[Document, str]:
+        """Creates or changes a deployment; answers the document as it stands now and the operation's name."""
+        endpoint_document = self._endpoint(scope, endpoint)
+        name = check_name(name, "deployment")
+        self._operations.refuse_if_busy(endpoint, "create a deployment")
+        key = _key(scope, endpoint, name)
+        old = self._store.get(key)
+        path = f"onlineEndpoints/{endpoint}/deployments/{name}"
+        new = resource(scope, "onlineEndpoints/deployments", path, defaults.properties(properties_of(body)), old)
+        new |= tracked(body) | {"location": endpoint_document["location"], "sku": defaults.sku(body)}
+        model = self._check(scope, endpoint, new, old)
+        pending = in_state(old, "Updating") if old else in_state(new, "Creating")
+        self._store.put(key, pending)
+        work = Work(
+            prepare=lambda: self._serve(scope, endpoint, new, old, model),
+            commit=lambda: self._store.put(key, in_state(new, "Succeeded")),
+            abort=lambda: self._store.put(key, in_state(old or new, "Failed")),
+            after=lambda: self.publish(scope, endpoint),
+        )
+        partial = {**pending, "properties": {**pending["properties"], "instanceType": None}}
+        return partial, self._operations.begin(endpoint, work)
+
+    def delete(self, scope: Scope, endpoint: str, name: str) -> str | None:
+        """Starts the deletion; None when there is no such deployment. Raises BadRequest while it has traffic."""
+        traffic = self._endpoint(scope, endpoint)["properties"]
+        key = _key(scope, endpoint, name)
+        old = self._store.get(key)
+        if old is None:
+            return None
+        self._operations.refuse_if_busy(endpoint, "delete a deployment")
+        for kind in ("traffic", "mirrorTraffic"):
+            if percent := traffic[kind].get(name):
+                # A guess: that it is refused with 400 is known, not the words.
+                raise BadRequest(f"Deployment {name} has {percent} % of the {kind}: set it to 0 before deleting.")
+        self._store.put(key, in_state(old, "Deleting"))
+        work = Work(
+            prepare=lambda: self.stop(scope, endpoint, [name]),
+            commit=lambda: self._store.delete(key),
+            abort=lambda: self._store.put(key, in_state(old, "Failed")),
+            after=lambda: self.publish(scope, endpoint),
+        )
+        return self._operations.begin(endpoint, work)
+
+    def serving(self, scope: Scope, endpoint: str) -> dict[str, Pool | None]:
+        """The processes of every deployment there is, None where it has none."""
+        pools = self.pools.get(endpoint, {})
+        return {item["name"]: pools.get(item["name"]) for item in self.all(scope, endpoint)}
+
+    def logs(self, scope: Scope, endpoint: str, name: str, lines: int) -> str:
+        """The last lines of the deployment's container log."""
+        self.get(scope, endpoint, name)
+        log = self.log_file(endpoint, name)
+        text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+        return "\n".join(["Instance status:", "InferenceServer: local process", *text.splitlines()[-max(lines, 1) :]])
+
+    def log_file(self, endpoint: str, name: str) -> Path:
+        """Where the deployment's containers print."""
+        return self._home(endpoint, name) / "container.log"
+
+    async def stop(self, scope: Scope, endpoint: str, names: list[str]) -> None:
+        """Takes deployments out of the route, lets what they are answering end, and stops their processes."""
+        pools = [self.pools.get(endpoint, {}).pop(name, None) for name in names]
+        self.publish(scope, endpoint)
+        for name, pool in zip(names, pools, strict=True):
+            if pool:
+                await pool.stop()
+            shutil.rmtree(self._home(endpoint, name), ignore_errors=True)
+
+    async def restore(self, scope: Scope, endpoint: str) -> None:
+        """After a restart: an operation in flight has had no effect; starts the processes of all that served."""
+        traffic = self._endpoint(scope, endpoint)["properties"]["traffic"]
+        for document in self._store.children(f"{_key(scope, endpoint)}/deployments"):
+            for files in self._home(endpoint, document["name"]).glob("model-*"):
+                shutil.rmtree(files)
+            state, key = document["properties"]["provisioningState"], _key(scope, endpoint, document["name"])
+            if state == "Creating":
+                self._store.put(key, in_state(document, "Failed"))
+            elif state != "Failed" or traffic.get(document["name"]):
+                await self._revive(scope, endpoint, key, document)
+
+    async def close(self) -> None:
+        """Lets every deployment answer what it has and ends its processes."""
+        await asyncio.gather(*(pool.stop() for pools in self.pools.values() for pool in pools.values()))
+
+    async def _revive(self, scope: Scope, endpoint: str, key: str, document: Document) -> None:
+        settled = "Failed" if document["properties"]["provisioningState"] == "Failed" else "Succeeded"
+        try:
+            await self._serve(scope, endpoint, document, None, self._registry.deployable(scope, document["properties"]))
+        except ApiError:
+            settled = "Failed"
+        self._store.put(key, in_state(document, settled))
+
+    async def _serve(self, scope: Scope, endpoint: str, new: Document, old: Document | None, model: Document) -> None:
+        """Brings the running processes to what `new` says: scaled where only their number differs, else replaced."""
+        pools = self.pools.setdefault(endpoint, {})
+        name, count, running = new["name"], new["sku"]["capacity"], pools.get(new["name"])
+        try:
+            if running and old and in_state(old, "Succeeded")["properties"] == new["properties"]:
+                await running.scale(count)
+                return
+            pools[name] = await self._start(scope, endpoint, new, model)
+        except Unhealthy as failure:
+            raise ApiError(f"The container is not healthy: {failure}", "ResourceNotReady") from failure
+        self.publish(scope, endpoint)  # before the old processes drain: no request may still find them
+        if running:
+            await running.stop()
+
+    async def _start(self, scope: Scope, endpoint: str, new: Document, model: Document) -> Pool:
+        """Copies the model's files to a folder of their own: processes that run on read the ones they started from."""
+        home, folder = self._home(endpoint, new["name"]), self._registry.folder(model)
+        home.mkdir(parents=True, exist_ok=True)
+        settings, count = defaults.settings(new["properties"], self._clock), new["sku"]["capacity"]
+        files, log = Path(tempfile.mkdtemp(prefix="model-", dir=home)), self.log_file(endpoint, new["name"])
+        self._store.export(scope.container, folder, files / folder.rpartition("/")[2])
+        return await Pool.start(lambda: Instance(files, log), count, settings)
+
+    def _check(self, scope: Scope, endpoint: str, new: Document, old: Document | None) -> Document:
+        """What Azure checks before it starts; answers the model. Raises BadRequest."""
+        others = [item for item in self.all(scope, endpoint) if item["name"] != new["name"]]
+        if len(others) >= MAX_DEPLOYMENTS:
+            raise BadRequest(f"Endpoint {endpoint} has {MAX_DEPLOYMENTS} deployments; no more are allowed.")
+        used = sum(defaults.charged(item) for item in self._store.everywhere("deployments") if item["id"] != new["id"])
+        skus.check_quota(new["properties"]["instanceType"], new["sku"]["capacity"], used, self._core_quota)
+        return self._registry.deployable(scope, new["properties"])
+
+    def _endpoint(self, scope: Scope, name: str) -> Document:
+        found = self._store.get(_key(scope, name))
+        if found is None:
+            raise NotFound(f"Online endpoint {name} was not found.", "ResourceNotFound")
+        return found
+
+    def _home(self, endpoint: str, name: str) -> Path:
+        return self._folder / endpoint / name
+
+
+def _key(scope: Scope, endpoint: str, name: str = "") -> str:
+    return f"{scope.key}/onlineEndpoints/{endpoint}" + (f"/deployments/{name}" if name else "")

@@ -1,0 +1,215 @@
+"""Online endpoints: their split, their keys, and what the router knows of them. Knows no HTTP."""
+
+import secrets
+
+from azureml_emulator.arm.documents import (
+    ACCESS,
+    Document,
+    Scope,
+    check_name,
+    choice,
+    in_state,
+    mapping,
+    properties_of,
+    resource,
+    text,
+    texts,
+    tracked,
+)
+from azureml_emulator.arm.errors import BadRequest, NotFound
+from azureml_emulator.arm.store import Store
+from azureml_emulator.resources.deployments import Deployments
+from azureml_emulator.resources.operations import Operations, Work
+from azureml_emulator.resources.tokens import ML, Tokens
+from azureml_emulator.serving.router import Route, Router, any_of
+
+AUTH_MODES = ("Key", "AMLToken", "AADToken")
+MAX_MIRROR = 50
+TOKEN_SECONDS = 12 * 3600
+
+
+class Endpoints:
+    """Endpoints of every workspace; `base` is the address they are called at."""
+
+    def __init__(
+        self, store: Store, operations: Operations, deployments: Deployments, router: Router, tokens: Tokens, base: str
+    ):
+        self._store = store
+        self._operations = operations
+        self._deployments = deployments
+        self._router = router
+        self._tokens = tokens
+        self._base = base
+        deployments.publish = self.publish
+
+    def all(self, scope: Scope) -> list[Document]:
+        return [self._with_uris(item) for item in self._store.children(f"{scope.key}/onlineEndpoints")]
+
+    def get(self, scope: Scope, name: str) -> Document:
+        found = self._store.get(_key(scope, name))
+        if found is None:
+            raise NotFound(f"Online endpoint {name} was not found.", "ResourceNotFound")
+        return self._with_uris(found)
+
+    def put(self, scope: Scope, name: str, body: Document) -> tuple[Document, str]:
+        """Creates or changes an endpoint; answers the document as it stands now and the operation's name."""
+        name = check_name(name, "endpoint")
+        self._operations.refuse_if_busy(name, "update the endpoint")
+        key = _key(scope, name)
+        old = self._store.get(key)
+        if old is None and any(item["name"] == name for item in self._store.everywhere("onlineEndpoints")):
+            # A guess: that names are unique per region is known, the answer is not.
+            raise BadRequest(f"The endpoint name {name} is already taken in this region.")
+        path = f"onlineEndpoints/{name}"
+        new = resource(scope, "onlineEndpoints", path, self._properties(scope, name, properties_of(body)), old)
+        new |= tracked(body)
+        pending = in_state(old, "Updating") if old else in_state(new, "Creating")
+        with self._store.transaction():
+            self._store.put(key, pending)
+            if old is None:
+                self._store.put(f"keys/{name}", {"primaryKey": _new_key(), "secondaryKey": _new_key()})
+        work = Work(
+            commit=lambda: self._store.put(key, in_state(new, "Succeeded")),
+            abort=lambda: self._store.put(key, in_state(old or new, "Failed")),
+            after=lambda: self.publish(scope, name),
+        )
+        return pending, self._operations.begin(name, work)
+
+    def delete(self, scope: Scope, name: str) -> str | None:
+        """Starts the deletion of the endpoint and its deployments; None when there is no such endpoint."""
+        key = _key(scope, name)
+        old = self._store.get(key)
+        if old is None:
+            return None
+        self._operations.refuse_if_busy(name, "delete the endpoint")
+        deployments = [item["name"] for item in self._deployments.all(scope, name)]
+        self._store.put(key, in_state(old, "Deleting"))
+
+        def commit() -> None:
+            self._store.delete(key)
+            self._store.delete(f"keys/{name}")
+
+        work = Work(
+            prepare=lambda: self._deployments.stop(scope, name, deployments),
+            commit=commit,
+            abort=lambda: self._store.put(key, in_state(old, "Failed")),
+            after=lambda: self.publish(scope, name),
+        )
+        return self._operations.begin(name, work)
+
+    def keys(self, scope: Scope, name: str) -> Document:
+        if self.get(scope, name)["properties"]["authMode"] != "Key":
+            raise BadRequest(f"Endpoint {name} does not use key authentication.")
+        return self._store.get(f"keys/{name}") or {}
+
+    def token(self, scope: Scope, name: str) -> Document:
+        """A token for an endpoint with the auth mode aml_token."""
+        if self.get(scope, name)["properties"]["authMode"] != "AMLToken":
+            raise BadRequest(f"Endpoint {name} does not use aml_token authentication.")
+        token, expires = self._tokens.issue(audience=name, seconds=TOKEN_SECONDS)
+        return {
+            "accessToken": token,
+            "tokenType": "Bearer",
+            "expiryTimeUtc": expires,
+            "refreshAfterTimeUtc": expires - TOKEN_SECONDS // 2,
+        }
+
+    def regenerate_key(self, scope: Scope, name: str, body: Document) -> str:
+        """Replaces one key; the old one stops working at once."""
+        keys = self.keys(scope, name)
+        self._operations.refuse_if_busy(name, "regenerate a key")
+        kind = str(body.get("keyType")).lower()
+        if kind not in ("primary", "secondary"):
+            raise BadRequest(f"keyType must be Primary or Secondary, not {body.get('keyType')!r}.")
+        # The SDK sends the present key as keyValue and people get a new one: so it is ignored.
+        self._store.put(f"keys/{name}", keys | {f"{kind}Key": _new_key()})
+        self.publish(scope, name)
+        return self._operations.begin(name, Work())
+
+    def overwrite(self, scope: Scope, name: str, traffic: dict[str, int]) -> None:
+        """Writes another split at once and unchecked, as somebody else's update that has just ended."""
+        key = _key(scope, name)
+        if found := self._store.get(key):
+            self._store.put(key, {**found, "properties": {**found["properties"], "traffic": traffic}})
+            self.publish(scope, name)
+
+    def publish(self, scope: Scope, name: str) -> None:
+        """Tells the router what the endpoint is now."""
+        found = self._store.get(_key(scope, name))
+        if found is None:
+            self._router.routes.pop(name, None)
+            return
+        properties, keys = found["properties"], self._store.get(f"keys/{name}") or {}
+        audience = {"AMLToken": name, "AADToken": ML}.get(properties["authMode"])
+        self._router.routes[name] = Route(
+            accepts=self._tokens.opens(audience) if audience else any_of(keys.values()),
+            traffic=properties["traffic"],
+            mirror=properties["mirrorTraffic"],
+            pools=self._deployments.serving(scope, name),
+        )
+
+    async def restore(self, scope: Scope) -> None:
+        """After a restart: ends what was in flight, starts the deployments' processes and opens the routes."""
+        for document in self._store.children(f"{scope.key}/onlineEndpoints"):
+            name, state = document["name"], document["properties"]["provisioningState"]
+            settled = {"Updating": "Succeeded", "Deleting": "Succeeded", "Creating": "Failed"}.get(state, state)
+            self._store.put(_key(scope, name), in_state(document, settled))
+            await self._deployments.restore(scope, name)
+            self.publish(scope, name)
+
+    def _with_uris(self, document: Document) -> Document:
+        """The addresses follow where the emulator listens, so they aren't stored."""
+        if document["properties"]["provisioningState"] == "Creating":
+            return document
+        score = f"{self._base}/endpoints/{document['name']}/score"
+        swagger = f"{self._base}/endpoints/{document['name']}/swagger.json"
+        return {**document, "properties": {**document["properties"], "scoringUri": score, "swaggerUri": swagger}}
+
+    def _properties(self, scope: Scope, name: str, given: Document) -> Document:
+        mode = given.get("authMode")
+        if mode not in AUTH_MODES:
+            raise BadRequest(f"authMode must be one of {', '.join(AUTH_MODES)}, not {mode!r}.")
+        there = {item["name"] for item in self._store.children(f"{_key(scope, name)}/deployments")}
+        traffic = _percentages(mapping(given, "traffic"), "traffic", there)
+        mirror = _percentages(mapping(given, "mirrorTraffic"), "mirrorTraffic", there)
+        check_split(traffic, mirror)
+        return {
+            "authMode": mode,
+            "description": text(given, "description"),
+            "properties": texts(given, "properties"),
+            "traffic": traffic,
+            "mirrorTraffic": mirror,
+            "compute": None,
+            "publicNetworkAccess": choice(given, "publicNetworkAccess", ACCESS),
+            "scoringUri": None,
+            "swaggerUri": None,
+            "provisioningState": "Succeeded",
+        }
+
+
+def check_split(traffic: dict[str, int], mirror: dict[str, int]) -> None:
+    """Raises BadRequest for a split that Azure refuses (how-to-safely-rollout-online-endpoints); the words are ours."""
+    if sum(traffic.values()) not in (0, 100):
+        raise BadRequest(f"The sum of the traffic must be 0 or 100, not {sum(traffic.values())}.")
+    mirrored = {name: percent for name, percent in mirror.items() if percent}
+    if len(mirrored) > 1 or any(percent > MAX_MIRROR for percent in mirrored.values()):
+        raise BadRequest(f"One deployment can be mirrored, with at most {MAX_MIRROR} %.")
+    if both := [name for name in mirrored if traffic.get(name)]:
+        raise BadRequest(f"Deployment {both[0]} cannot have live and mirrored traffic.")
+
+
+def _percentages(given: Document, kind: str, there: set[str]) -> dict[str, int]:
+    for name, percent in given.items():
+        if type(percent) is not int or not 0 <= percent <= 100:
+            raise BadRequest(f"The {kind} of {name} must be a whole number from 0 to 100, not {percent!r}.")
+        if name.lower() not in there:
+            raise BadRequest(f"The {kind} names {name}, which is no deployment of this endpoint.")
+    return {name.lower(): percent for name, percent in given.items()}
+
+
+def _key(scope: Scope, name: str) -> str:
+    return f"{scope.key}/onlineEndpoints/{name}"
+
+
+def _new_key() -> str:
+    return secrets.token_urlsafe(48)

@@ -1,0 +1,79 @@
+"""User-assigned managed identities, and which tokens of others each of them trusts. Knows no HTTP.
+
+Only what can be set up and read: nobody logs in with one here.
+"""
+
+import re
+import uuid
+
+from azureml_emulator.arm.documents import LOCATION, Document, properties_of, text, texts
+from azureml_emulator.arm.errors import BadRequest, NotFound
+from azureml_emulator.arm.store import Store
+
+KIND = "Microsoft.ManagedIdentity/userAssignedIdentities"
+NAME = re.compile(r"[a-z0-9][a-z0-9_-]{2,127}", re.IGNORECASE | re.ASCII)
+
+
+class Identities:
+    """The identities of every resource group, by paths that ignore case."""
+
+    def __init__(self, store: Store):
+        self._store = store
+
+    def all(self, group: str) -> list[Document]:
+        """Those of a resource group (`/subscriptions/…/resourceGroups/…`)."""
+        return self._store.children(_key(group))
+
+    def put(self, group: str, name: str, body: Document) -> tuple[Document, bool]:
+        """Creates an identity with ids of its own, or changes its tags; and whether it is new."""
+        key = f"{_key(group)}/{_check_name(name).lower()}"
+        old = self._store.get(key)
+        ids = {kind: str(uuid.uuid4()) for kind in ("tenantId", "principalId", "clientId")}
+        document = {
+            "id": f"{group}/providers/{KIND}/{name}",
+            "name": name,
+            "type": KIND,
+            "location": text(body, "location") or LOCATION,
+            "tags": {key: value for key, value in texts(body, "tags").items() if value is not None},
+            "properties": old["properties"] if old else ids,
+        }
+        self._store.put(key, document)
+        return document, old is None
+
+    def credentials(self, group: str, identity: str) -> list[Document]:
+        return self._store.children(f"{self._identity(group, identity)}/federatedidentitycredentials")
+
+    def put_credential(self, group: str, identity: str, name: str, body: Document) -> tuple[Document, bool]:
+        """Trusts the tokens of an issuer for one subject; and whether this is new. Raises BadRequest."""
+        given = properties_of(body)
+        audiences = given.get("audiences")
+        if not isinstance(audiences, list) or not all(isinstance(audience, str) for audience in audiences):
+            raise BadRequest("'audiences' must be a list of texts.", "InvalidRequestContent")
+        if not text(given, "issuer") or not text(given, "subject"):
+            raise BadRequest("'issuer' and 'subject' are required.", "InvalidRequestContent")
+        key = f"{self._identity(group, identity)}/federatedidentitycredentials/{_check_name(name).lower()}"
+        is_new = self._store.get(key) is None
+        document = {
+            "id": f"{group}/providers/{KIND}/{identity}/federatedIdentityCredentials/{name}",
+            "name": name,
+            "type": f"{KIND}/federatedIdentityCredentials",
+            "properties": {"issuer": given["issuer"], "subject": given["subject"], "audiences": audiences},
+        }
+        self._store.put(key, document)
+        return document, is_new
+
+    def _identity(self, group: str, name: str) -> str:
+        key = f"{_key(group)}/{name.lower()}"
+        if self._store.get(key) is None:
+            raise NotFound(f"The Resource '{KIND}/{name}' was not found.", "ResourceNotFound")
+        return key
+
+
+def _key(group: str) -> str:
+    return f"{group}/identities".lower()
+
+
+def _check_name(name: str) -> str:
+    if not NAME.fullmatch(name):
+        raise BadRequest(f"The name {name!r} is not valid: 3 to 128 letters, digits, dashes and underscores.")
+    return name

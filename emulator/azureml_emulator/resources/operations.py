@@ -1,0 +1,95 @@
+"""Long-running operations: accepted now, done in the background, one at a time per endpoint."""
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from azureml_emulator.arm.documents import Document, now
+from azureml_emulator.arm.errors import ApiError, Conflict, NotFound
+from azureml_emulator.arm.store import Store
+
+log = logging.getLogger(__name__)
+NEVER = "0001-01-01T00:00:00+00:00"  # what Azure answers as endTime, also of operations that ended
+
+
+@dataclass(frozen=True)
+class Work:
+    """What an operation does: `prepare` takes its time; `commit`, or `abort` with the error, then writes the outcome.
+
+    The outcome and the operation's own status are one transaction. `after` publishes what was written.
+    """
+
+    commit: Callable[[], None] = lambda: None
+    abort: Callable[[], None] = lambda: None
+    after: Callable[[], None] = lambda: None
+    prepare: Callable[[], Awaitable[None]] = lambda: asyncio.sleep(0)
+
+
+class Operations:
+    """`seconds` is how long any operation takes at least, so that a second one can meet it."""
+
+    def __init__(self, store: Store, seconds: float):
+        self._store = store
+        self._seconds = seconds
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self.disturb: Callable[[Work], Work] = lambda work: work
+
+    def get(self, name: str) -> Document:
+        found = self._store.get(f"operations/{name}")
+        if found is None:
+            raise NotFound(f"The operation {name} was not found.")
+        return found
+
+    def refuse_if_busy(self, endpoint: str, what: str) -> None:
+        """Raises Conflict while an operation on the endpoint or one of its deployments runs.
+
+        That Azure answers 409 is known (azure-sdk-for-net#36961), its exact words only for creating a deployment.
+        """
+        if endpoint in self._running:
+            raise Conflict(f"Cannot {what} in endpoint {endpoint} because it is in Updating provisioning state.")
+
+    def begin(self, endpoint: str, work: Work) -> str:
+        """Starts the work and returns the operation's name. The caller has called `refuse_if_busy`."""
+        name, work = str(uuid.uuid4()), self.disturb(work)
+        self._record(name, "Updating", started=now())
+        self._running[endpoint] = asyncio.create_task(self._run(endpoint, name, work))
+        return name
+
+    def recover(self) -> None:
+        """Ends as Failed what was in flight when the emulator stopped."""
+        for operation in self._store.children("operations"):
+            if operation["status"] == "Updating":
+                interrupted = Conflict("The local Azure ML was stopped while this operation ran.", "Interrupted")
+                self._record(operation["name"], "Failed", operation["startTime"], interrupted)
+
+    async def close(self) -> None:
+        """Cancels what runs; `recover` ends it at the next start."""
+        tasks = list(self._running.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _run(self, endpoint: str, name: str, work: Work) -> None:
+        started = self.get(name)["startTime"]
+        try:
+            await asyncio.gather(asyncio.sleep(self._seconds), work.prepare())
+        except Exception as failure:
+            error = failure if isinstance(failure, ApiError) else ApiError(f"{type(failure).__name__}: {failure}")
+            log.warning("operation %s failed: %s", name, error)
+            with self._store.transaction():
+                work.abort()
+                self._record(name, "Failed", started, error)
+        else:
+            with self._store.transaction():
+                work.commit()
+                self._record(name, "Succeeded", started)
+        del self._running[endpoint]
+        work.after()
+
+    def _record(self, name: str, status: str, started: str, error: ApiError | None = None) -> None:
+        document = {"name": name, "status": status, "startTime": started, "endTime": NEVER, "percentComplete": 0.0}
+        if error:
+            document["error"] = {"code": error.code, "message": str(error)}
+        self._store.put(f"operations/{name}", document)

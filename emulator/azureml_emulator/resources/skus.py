@@ -1,0 +1,44 @@
+"""Instance types and the core quota (how-to-manage-quotas, managed-online-endpoints-vm-sku-list)."""
+
+import math
+import re
+
+from azureml_emulator.arm.errors import BadRequest
+
+#: Sizes whose name doesn't say the number of cores.
+CORES = {"Standard_DS1_v2": 1, "Standard_DS2_v2": 2, "Standard_DS3_v2": 4, "Standard_DS4_v2": 8, "Standard_DS5_v2": 16}
+#: F, Fs, D, E, L, NC… say it: Standard_F4s_v2 has four.
+SIZE = re.compile(r"Standard_(?P<series>[A-Z]{1,2})(?P<cores>\d+)(?P<letters>[a-z]*)(?P<version>(_[A-Za-z0-9]+)*)")
+MAX_INSTANCES = 50
+
+
+def cores(instance_type: str) -> int:
+    """The cores of one instance. Raises BadRequest for a name that is no instance type."""
+    known = {name.lower(): count for name, count in CORES.items()}.get(instance_type.lower())
+    size = SIZE.fullmatch(instance_type)
+    if known is None and size is None:
+        raise BadRequest(f"The instance type {instance_type!r} is not supported for managed online deployments.")
+    return known if known is not None else int(size["cores"])  # type: ignore[index]
+
+
+def family(instance_type: str) -> str:
+    """The family whose quota a size takes, as Azure names it: `standardDSv2Family`, `standardFSv2Family`.
+
+    A guess for sizes whose name doesn't end with their version.
+    """
+    name = {known.lower(): known for known in CORES}.get(instance_type.lower(), instance_type)
+    series, letters, version = SIZE.fullmatch(name).group("series", "letters", "version")  # type: ignore[union-attr]
+    return f"standard{series}{letters.upper()}{version.replace('_', '')}Family"
+
+
+def charged(instance_type: str, instances: int) -> int:
+    """The cores that a deployment takes of the quota: a fifth is kept for upgrades."""
+    return math.ceil(1.2 * instances) * cores(instance_type)
+
+
+def check_quota(instance_type: str, instances: int, used: int, quota: int) -> None:
+    """Raises BadRequest (OutOfQuota) when the deployment doesn't fit; whether Azure answers so at once is a guess."""
+    needed = charged(instance_type, instances)
+    if used + needed > quota:
+        usage = f"Current usage/limit: {used}/{quota}. Additional needed: {needed}"
+        raise BadRequest(f"Not enough quota available for {instance_type} in the subscription. {usage}.", "OutOfQuota")

@@ -1,0 +1,60 @@
+"""Who may call: the tokens of the resource manager and of endpoints, and endpoint keys."""
+
+import hmac
+import secrets
+import time
+from collections.abc import Callable
+
+import jwt
+
+from azureml_emulator.arm.errors import Unauthorized
+from azureml_emulator.arm.store import Store
+
+ALGORITHM = "HS256"
+ARM = "https://management.local/"
+#: The audience of aad_token endpoints (how-to-authenticate-online-endpoint).
+ML = "https://ml.azure.com"
+
+
+class Tokens:
+    """Signs and checks tokens with a secret that stays in the store, so that they outlive a restart."""
+
+    def __init__(self, store: Store, seconds: int):
+        self._seconds = seconds
+        kept = store.get("secrets/tokens") or {"key": secrets.token_hex(32), "identity": secrets.token_hex(16)}
+        store.put("secrets/tokens", kept)
+        self._key: str = kept["key"]
+        #: What a managed identity shows to get a token (IDENTITY_HEADER).
+        self.identity: str = kept["identity"]
+
+    def issue(self, audience: str, seconds: int | None = None) -> tuple[str, int]:
+        """A token and the epoch second at which it expires."""
+        expires = int(time.time()) + (self._seconds if seconds is None else seconds)
+        return jwt.encode({"aud": audience, "exp": expires, "oid": "local"}, self._key, ALGORITHM), expires
+
+    def check(self, token: str, audience: str) -> None:
+        """Raises Unauthorized unless the token was issued here, for this audience, and is still good."""
+        try:
+            jwt.decode(token, self._key, [ALGORITHM], audience=audience)
+        except jwt.ExpiredSignatureError:
+            raise Unauthorized("The access token has expired.", "ExpiredAuthenticationToken") from None
+        except (jwt.InvalidTokenError, UnicodeEncodeError):  # a header may hold any bytes
+            raise Unauthorized("The access token is not valid.", "InvalidAuthenticationToken") from None
+
+    def managed_identity(self, header: str, audience: str) -> dict[str, str]:
+        """The answer of the managed-identity address to the bearer of IDENTITY_HEADER."""
+        if not hmac.compare_digest(header.encode("utf-8", "surrogateescape"), self.identity.encode()):
+            raise Unauthorized("The identity header is not valid.")
+        token, expires = self.issue(ML if audience.rstrip("/") == ML else ARM)
+        return {"access_token": token, "expires_on": str(expires), "resource": audience, "token_type": "Bearer"}
+
+    def opens(self, audience: str) -> Callable[[str], bool]:
+        """Says whether a bearer token is good for this audience."""
+        return lambda token: self._opens(token, audience)
+
+    def _opens(self, token: str, audience: str) -> bool:
+        try:
+            self.check(token, audience)
+        except Unauthorized:
+            return False
+        return True

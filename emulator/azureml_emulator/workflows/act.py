@@ -1,0 +1,241 @@
+"""Runs a real workflow file on this machine: `act`, without containers, against a running emulator.
+
+What differs from GitHub: act copies the work tree instead of checking out a commit, and heeds neither `environment`,
+`permissions`, `concurrency`, path filters, the types of inputs nor time-outs. After a called workflow has failed it
+runs no further job of its caller. Remote actions are replaced by those in stand_ins/.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+RUNNER = "ubuntu-24.04"
+STAND_INS = Path(__file__).parent / "stand_ins"
+WORKSPACE_VARIABLES = ("AZURE_SUBSCRIPTION_ID", "AZURE_RESOURCE_GROUP", "AZURE_ML_WORKSPACE")
+
+
+def repository_variables(environ: Mapping[str, str], **more: str) -> dict[str, str]:
+    """The variables of a repository whose rollouts go to the emulator that `environ` leads to; the ids are made up."""
+    ids = dict.fromkeys(("AZURE_CLIENT_ID", "AZURE_TENANT_ID"), "00000000-0000-0000-0000-000000000001")
+    return {**ids, **{name: environ[name] for name in WORKSPACE_VARIABLES}, **more}
+
+
+@dataclass
+class Job:
+    """What became of one job.
+
+    `result` is skipped, running, success or failure; a cancelled job is a failure to act. `steps` has the result of
+    each top-level step by its name, or by its `run:` or `uses:` text where it has none. `started` is a monotonic time.
+    """
+
+    result: str = "skipped"
+    started: float = 0.0
+    seconds: float = 0.0
+    steps: dict[str, str] = field(default_factory=dict)
+    outputs: dict[str, str] = field(default_factory=dict)
+    summary: str = ""
+    log: str = ""
+
+
+@dataclass
+class Run:
+    """What became of a workflow run; `exit_code` is 0 only when no job failed, below 0 when act itself was killed.
+
+    A job of a called workflow is named as on GitHub, after the job that calls it: `rollout/deploy`.
+    """
+
+    jobs: dict[str, Job]
+    exit_code: int = 0
+
+
+Watch = Callable[[str, Job], None]
+Started = Callable[["subprocess.Popen[str]"], None]
+
+
+def copy_tree(source: Path, target: Path) -> None:
+    """Makes `target` a repository of its own: the files of the one at `source`, uncommitted changes included."""
+    listed = ["git", "-C", str(source), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    for name in subprocess.check_output(listed, text=True).split("\0"):
+        if (source / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source / name, target / name)
+    _git(target, "init", "--quiet", "--initial-branch=main")
+    commit(target, "Start")
+
+
+def commit(tree: Path, message: str) -> None:
+    """Commits all changes in `tree`."""
+    _git(tree, "add", "--all")
+    _git(tree, "commit", "--quiet", f"--message={message}")
+
+
+def _git(tree: Path, *command: str) -> None:
+    """git without the user's own settings: no signing, no hooks."""
+    person = {f"GIT_{role}_{what}": "act@localhost" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    subprocess.run(["git", *command], cwd=tree, env=os.environ | person | {"GIT_CONFIG_GLOBAL": os.devnull}, check=True)
+
+
+def run_workflow(
+    path: str,
+    event: str = "push",
+    *,
+    environ: Mapping[str, str],
+    workdir: Path,
+    variables: Mapping[str, str],
+    inputs: Mapping[str, str] | None = None,
+    payload: Mapping[str, Any] | None = None,
+    actor: str = "local",
+    artifacts: Path | None = None,
+    stand_ins: Path = STAND_INS,
+    started: Started = lambda process: None,
+    watch: Watch = lambda name, job: None,
+) -> Run:
+    """Runs the workflow at `path` of the repository `workdir` to its end.
+
+    Steps see `environ` and a clean environment around this Python's packages; `variables` are the repository's.
+    In `environ` are also GITHUB_TOKEN, GITHUB_API_URL, GITHUB_REPOSITORY and GITHUB_RUN_ID where there is a GitHub.
+    `inputs` are those of a dispatch by `actor`, `payload` is what else the event brings.
+    `artifacts` is the folder that uploads are kept in, `stand_ins` the one with what replaces remote actions.
+    `watch` is called with a job and its name after each line of its log. An exception from it, or Ctrl-C, cancels the
+    run: clean-up jobs still run to their end. So does a SIGINT to act, the process that `started` is called with.
+
+    Raises LookupError for a remote action without a stand-in and RuntimeError if act could not run the workflow.
+    """
+    with tempfile.TemporaryDirectory(prefix="act-", ignore_cleanup_errors=True) as temporary:
+        home = Path(temporary)
+        event_file = {"ref": "refs/heads/main", "inputs": dict(inputs or {}), **(payload or {})}
+        (home / "event.json").write_text(json.dumps(event_file))
+        uploads = artifacts or home / "artifacts"
+        uploads.mkdir(parents=True, exist_ok=True)
+        command = [*_command(path, event, home), f"--actor={actor}", *_github(environ), *_variables(variables)]
+        command += _stand_ins(workdir / path, workdir, stand_ins)
+        with _act(command, workdir, _environment(environ, home) | {"ARTIFACTS": str(uploads)}) as process:
+            started(process)
+            return _follow(process, Run({name: Job() for name in _jobs(workdir, path)}), watch)
+
+
+def _jobs(tree: Path, path: str) -> Iterator[str]:
+    for name, job in yaml.safe_load((tree / path).read_text())["jobs"].items():
+        called = job.get("uses", "")
+        yield from (f"{name}/{inner}" for inner in _jobs(tree, called)) if called.startswith("./") else [name]
+
+
+def _command(path: str, event: str, home: Path) -> list[str]:
+    nothing = [f"--{kind}-file={os.devnull}" for kind in ("env", "var", "secret", "input")]  # act reads dot files else
+    return [
+        str(Path(sys.prefix) / "bin" / "act"), event, f"--workflows={path}", f"--eventpath={home / 'event.json'}",
+        f"--platform={RUNNER}=-self-hosted", f"--action-cache-path={home / 'cache'}", *nothing,
+        "--pull=false", "--no-cache-server", "--json", "--rm",
+    ]  # fmt: skip
+
+
+def _github(environ: Mapping[str, str]) -> list[str]:
+    """What act itself would set otherwise. The token it takes from the environment: an argument list is public."""
+    default = {"GITHUB_REPOSITORY": "local/rollout", "GITHUB_RUN_ID": str(int(time.time())), "GITHUB_API_URL": ""}
+    given = {name: environ.get(name, value) for name, value in default.items()}
+    return ["--secret=GITHUB_TOKEN"] * ("GITHUB_TOKEN" in environ) + [f"--env={k}={v}" for k, v in given.items() if v]
+
+
+def _variables(variables: Mapping[str, str]) -> list[str]:
+    return [f"--var={name}={value}" for name, value in variables.items()]
+
+
+def _stand_ins(file: Path, tree: Path, folder: Path) -> list[str]:
+    """The flags that replace each remote action a workflow or action file uses, directly or by way of a local one."""
+    flags = set()
+    for use in _uses(yaml.safe_load(file.read_text())):
+        name, _, _ = use.partition("@")
+        if use.startswith("./"):
+            called = tree / use if use.endswith(".yml") else tree / use / "action.yml"
+            flags.update(_stand_ins(called, tree, folder))
+        elif not (folder / name).is_dir() and name != "actions/checkout":  # act copies the tree itself
+            raise LookupError(f"{use} in {file}: no stand-in at {folder / name}")
+        else:
+            flags.add(f"--local-repository={use}={folder / name}")
+    return sorted(flags)
+
+
+def _uses(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        if isinstance(node.get("uses"), str):
+            yield node["uses"]
+        node = list(node.values())
+    if isinstance(node, list):
+        for child in node:
+            yield from _uses(child)
+
+
+def _environment(environ: Mapping[str, str], home: Path) -> dict[str, str]:
+    """A clean environment: steps inherit all of act's. Secrets are here since an argument list is public."""
+    return {
+        "PATH": f"{Path(sys.prefix) / 'bin'}{os.pathsep}{os.environ['PATH']}",
+        "VIRTUAL_ENV": sys.prefix,
+        "UV_OFFLINE": "1",  # the packages are here: `uv pip install` checks them, and must not change them
+        "HOME": str(home),
+        "LANG": "C.UTF-8",
+        "NO_COLOR": "1",
+        **environ,
+    }
+
+
+@contextmanager
+def _act(command: list[str], cwd: Path, env: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
+    """A running act. In a session of its own, so that Ctrl-C cancels it once, by way of us."""
+    with subprocess.Popen(
+        command, cwd=cwd, env=env, start_new_session=True, encoding="utf-8",
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    ) as process:  # fmt: skip
+        try:
+            yield process
+        except BaseException:
+            process.send_signal(signal.SIGINT)
+            process.communicate()
+            raise
+
+
+def _follow(process: subprocess.Popen[str], run: Run, watch: Watch) -> Run:
+    """Reads act's log to its end: JSON records, and text where act itself failed."""
+    text = ""
+    for line in process.stdout or ():
+        if not line.startswith("{"):
+            text += line
+        elif "jobID" in (record := json.loads(line)):
+            name = "/".join([*record["job"].split("/")[:-2], record["jobID"]])  # caller/Workflow/Job's name
+            _take(record, run.jobs[name])
+            watch(name, run.jobs[name])
+    run.exit_code = process.wait()
+    if run.exit_code > 0 and all(job.result != "failure" for job in run.jobs.values()):
+        raise RuntimeError(f"act failed: {text.strip()}")
+    return run
+
+
+def _take(record: Mapping[str, Any], job: Job) -> None:
+    """Adds one record of act's log to the job that it is about."""
+    if "unsupported platform" in record["msg"]:  # act would skip the job silently, and exit with 0
+        raise RuntimeError(f"job {record['jobID']} runs on something else than {RUNNER}")
+    if job.result == "skipped":
+        job.result, job.started = "running", time.monotonic()
+    if record.get("raw_output") or record["level"] == "error":
+        job.log += record["msg"]
+    elif record.get("command") == "summary":  # a composite action tells once more what its steps told
+        job.summary += record["content"] if record["content"] not in job.summary else ""
+    elif record.get("command") == "set-output":
+        job.outputs[record["name"]] = record["arg"]
+    elif record.get("stage") == "Main" and len(record["stepID"]) == 1:
+        job.steps[record["step"]] = record.get("stepResult", "running")
+    elif "jobResult" in record:
+        job.result, job.seconds = record["jobResult"], time.monotonic() - job.started

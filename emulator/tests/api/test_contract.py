@@ -1,0 +1,275 @@
+"""Every answer of a whole rollout held to Microsoft's descriptions (contract.yml) and to the SDK's own models.
+
+The rollout is recorded by `python -m azureml_emulator --trace`, so what is checked is what went over the wire.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+import requests
+from azure.core.exceptions import HttpResponseError
+
+from azureml_emulator.api import routes
+from azureml_emulator.process import running
+from azureml_emulator.testing import SAMPLE, Arm, deployment, endpoint, toy_model
+from tests.support.contract import CONTRACT, complaints, problems, route
+from tests.support.sdk_models import MODELS, objections
+
+if TYPE_CHECKING:
+    from azure.ai.ml import MLClient
+
+Call = dict[str, Any]
+GREEN = "xgboost-model-2"
+
+
+class Recording(NamedTuple):
+    """What an emulator wrote down, and secrets that it told meanwhile."""
+
+    path: Path
+    secrets: list[str]
+
+
+@pytest.fixture(scope="module")
+def recording(outside: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Recording:
+    """What an emulator of its own recorded while the SDK, and then plain HTTP, asked it for everything it has."""
+    folder = tmp_path_factory.mktemp("contract")
+    path = folder / "trace.jsonl"
+    with running(folder / "state", "--trace", str(path)) as variables, pytest.MonkeyPatch.context() as patch:
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        roll_out(folder)
+        secrets = ask_for_the_rest(Arm(variables))
+    return Recording(path, [*secrets, variables["IDENTITY_HEADER"]])
+
+
+@pytest.fixture(scope="module")
+def calls(recording: Recording) -> list[Call]:
+    return [json.loads(line) for line in recording.path.read_text().splitlines()]
+
+
+def roll_out(folder: Path) -> None:
+    """Two versions by the SDK, one of them packaged, the split to and fro, one that breaks, the end."""
+    from azure.ai.ml import MLClient
+    from azure.ai.ml.entities import ManagedOnlineEndpoint
+    from azure.identity import DefaultAzureCredential
+
+    names = ("AZURE_SUBSCRIPTION_ID", "AZURE_RESOURCE_GROUP", "AZURE_ML_WORKSPACE")
+    client = MLClient(DefaultAzureCredential(), *(os.environ[name] for name in names))
+    for answer, broken in ((0, False), (1, False), (2, True)):
+        register(client, toy_model(folder / str(answer), answer=answer, broken=broken))
+    client.online_endpoints.begin_create_or_update(ManagedOnlineEndpoint("contract", auth_mode="key")).result()
+    deploy(client, "default", 1)
+    deploy(client, GREEN, 2, package(client, 2))
+    for share in (0, 10, 0, 50, 100):
+        endpoint = client.online_endpoints.get("contract")
+        endpoint.traffic = {"default": 100 - share, GREEN: share}
+        client.online_endpoints.begin_create_or_update(endpoint).result()
+    ask(client)
+    client.online_deployments.begin_delete("default", "contract").result()
+    with pytest.raises(HttpResponseError):
+        deploy(client, "broken", 3)
+    client.online_deployments.get_logs("broken", "contract", 100)
+    assert {deployment.name for deployment in client.online_deployments.list("contract")} == {GREEN, "broken"}
+    client.online_endpoints.begin_delete("contract").result()
+
+
+def register(client: MLClient, folder: Path) -> None:
+    from azure.ai.ml.entities import Model
+
+    client.models.create_or_update(Model(name="toy-contract", path=folder, type="mlflow_model"))
+    client.models.get("toy-contract", label="latest")
+
+
+def package(client: MLClient, version: int) -> str:
+    """The environment that an image of model and server is known by."""
+    from azure.ai.ml.entities import AzureMLOnlineInferencingServer, ModelPackage
+
+    request = ModelPackage(target_environment="packaged", inferencing_server=AzureMLOnlineInferencingServer())
+    made = client.models.package("toy-contract", str(version), request)
+    return f"azureml:{made.name}:{made.version}"
+
+
+def deploy(client: MLClient, name: str, version: int, environment: str | None = None) -> None:
+    from azure.ai.ml.entities import ManagedOnlineDeployment
+
+    what = {"environment": environment} if environment else {"model": f"azureml:toy-contract:{version}"}
+    deployment = ManagedOnlineDeployment(
+        name=name, endpoint_name="contract", instance_type="Standard_DS3_v2", instance_count=1, tags={"a": "b"}, **what
+    )
+    client.online_deployments.begin_create_or_update(deployment).result()
+
+
+def ask(client: MLClient) -> None:
+    """One answer by the split, and one past it."""
+    key = client.online_endpoints.get_keys("contract").primary_key
+    for chosen in ({}, {"azureml-model-deployment": "default"}):
+        headers = {"Authorization": f"Bearer {key}", **chosen}
+        uri = client.online_endpoints.get("contract").scoring_uri
+        assert requests.post(uri, json=SAMPLE, headers=headers, timeout=30).status_code == 200
+
+
+def ask_for_the_rest(arm: Arm) -> list[str]:
+    """What the scripts don't call, and refusals of every kind. Returns the secrets in the answers."""
+    for path in ("datastores", "models", "onlineEndpoints", "models/none", "onlineEndpoints/none"):
+        arm("GET", path)
+    archived = arm("GET", "models/toy-contract/versions/1").json()
+    archived["properties"]["isArchived"] = True
+    arm("PUT", "models/toy-contract/versions/1", archived)
+    arm("GET", "models/toy-contract/versions?listViewType=All&$top=1")
+    arm("PUT", "models/toy-contract/versions/9", {"properties": {"modelUri": "nowhere"}})
+    started = arm("PUT", "onlineEndpoints/tokens", endpoint(authMode="AMLToken"))
+    arm("PUT", "onlineEndpoints/tokens", endpoint(authMode="AMLToken"))  # 409, while the first runs
+    arm.settle(started)
+    arm("GET", started.headers["Location"])
+    token = arm("POST", "onlineEndpoints/tokens/token").json()["accessToken"]
+    arm("POST", "onlineEndpoints/tokens/listKeys")
+    arm.endpoint("keys")
+    keys = arm("POST", "onlineEndpoints/keys/listKeys").json()
+    arm.settle(
+        arm("POST", "onlineEndpoints/keys/regenerateKeys", {"keyType": "Primary", "keyValue": keys["primaryKey"]})
+    )
+    arm("PUT", "onlineEndpoints/keys", endpoint(traffic={"none": 100}))
+    arm("PUT", "onlineEndpoints/keys/deployments/default", deployment("models/none/versions/1"))
+    for path in ("deployments", "deployments/none"):
+        arm("GET", f"onlineEndpoints/keys/{path}")
+    arm("POST", "onlineEndpoints/keys/deployments/none/getLogs", {"tail": 1})
+    arm("DELETE", "onlineEndpoints/keys/deployments/none")
+    arm("DELETE", "onlineEndpoints/none")
+    arm("GET", "models", headers={"Authorization": "Bearer none"})
+    about_the_subscription(arm)
+    return [arm.token, token, *keys.values(), blobs(arm).partition("sig=")[2]]
+
+
+def about_the_subscription(arm: Arm) -> None:
+    """Asks what may be done and used, and for identities; sets one up, and again."""
+    arm("GET", "providers/Microsoft.Authorization/permissions")
+    for path in ("usages", "vmSizes"):
+        arm("GET", f"{arm.base}{routes.L.format(subscription=arm.workspace.split('/')[2])}/{path}")
+    identities = f"{arm.base}{arm.workspace.partition('/providers/')[0]}/providers/{routes.IDENTITIES}"
+    trusted = {"issuer": "https://token.actions.githubusercontent.com", "subject": "repo:a/b", "audiences": ["api://a"]}
+    for _ in range(2):
+        arm("PUT", f"{identities}/rollout", {"location": "local"})
+        arm("PUT", f"{identities}/rollout/federatedIdentityCredentials/deploy", {"properties": trusted})
+    arm("PUT", f"{identities}/rollout/federatedIdentityCredentials/deploy", {"properties": {"issuer": "a"}})
+    for path in ("", "/rollout/federatedIdentityCredentials", "/none/federatedIdentityCredentials"):
+        arm("GET", identities + path)
+
+
+def blobs(arm: Arm) -> str:
+    """Asks every blob route once. Returns the signature that opens them."""
+    sas = arm("POST", "datastores/workspaceblobstore/listSecrets", {}).json()["sasToken"]
+    container = f"{arm.base}/{routes.ACCOUNT}.blob.{routes.SUFFIX}/azureml-blobstore-local"
+    arm.session.put(f"{container}/a.json{sas}", data=b"{}", headers={"x-ms-blob-type": "BlockBlob"})
+    for path in ("", "/a.json"):
+        arm.session.get(f"{container}{path}{sas}")
+        arm.session.head(f"{container}{path}{sas}")
+        arm.session.delete(f"{container}{path}{sas}")
+        arm.session.put(f"{container}{path}{sas}")
+    return str(sas)
+
+
+def test_names_types_enumerations_and_required_fields(calls: list[Call]) -> None:
+    """Each answer, errors and operations included, is on a known route, in its api-version, and as described there."""
+    found = [complaint for call in calls for complaint in complaints(call)]
+
+    assert found == []
+
+
+def test_every_route_was_answered(calls: list[Call]) -> None:
+    """Each row of the emulator's table was asked for, and answered as it should be: none escapes the check above."""
+    answered = {(call["method"], route(call["method"], call["path"])) for call in calls if call["status"] < 400}
+    rows = [(method, row) for method, row, _ in (*routes.LOGIN, *routes.MANAGER)]
+
+    missing = [row for row in rows if (row[0], route(row[0], re.sub(r"{\w+}", "any", row[1]))) not in answered]
+
+    assert missing == []
+
+
+def test_whole_rollout(calls: list[Call]) -> None:
+    """The recording holds a rollout: both versions, the split's stages, a failed operation and a deleted blue."""
+    puts = [call for call in calls if call["method"] == "PUT" and "/onlineEndpoints/contract" in call["path"]]
+    splits = [call["sent"]["properties"].get("traffic") for call in puts]
+    states = {call["body"]["status"] for call in calls if "mfeOperationsStatus" in call["path"]}
+
+    assert {GREEN: 10, "default": 90} in splits
+    assert {GREEN: 100} in splits
+    assert states == {"Updating", "Succeeded", "Failed"}
+    assert any(call["method"] == "DELETE" and call["path"].endswith("deployments/default") for call in calls)
+
+
+def test_sdk_models(calls: list[Call]) -> None:
+    """The SDK's own models know every field of each answer, miss none they require, and can read every value."""
+    found = [objection for name, body in bodies(calls) for objection in objections(name, body)]
+
+    assert found == []
+
+
+def test_sdk_models_object() -> None:
+    """The second witness notices an unknown field, a missing one, a foreign state and a time that is none."""
+    body = {
+        "location": "local",
+        "systemData": {"createdAt": "yesterday"},
+        "properties": {"provisioningState": "creating", "colour": "blue"},
+    }
+
+    assert set(objections("OnlineEndpoint", body)) == {
+        "OnlineEndpoint.systemData.createdAt is 'yesterday'",
+        "OnlineEndpoint.properties.authMode is missing",
+        "OnlineEndpoint.properties.colour is not known",
+        "OnlineEndpoint.properties.provisioningState is 'creating'",
+    }
+
+
+@pytest.mark.parametrize(
+    ("schema", "body"),
+    [
+        ("Error", {"error": {"code": "Conflict"}}),
+        ("EndpointKeys", {"primaryKey": "a", "secondaryKey": "b", "tertiaryKey": "c"}),
+        ("OperationStatus", {"id": "a", "name": "a", "status": "Succeeded", "startTime": "soon"}),
+        ("OperationStatus", {"id": "a", "name": "a", "status": "Failed", "startTime": "2026-01-01T00:00:00Z"}),
+        ("Sku", {"name": "Default", "capacity": 1.5}),
+        ("Probe", {"period": "10 s"}),
+    ],
+)
+def test_contract_refuses(schema: str, body: Call) -> None:
+    """A missing field, one too many, a wrong type, time or duration is a breach of the contract."""
+    assert list(problems(schema, body)) != []
+
+
+def test_unknown_route() -> None:
+    """A call that no row of the contract covers fails the check."""
+    call = {"method": "GET", "path": "/subscriptions/a/anything", "status": 200, "query": {}, "headers": {}, "body": {}}
+
+    assert list(complaints(call)) == ["GET /subscriptions/a/anything is in no row of the contract"]
+
+
+def test_recorded_without_secrets(recording: Recording, calls: list[Call]) -> None:
+    """The recording holds no key, token or signature, and only its owner can read it."""
+    text = recording.path.read_text()
+    kept = [secret for secret in recording.secrets if secret in text]
+
+    assert len(recording.secrets) == 6 and all(recording.secrets)
+    assert kept == []
+    assert not re.search(r"sig=[^*]|eyJ", text)
+    assert any(call["query"].get("sig") == "***" for call in calls)
+    assert stat.S_IMODE(recording.path.stat().st_mode) == 0o600
+
+
+def bodies(calls: list[Call]) -> Iterator[tuple[str, Call]]:
+    """Each document that has a model, with its schema's name; those of a page one by one."""
+    for call in calls:
+        row = route(call["method"], call["path"])
+        if row is None or row.split()[1][:3] not in ("{W}", "{L}", "{G}"):
+            continue
+        schema = CONTRACT["routes"][row].get(call["status"], "Error")
+        name, documents = (schema[0], call["body"]["value"]) if isinstance(schema, list) else (schema, [call["body"]])
+        if name in MODELS:
+            yield from ((name, document) for document in documents)

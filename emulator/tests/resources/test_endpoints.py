@@ -1,0 +1,305 @@
+"""What the local Azure ML allows and refuses for endpoints and deployments."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+
+from azureml_emulator import testing
+from azureml_emulator.process import running
+from azureml_emulator.testing import Arm, deployment, endpoint
+
+if TYPE_CHECKING:
+    from azure.ai.ml import MLClient
+
+MODEL = "models/rules/versions/1"
+NAME = "rules-endpoint"
+SAMPLE = json.dumps(testing.SAMPLE).encode()
+
+
+@pytest.fixture(scope="module")
+def arm(azure: dict[str, str], client: MLClient, model_folder: Path) -> Arm:
+    """An endpoint with the healthy deployments blue (all the traffic) and green."""
+    register(client, "rules", model_folder)
+    arm = Arm(azure)
+    arm.endpoint(NAME)
+    for name in ("blue", "green"):
+        assert arm.deployment(NAME, name, MODEL)["status"] == "Succeeded"
+    arm.endpoint(NAME, traffic={"blue": 100})
+    return arm
+
+
+@pytest.fixture
+def fresh(arm: Arm) -> Iterator[str]:
+    """An endpoint of this test's own."""
+    arm.endpoint("fresh-endpoint")
+    yield "fresh-endpoint"
+    arm.settle(arm("DELETE", "onlineEndpoints/fresh-endpoint"))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["ab", "a" * 33, "1endpoint", "-endpoint", "endpoint-", "two--dashes", "under_score", "dots.in"],
+)
+def test_endpoint_names(arm: Arm, name: str) -> None:
+    """A name that isn't 3 to 32 letters, digits and single dashes, a letter first, is refused."""
+    answer = arm("PUT", f"onlineEndpoints/{name}", endpoint())
+
+    assert_refused(answer, "name")
+    assert arm("GET", f"onlineEndpoints/{name}").status_code == 404
+
+
+@pytest.mark.parametrize("name", ["ab", "a" * 33, "2nd", "two--dashes"])
+def test_deployment_names(arm: Arm, name: str) -> None:
+    """Deployments are named by the same rule."""
+    answer = arm("PUT", f"onlineEndpoints/{NAME}/deployments/{name}", deployment(f"{arm.workspace}/{MODEL}"))
+
+    assert_refused(answer, "name")
+
+
+@pytest.mark.parametrize(
+    ("traffic", "why"),
+    [
+        ({"blue": 110}, "0 to 100"),
+        ({"blue": 60, "green": 60}, "0 or 100"),
+        ({"blue": 99}, "0 or 100"),
+        ({"blue": -10, "green": 110}, "0 to 100"),
+        ({"blue": 99.5, "green": 0.5}, "whole number"),
+        ({"blue": "100"}, "whole number"),
+        ({"blue": True}, "whole number"),
+        ({"nobody": 100}, "no deployment"),
+        (["blue"], "must be an object"),
+    ],
+)
+def test_traffic_is_refused(arm: Arm, traffic: Any, why: str) -> None:
+    """A split that Azure refuses changes nothing."""
+    answer = arm("PUT", f"onlineEndpoints/{NAME}", endpoint(traffic=traffic))
+
+    assert_refused(answer, why)
+    assert properties(arm)["traffic"] == {"blue": 100}
+
+
+@pytest.mark.parametrize(
+    ("mirror", "why"),
+    [
+        ({"green": 51}, "at most 50"),
+        ({"blue": 10}, "live and mirrored"),
+        ({"blue": 10, "green": 10}, "One deployment"),
+        ({"nobody": 10}, "no deployment"),
+    ],
+)
+def test_mirror_is_refused(arm: Arm, mirror: dict[str, int], why: str) -> None:
+    """One deployment without live traffic can be mirrored, with at most 50 %."""
+    answer = arm("PUT", f"onlineEndpoints/{NAME}", endpoint(traffic={"blue": 100}, mirrorTraffic=mirror))
+
+    assert_refused(answer, why)
+    assert properties(arm)["mirrorTraffic"] == {}
+
+
+def test_upper_case_is_lowered(arm: Arm, fresh: str) -> None:
+    """Upper-case names of deployments become lower-case."""
+    arm.deployment(fresh, "Default", MODEL)
+
+    assert arm("GET", f"onlineEndpoints/{fresh}/deployments/default").json()["name"] == "default"
+
+
+def test_new_deployment_gets_no_traffic(arm: Arm, fresh: str) -> None:
+    """Creating a deployment leaves the traffic empty, and such an endpoint answers 404."""
+    arm.deployment(fresh, "default", MODEL)
+
+    assert properties(arm, fresh)["traffic"] == {}
+    assert score(arm, fresh).status_code == 404
+
+
+def test_defaults_are_filled_in(arm: Arm) -> None:
+    """A no-code deployment comes back with what Azure fills in."""
+    found = arm("GET", f"onlineEndpoints/{NAME}/deployments/blue").json()
+
+    assert found["sku"] == {"name": "Default", "tier": "Standard", "capacity": 1}
+    assert found["properties"]["requestSettings"]["requestTimeout"] == "PT5S"
+    assert found["properties"]["livenessProbe"]["failureThreshold"] == 30
+    assert found["properties"]["scaleSettings"] == {"scaleType": "Default"}
+
+
+def test_conflict_while_an_operation_runs(arm: Arm, fresh: str) -> None:
+    """A second change to an endpoint is answered 409 until the first has ended; another endpoint isn't held up."""
+    first = arm("PUT", f"onlineEndpoints/{fresh}/deployments/default", deployment(f"{arm.workspace}/{MODEL}"))
+    second = arm("PUT", f"onlineEndpoints/{fresh}", endpoint())
+    elsewhere = arm("PUT", f"onlineEndpoints/{NAME}", endpoint(traffic={"blue": 100}))
+
+    assert second.status_code == 409
+    assert "Updating provisioning state" in second.json()["error"]["message"]
+    assert arm.settle(elsewhere)["status"] == "Succeeded"
+    assert arm.settle(first)["status"] == "Succeeded"
+
+
+def test_update_answers_before_it_is_done(arm: Arm, fresh: str) -> None:
+    """The answer to a PUT is partial; only a GET after the operation tells the truth."""
+    answer = arm("PUT", f"onlineEndpoints/{fresh}", endpoint(description="new"))
+    early = properties(arm, fresh)
+    arm.settle(answer)
+
+    assert answer.status_code == 201
+    assert early["provisioningState"] == "Updating"
+    assert properties(arm, fresh)["description"] == "new"
+
+
+def test_live_deployment_stays(arm: Arm) -> None:
+    """A deployment with traffic is not deleted."""
+    answer = arm("DELETE", f"onlineEndpoints/{NAME}/deployments/blue")
+
+    assert_refused(answer, "set it to 0")
+    assert score(arm).status_code == 200
+
+
+def test_delete_is_idempotent(arm: Arm) -> None:
+    """Deleting what isn't there is answered 204."""
+    assert arm("DELETE", f"onlineEndpoints/{NAME}/deployments/nobody").status_code == 204
+    assert arm("DELETE", "onlineEndpoints/nobody").status_code == 204
+
+
+def test_deleting_an_endpoint_deletes_its_deployments(arm: Arm) -> None:
+    """An endpoint can be deleted while a deployment has all its traffic."""
+    arm.endpoint("doomed")
+    arm.deployment("doomed", "default", MODEL)
+    arm.endpoint("doomed", traffic={"default": 100})
+
+    arm.settle(arm("DELETE", "onlineEndpoints/doomed"))
+
+    assert arm("GET", "onlineEndpoints/doomed").status_code == 404
+    assert arm("GET", "onlineEndpoints/doomed/deployments").status_code == 404
+
+
+def test_scale(arm: Arm, fresh: str) -> None:
+    """A changed instance count is what the deployment reports, and it goes on answering."""
+    arm.deployment(fresh, "default", MODEL)
+    arm.endpoint(fresh, traffic={"default": 100})
+
+    arm.deployment(fresh, "default", MODEL, instances=2)
+
+    assert arm("GET", f"onlineEndpoints/{fresh}/deployments/default").json()["sku"]["capacity"] == 2
+    assert score(arm, fresh).status_code == 200
+
+
+def test_failed_provisioning(arm: Arm, client: MLClient, model_folder: Path, tmp_path: Path, fresh: str) -> None:
+    """A model that can't be loaded ends as Failed; the container's log says why."""
+    broken = Path(shutil.copytree(model_folder, tmp_path / "broken"))
+    (broken / "model.pkl").write_bytes(b"no pickle")
+    register(client, "broken", broken)
+
+    status = arm.deployment(fresh, "default", "models/broken/versions/1")
+    log = arm("POST", f"onlineEndpoints/{fresh}/deployments/default/getLogs", {"tail": 200}).json()["content"]
+
+    assert (status["status"], status["error"]["code"]) == ("Failed", "ResourceNotReady")
+    assert properties(arm, f"{fresh}/deployments/default")["provisioningState"] == "Failed"
+    assert "UnpicklingError" in log
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"instances": 51}, "1 to 50"),
+        ({"instances": 0}, "1 to 50"),
+        ({"instances": "1"}, "1 to 50"),
+        ({"instanceType": "Standard_Nothing"}, "not supported"),
+        ({"instanceType": None}, "not supported"),
+        ({"requestSettings": {"requestTimeout": "PT181S"}}, "at most 180"),
+        ({"requestSettings": {"requestTimeout": "5"}}, "ISO 8601"),
+        ({"requestSettings": {"maxConcurrentRequestsPerInstance": 0}}, "1 or more"),
+        ({"livenessProbe": {"period": "soon"}}, "ISO 8601"),
+        ({"livenessProbe": {"period": "PT0S"}}, "over 0"),
+        ({"readinessProbe": {"failureThreshold": 0}}, "1 or more"),
+        ({"model": "/models/rules/versions/99"}, "not there"),
+        ({"model": None}, "needs a version"),
+        ({"endpointComputeType": "Kubernetes"}, "managed deployments"),
+    ],
+)
+def test_deployment_is_refused(arm: Arm, changes: dict[str, Any], why: str) -> None:
+    """What Azure's limits exclude isn't started."""
+    body = deployment(f"{arm.workspace}/{MODEL}", **changes)
+
+    answer = arm("PUT", f"onlineEndpoints/{NAME}/deployments/extra", body)
+
+    assert_refused(answer, why)
+    assert arm("GET", f"onlineEndpoints/{NAME}/deployments/extra").status_code == 404
+
+
+def test_core_quota(client: MLClient, model_folder: Path, tmp_path: Path) -> None:
+    """ceil(1.2 × instances) × cores of blue and green together must fit into the quota."""
+    with running(tmp_path, "--core-quota=15") as variables:
+        small = Arm(variables)
+        path = "onlineEndpoints/small/deployments/blue"
+        small.endpoint("small")
+
+        answer = small(
+            "PUT", path, deployment(f"{small.workspace}/{MODEL}", instances=2, instanceType="Standard_F8s_v2")
+        )
+
+    assert answer.status_code == 400
+    assert answer.json()["error"]["code"] == "OutOfQuota"
+    assert "0/15. Additional needed: 24" in answer.json()["error"]["message"]
+
+
+def test_keys_regenerated(arm: Arm, fresh: str) -> None:
+    """A regenerated key stops working at once, the other goes on."""
+    arm.deployment(fresh, "default", MODEL)
+    arm.endpoint(fresh, traffic={"default": 100})
+    old = keys(arm, fresh)
+
+    arm.settle(arm("POST", f"onlineEndpoints/{fresh}/regenerateKeys", {"keyType": "Primary"}))
+
+    assert score(arm, fresh, key=old["primaryKey"]).status_code == 401
+    assert score(arm, fresh, key=old["secondaryKey"]).status_code == 200
+    assert score(arm, fresh, key=keys(arm, fresh)["primaryKey"]).status_code == 200
+
+
+def test_token_endpoint(arm: Arm) -> None:
+    """An aml_token endpoint gives tokens, has no keys, and accepts only its own tokens."""
+    arm.endpoint("token-endpoint", authMode="AMLToken")
+    arm.deployment("token-endpoint", "default", MODEL)
+    arm.endpoint("token-endpoint", authMode="AMLToken", traffic={"default": 100})
+
+    token = arm("POST", "onlineEndpoints/token-endpoint/token").json()["accessToken"]
+
+    assert score(arm, "token-endpoint", key=token).status_code == 200
+    assert score(arm, "token-endpoint", key=arm.token).status_code == 401
+    assert arm("POST", "onlineEndpoints/token-endpoint/listKeys").status_code == 400
+    arm.settle(arm("DELETE", "onlineEndpoints/token-endpoint"))
+
+
+def test_wrong_key(arm: Arm) -> None:
+    """A wrong key is answered 401."""
+    assert score(arm, key="wrong").status_code == 401
+
+
+def register(client: MLClient, name: str, folder: Path) -> None:
+    from azure.ai.ml.entities import Model
+
+    client.models.create_or_update(Model(name=name, path=str(folder), type="mlflow_model"))
+
+
+def properties(arm: Arm, name: str = NAME) -> dict[str, Any]:
+    found: dict[str, Any] = arm("GET", f"onlineEndpoints/{name}").json()["properties"]
+    return found
+
+
+def keys(arm: Arm, name: str) -> dict[str, str]:
+    found: dict[str, str] = arm("POST", f"onlineEndpoints/{name}/listKeys").json()
+    return found
+
+
+def score(arm: Arm, name: str = NAME, key: str | None = None) -> requests.Response:
+    key = key or keys(arm, name)["primaryKey"]
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+    return arm.session.post(properties(arm, name)["scoringUri"], data=SAMPLE, headers=headers, timeout=30)
+
+
+def assert_refused(answer: requests.Response, why: str) -> None:
+    assert answer.status_code == 400, answer.text
+    assert why in answer.json()["error"]["message"]

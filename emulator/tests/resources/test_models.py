@@ -1,0 +1,159 @@
+"""Models, versions and blobs of the local Azure ML."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from azureml_emulator.testing import Arm, blobs
+
+if TYPE_CHECKING:
+    from azure.ai.ml import MLClient
+    from azure.storage.blob import ContainerClient
+
+
+@pytest.fixture(scope="module")
+def arm(azure: dict[str, str]) -> Arm:
+    return Arm(azure)
+
+
+@pytest.fixture(scope="module")
+def container(arm: Arm) -> ContainerClient:
+    return blobs(arm)
+
+
+def test_unknown_model(arm: Arm) -> None:
+    """An unknown model is answered with 404 in Azure's words."""
+    answer = arm("GET", "models/nobody/versions")
+
+    assert answer.status_code == 404
+    assert answer.json() == {"error": {"code": "UserError", "message": "The specified resource was not found."}}
+
+
+def test_versions_newest_first(arm: Arm, client: MLClient, model_folder: Path) -> None:
+    """Versions come newest first, in pages that lead on to each other; as numbers, so 10 comes after 9."""
+    for version in range(8, 11):
+        register(client, "ten-versions", model_folder, version=str(version))
+
+    page = arm("GET", "models/ten-versions/versions?$orderBy=createdtime desc&$top=2").json()
+    rest = arm("GET", page["nextLink"]).json()
+
+    assert [item["name"] for item in page["value"] + rest["value"]] == ["10", "9", "8"]
+    assert arm("GET", "models/ten-versions").json()["properties"]["nextVersion"] == "11"
+
+
+@pytest.mark.parametrize("version", ["latest", "0", "1.0", "01", "-1"])
+def test_version_is_a_number(arm: Arm, version: str) -> None:
+    """A version that is no whole number from 1 is refused."""
+    answer = arm("PUT", f"models/odd/versions/{version}", {"properties": {}})
+
+    assert answer.status_code == 400
+    assert "whole numbers" in answer.json()["error"]["message"]
+
+
+def test_path_cannot_change(arm: Arm, client: MLClient, model_folder: Path) -> None:
+    """The path of a registered version stays what it was."""
+    model = register(client, "steady", model_folder)
+    other = model.path.replace("LocalUpload", "Elsewhere")
+
+    answer = arm("PUT", "models/steady/versions/1", {"properties": {"modelUri": other, "modelType": "mlflow_model"}})
+
+    assert answer.status_code == 409
+    assert client.models.get("steady", "1").path == model.path
+
+
+def test_folder_without_mlmodel(client: MLClient, tmp_path: Path) -> None:
+    """A folder without MLmodel file is not registered as an MLflow model."""
+    from azure.core.exceptions import HttpResponseError
+
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "model.pkl").write_text("nothing")
+
+    with pytest.raises(HttpResponseError, match="no MLmodel file"):
+        register(client, "hollow", tmp_path / "empty")
+
+    assert "hollow" not in [model.name for model in client.models.list()]
+
+
+def test_archive_and_restore(client: MLClient, model_folder: Path) -> None:
+    """An archived version is left out of the list until it is restored."""
+    register(client, "archived", model_folder)
+
+    client.models.archive("archived", "1")
+    hidden = [model.version for model in client.models.list("archived")]
+    client.models.restore("archived", "1")
+
+    assert hidden == []
+    assert [model.version for model in client.models.list("archived")] == ["1"]
+
+
+def test_download(client: MLClient, model_folder: Path, tmp_path: Path) -> None:
+    """What is downloaded is what was registered."""
+    register(client, "returned", model_folder)
+
+    client.models.download("returned", "1", download_path=tmp_path)
+
+    assert contents(tmp_path / "returned" / model_folder.name) == contents(model_folder)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_tags_can_change(client: MLClient, model_folder: Path) -> None:
+    """The tags of a registered version can be changed later."""
+    model = register(client, "tagged", model_folder)
+    model.tags["reviewed"] = "yes"
+
+    client.models.create_or_update(model)
+
+    assert client.models.get("tagged", "1").tags == {"reviewed": "yes"}
+
+
+def test_large_blob(container: ContainerClient) -> None:
+    """A blob sent in blocks comes back whole and in ranges."""
+    content = bytes(range(256)) * 20
+
+    container.upload_blob("large/blob", content)
+
+    assert container.download_blob("large/blob").readall() == content
+    assert container.download_blob("large/blob", offset=1000, length=24).readall() == content[1000:1024]
+
+
+def test_list_blobs_by_folder(container: ContainerClient) -> None:
+    """With a delimiter, a folder is listed once."""
+    for name in ("folder/a/1", "folder/a/2", "folder/b"):
+        container.upload_blob(name, b"x")
+
+    assert [item.name for item in container.walk_blobs("folder/")] == ["folder/a/", "folder/b"]
+    assert [item.name for item in container.list_blobs(name_starts_with="folder/a")] == ["folder/a/1", "folder/a/2"]
+
+
+@pytest.mark.parametrize("name", ["../outside", "a/../../outside", "a/..", "/etc/outside", "a\\b"])
+def test_blob_names_stay_inside(arm: Arm, container: ContainerClient, name: str) -> None:
+    """A blob name that leads out of its folder is refused."""
+    address, _, secret = container.url.partition("?")
+    escaped = name.replace("/", "%2F").replace(".", "%2E").replace("\\", "%5C")
+
+    answer = arm.session.put(f"{address}/{escaped}?{secret}", data=b"x", headers={"x-ms-blob-type": "BlockBlob"})
+
+    assert answer.status_code == 400
+    assert answer.headers["x-ms-error-code"] == "InvalidResourceName"
+
+
+def test_wrong_signature(arm: Arm, container: ContainerClient) -> None:
+    """A blob is not given to who has no valid signature."""
+    container.upload_blob("secret", b"x")
+    address, _, secret = container.url.partition("?")
+
+    answers = [arm.session.get(f"{address}/secret{query}") for query in ("", "?sig=0", f"?{secret[:-2]}")]
+
+    assert [answer.status_code for answer in answers] == [403, 403, 403]
+
+
+def register(client: MLClient, name: str, folder: Path, **options: Any) -> Any:
+    from azure.ai.ml.entities import Model
+
+    return client.models.create_or_update(Model(name=name, path=str(folder), type="mlflow_model", **options))

@@ -1,0 +1,67 @@
+"""Two workspaces in one local Azure ML, and several clients at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from azureml_emulator.process import running
+from azureml_emulator.testing import Arm, endpoint
+
+NAMES = [f"endpoint-{number}" for number in range(12)]
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Arm, Arm]]:
+    """Clients of the workspaces staging and live."""
+    state: Path = tmp_path_factory.mktemp("workspaces")
+    with running(state, "--workspace=staging", "--workspace=live") as variables:
+        yield Arm(variables), Arm({**variables, "AZURE_ML_WORKSPACE": "live"})
+
+
+def test_the_first_is_the_clients(pair: tuple[Arm, Arm]) -> None:
+    """The variables lead to the workspace named first; the other one is there too."""
+    staging, live = pair
+
+    assert staging.workspace.endswith("/staging")
+    assert live("GET", "").json()["name"] == "live"
+
+
+def test_models_are_apart(pair: tuple[Arm, Arm]) -> None:
+    """What is registered in one workspace isn't in the other, and each has blobs of its own."""
+    staging, live = pair
+    uri = f"azureml:/{staging.workspace}/datastores/workspaceblobstore/paths/folder/model"
+
+    staging("PUT", "models/apart/versions/1", {"properties": {"modelUri": uri, "modelType": "custom_model"}})
+
+    containers = {arm("GET", "datastores/workspaceblobstore").json()["properties"]["containerName"] for arm in pair}
+    assert staging("GET", "models/apart").status_code == 200
+    assert live("GET", "models/apart").status_code == 404
+    assert len(containers) == 2
+
+
+def test_endpoint_names_are_unique_in_the_region(pair: tuple[Arm, Arm]) -> None:
+    """An endpoint's name that the other workspace has is refused; the endpoint isn't seen from there."""
+    staging, live = pair
+    staging.endpoint("only-one")
+
+    answer = live("PUT", "onlineEndpoints/only-one", endpoint())
+
+    assert answer.status_code == 400
+    assert "already taken" in answer.json()["error"]["message"]
+    assert live("GET", "onlineEndpoints/only-one").status_code == 404
+
+
+def test_endpoints_do_not_wait_for_each_other(pair: tuple[Arm, Arm]) -> None:
+    """Many endpoints of both workspaces are created at once; of two changes to the same one, one gets 409."""
+    staging, live = pair
+
+    with ThreadPoolExecutor(12) as threads:
+        answers = list(threads.map(lambda name: (staging if name < "endpoint-5" else live).endpoint(name), NAMES))
+        twice = list(threads.map(lambda _: staging("PUT", "onlineEndpoints/endpoint-0", endpoint()), range(2)))
+
+    assert {answer["status"] for answer in answers} == {"Succeeded"}
+    assert sorted(answer.status_code for answer in twice) == [201, 409]

@@ -1,0 +1,65 @@
+"""Small workflows through act, for what a run must never get wrong silently."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from azureml_emulator.workflows.act import RUNNER, Run, commit, run_workflow
+
+HEAD = "on:\n  push:\n  workflow_dispatch:\n    inputs:\n      mark:\njobs:\n  greet:\n"
+
+
+def run(tree: Path, workflow: str, event: str = "push", **options: dict[str, str]) -> Run:
+    (tree / "greet.yml").write_text(workflow)
+    subprocess.run(["git", "init", "--quiet", "--initial-branch=main", tree], check=True)
+    commit(tree, "Greet")
+    given = {"environ": {}, "variables": {}, **options}
+    return run_workflow("greet.yml", event, workdir=tree, **given)
+
+
+def greet(command: str) -> str:
+    return f"{HEAD}    runs-on: {RUNNER}\n    steps:\n      - run: {command}\n"
+
+
+def test_environment_variables_and_inputs_arrive(tmp_path: Path) -> None:
+    """A workflow sees the environment, the repository's variables and the inputs it is dispatched with."""
+    workflow = greet("echo $WORD ${{ vars.NAME }} ${{ inputs.mark }}")
+    given = {"environ": {"WORD": "hi"}, "variables": {"NAME": "you"}, "inputs": {"mark": "!"}}
+
+    result = run(tmp_path, workflow, "workflow_dispatch", **given)
+
+    assert result.jobs["greet"].log == "hi you !\n"
+
+
+def test_environment_is_clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stands in our own environment does not reach a workflow."""
+    monkeypatch.setenv("WORD", "leaked")
+
+    assert run(tmp_path, greet("echo [$WORD]")).jobs["greet"].log == "[]\n"
+
+
+def test_failure_is_told(tmp_path: Path) -> None:
+    """A failing step fails its job and the run."""
+    result = run(tmp_path, greet("exit 3"))
+
+    assert (result.exit_code, result.jobs["greet"].result) == (1, "failure")
+    assert result.jobs["greet"].steps == {"exit 3": "failure"}
+
+
+def test_unknown_runner_is_no_skipped_job(tmp_path: Path) -> None:
+    """A job for a machine that act does not stand in for is an error, although act itself passes over it."""
+    with pytest.raises(RuntimeError, match="job greet runs on something else"):
+        run(tmp_path, greet("exit 0").replace(RUNNER, "ubuntu-1.0"))
+
+
+def test_remote_action_needs_a_stand_in(tmp_path: Path) -> None:
+    """A remote action is never fetched: without a stand-in nothing starts."""
+    with pytest.raises(LookupError, match=r"somebody/something@v1 in .*: no stand-in"):
+        run(tmp_path, greet("exit 0").replace("run: exit 0", "uses: somebody/something@v1"))
+
+
+def test_workflow_that_act_refuses(tmp_path: Path) -> None:
+    """A workflow that cannot run at all is an error with act's own words, not a run without jobs."""
+    with pytest.raises(RuntimeError, match=r"act failed: .*Unknown Property mistake"):
+        run(tmp_path, greet("exit 0") + "    mistake: true\n")

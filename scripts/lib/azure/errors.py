@@ -1,0 +1,81 @@
+"""Azure's and the network's errors, told to people: what failed and what to do next. The only such place."""
+
+import re
+import sys
+
+from scripts.lib.azure.waiting import TimedOut
+from scripts.lib.decisions.state import Refused
+
+SIGN_IN = "Sign in again: `az login` on a laptop; in a workflow, re-run the job (its login lasts an hour or less)."
+
+
+def explain(error: Exception) -> str | None:
+    """One message for whoever ran the command; None for an error that is not theirs but a bug in the scripts."""
+    if isinstance(error, Refused):
+        return str(error)
+    if isinstance(error, TimedOut):
+        return f"{error}. Azure may still end it: look with show_endpoint, then run this again."
+    if isinstance(error, OSError) and "requests" in sys.modules:
+        import requests
+
+        if isinstance(error, requests.RequestException):
+            return f"the endpoint's scoring URI can't be reached: {redact(error)}"
+    if isinstance(error, FileNotFoundError):
+        return f"{error.filename} doesn't exist. Run the scripts from the repository's root."
+    return _azure(error) if "azure.core" in sys.modules else None
+
+
+def _azure(error: Exception) -> str | None:
+    from azure.core import exceptions as azure
+
+    if isinstance(error, azure.ClientAuthenticationError):
+        return f"Azure does not accept the login: {reason(error)}\n{SIGN_IN}"
+    if isinstance(error, azure.ServiceRequestError | azure.ServiceResponseError):
+        return f"Azure can't be reached: {reason(error)}\nCheck the network, then run this again."
+    if isinstance(error, azure.HttpResponseError):
+        return _status(error)
+    if isinstance(error, azure.AzureError):  # MlException of azure-ai-ml is one, too
+        return _sdk(error)
+    return None
+
+
+def _status(error: Exception) -> str:
+    status, why = getattr(error, "status_code", None), reason(error)
+    if status == 409:
+        return f"another operation is running on the endpoint, so Azure refused this one: {why}\nRun it again later."
+    if status == 403:
+        return f"the login has no right to do this: {why}\nIt needs the role AzureML Data Scientist on the workspace."
+    if status == 404 and missing_workspace(error):
+        return f"{why}\nCheck AZURE_SUBSCRIPTION_ID, AZURE_RESOURCE_GROUP and AZURE_ML_WORKSPACE."
+    if status == 429 or (status or 0) >= 500:
+        return f"Azure is busy or broken (HTTP {status}): {why}\nRun this again; show_endpoint tells how it is left."
+    return f"Azure refused (HTTP {status}): {why}"
+
+
+def _sdk(error: Exception) -> str:
+    if "Unknown cloud environment" in str(error):
+        return (
+            f"{reason(error)} Its description could not be read from ARM_CLOUD_METADATA_URL. "
+            "For the local Azure ML: is it running? For Azure: unset AZUREML_CURRENT_CLOUD and ARM_CLOUD_METADATA_URL."
+        )
+    return reason(error)
+
+
+def missing_workspace(error: Exception) -> bool:
+    """Whether a 404 means that the workspace or what holds it isn't there, not the resource in it."""
+    text = str(error)
+    holders = "ResourceGroupNotFound" in text or "SubscriptionNotFound" in text
+    return holders or bool(re.search(r"MachineLearningServices/workspaces/[^/']+'", text))
+
+
+def reason(error: Exception) -> str:
+    """Azure's own code and words on one line, without colours and signatures."""
+    detail = getattr(error, "error", None)
+    code, message = getattr(detail, "code", None), getattr(detail, "message", None)
+    return redact(f"{code}: {message}" if code and message else getattr(error, "message", None) or error)
+
+
+def redact(text: object) -> str:
+    """One line without terminal colours, and without the secret part of a shared access signature."""
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", str(text))
+    return " ".join(re.sub(r"(?i)\bsig=[^&\s'\"]+", "sig=…", plain).split())

@@ -1,0 +1,57 @@
+"""What a model folder says about itself: its digest and its tags. MLflow is not imported, it isn't installed here."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from scripts.lib.decisions.state import Refused
+
+STAMPS = frozenset({"model_uuid", "utc_time_created", "run_id", "artifact_path", "model_size_bytes"})
+"""What MLflow 2.x writes into MLmodel anew each time (mlflow.models.Model)."""
+TEXT = frozenset({".txt", ".yaml", ".yml", ".json", ".md", ".py"})
+
+
+def mlmodel(folder: Path) -> dict[str, Any]:
+    """The folder's MLmodel. Raises Refused where there is none: Azure would take the folder and fail to serve it."""
+    path = folder / "MLmodel"
+    if not path.is_file():
+        raise Refused(f"{folder} has no file MLmodel, so it is no MLflow model. Train one: python model/train.py")
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise Refused(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict):
+        raise Refused(f"{path} is not a YAML mapping.")
+    return content
+
+
+def digest(folder: Path) -> str:
+    """SHA-256 (hex) of the model's content: the same model, trained again or checked out elsewhere, has the same."""
+    described = {key: value for key, value in mlmodel(folder).items() if key not in STAMPS}
+    contents = {"MLmodel": json.dumps(described, sort_keys=True, default=str).encode()}
+    for path in folder.rglob("*"):
+        name = path.relative_to(folder).as_posix()
+        if path.is_file() and name != "MLmodel" and "__pycache__" not in path.parts:
+            contents[name] = _content(path)
+    total = hashlib.sha256()
+    for name in sorted(contents):
+        for part in (name.encode(), contents[name]):
+            total.update(hashlib.sha256(part).digest())
+    return total.hexdigest()
+
+
+def tags(folder: Path) -> dict[str, str]:
+    """The metrics and facts that training wrote into MLmodel, as tags: text, lists and objects as JSON."""
+    return {str(key): _text(value) for key, value in (mlmodel(folder).get("metadata") or {}).items()}
+
+
+def _content(path: Path) -> bytes:
+    content = path.read_bytes()
+    return content.replace(b"\r\n", b"\n") if path.suffix in TEXT else content
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

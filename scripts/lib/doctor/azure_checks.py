@@ -1,0 +1,148 @@
+"""The set-up at Azure, judged: pure decisions about what was read. CannotTell stands for what could not be read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import click
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import SpecifierSet
+
+from scripts.lib.cli import option_types
+from scripts.lib.doctor.finding import Finding, cannot_tell, listed, ok, shorten, wrong
+from scripts.lib.github.api import CannotTell
+from scripts.lib.setup.azure import ROLE
+
+PROVIDER = "Microsoft.MachineLearningServices/workspaces"
+#: What the scripts do (role-based-access-control/permissions/ai-machine-learning).
+NEEDED = tuple(
+    f"{PROVIDER}/{action}"
+    for action in (
+        "onlineEndpoints/read", "onlineEndpoints/write", "onlineEndpoints/listKeys/action",
+        "onlineEndpoints/deployments/read", "onlineEndpoints/deployments/write", "onlineEndpoints/deployments/delete",
+        "models/versions/read", "models/versions/write", "datastores/listSecrets/action",
+    )
+)  # fmt: skip
+#: Packages of a model that Azure's no-code image doesn't serve: which versions, and who says so.
+REJECTED = {"mlflow": (">=3.7", "the image crashes with it (Azure/azureml-examples#3873, #4051)")}
+
+REACHED, NO_LOGIN, NO_RIGHT, NO_WORKSPACE, UNKNOWN = "reached", "no login", "no right", "no workspace", "unknown"
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How far a read of the workspace came, one of the five above, and Azure's words."""
+
+    outcome: str
+    why: str = ""
+
+
+def login(reach: Reach, subjects: Mapping[str, str] | CannotTell) -> Finding:
+    """Whether Azure accepts the login at all. `subjects` are those that GitHub sends, by environment."""
+    if reach.outcome == UNKNOWN:
+        return cannot_tell("login", reach.why)
+    if reach.outcome != NO_LOGIN:
+        return ok("login", "Azure accepts it.")
+    told = str(subjects) if isinstance(subjects, CannotTell) else f"Azure must trust {listed(subjects.values())}."
+    mend = (
+        "By hand: `az login`. In a workflow see the log of the step “Log in to Azure”: AADSTS700213 means that the "
+        "identity has no federated credential for the subject that GitHub sends (AADSTS7002138: but one in other "
+        f"upper and lower case). {told}"
+    )
+    return wrong("login", f"Azure does not accept it: {shorten(reach.why)}", mend)
+
+
+def workspace(reach: Reach) -> Finding:
+    """Whether the workspace is there."""
+    if reach.outcome == REACHED:
+        return ok("workspace", "it is there.")
+    if reach.outcome == NO_WORKSPACE:
+        mend = "Set AZURE_SUBSCRIPTION_ID, AZURE_RESOURCE_GROUP and AZURE_ML_WORKSPACE."
+        return wrong("workspace", shorten(reach.why), mend)
+    return cannot_tell("workspace", "it could not be read (see login and role).")
+
+
+def role(reach: Reach, permissions: Sequence[Mapping[str, Any]] | CannotTell) -> Finding:
+    """Whether the login may do what the scripts do.
+
+    `permissions` are those of the caller on the workspace, of each role one
+    (learn.microsoft.com/rest/api/authorization/permissions/list-for-resource).
+    """
+    mend = f"Give the identity the role {ROLE} on the workspace."
+    if reach.outcome == NO_RIGHT:
+        return wrong("role", f"the login may not even read the workspace: {shorten(reach.why)}", mend)
+    if reach.outcome != REACHED:
+        return cannot_tell("role", "the workspace could not be read (see login and workspace).")
+    if isinstance(permissions, CannotTell):
+        return cannot_tell("role", f"the login may read the workspace, but not its own permissions: {permissions}")
+    missing = [action for action in NEEDED if not may(permissions, action)]
+    if missing:
+        return wrong(
+            "role", f"the login may not {', '.join(action.removeprefix(PROVIDER) for action in missing)}.", mend
+        )
+    return ok("role", "the login may do all that the scripts do.")
+
+
+def may(permissions: Iterable[Mapping[str, Any]], action: str) -> bool:
+    """Whether one role has the action among its `actions` and not among its `notActions`: these take nothing from
+    other roles (role-based-access-control/role-definitions#notactions). `*` stands for any text, case doesn't count.
+    """
+    return any(
+        any(_covers(pattern, action) for pattern in role.get("actions") or ())
+        and not any(_covers(pattern, action) for pattern in role.get("notActions") or ())
+        for role in permissions
+    )
+
+
+def _covers(pattern: str, action: str) -> bool:
+    parts = (re.escape(part) for part in pattern.split("*"))
+    return bool(re.fullmatch(".*".join(parts), action, re.IGNORECASE))
+
+
+def endpoint_name(name: str, exists: bool | CannotTell) -> Finding:
+    """Whether the endpoint may be called so. Azure tells of a name that is taken only when it is to be created."""
+    try:
+        option_types.ENDPOINT.convert(name, None, None)
+    except click.BadParameter as error:
+        mend = "Change `name` in endpoints/endpoint.yml, or the variable ENDPOINT_NAME."
+        return wrong("endpoint name", f"{error.message}.", mend)
+    if isinstance(exists, CannotTell):
+        return cannot_tell("endpoint name", f"{name} is valid; whether it is free: {exists}")
+    if not exists:
+        say = f"{name} is valid and not in this workspace yet; another one in the region may have taken it."
+        return cannot_tell("endpoint name", say, "If the first rollout is refused, take another name.")
+    return ok("endpoint name", f"{name} is there.")
+
+
+def requirements(text: str | CannotTell, path: str) -> Finding:
+    """Whether Azure's image serves what a compiled requirements file pins (`name==version`)."""
+    name = "model requirements"
+    if isinstance(text, CannotTell):
+        return cannot_tell(name, text)
+    pins = pinned(text)
+    unpinned = [package for package in REJECTED if package not in pins]
+    if unpinned:
+        return cannot_tell(name, f"{path} pins no {', '.join(unpinned)}.", "Pin it: `make lock`.")
+    for package, (versions, why) in REJECTED.items():
+        bad = [pin for pin in pins[package] if SpecifierSet(versions, prereleases=True).contains(pin)]
+        if bad:
+            mend = f"Ask for {package} below {versions.strip('>=')} in model/requirements.in, then `make lock`."
+            return wrong(name, f"{path} pins {package} {bad[0]}: {why}.", mend)
+    return ok(name, f"{', '.join(f'{package} {pins[package][0]}' for package in REJECTED)}: Azure's image serves it.")
+
+
+def pinned(text: str) -> dict[str, list[str]]:
+    """The versions that a requirements file pins, by package; several where they depend on the platform."""
+    found: dict[str, list[str]] = {}
+    for line in text.replace("\\\n", " ").splitlines():
+        try:
+            requirement = Requirement(re.sub(r"\s(#|--hash).*", "", line.strip()))
+        except InvalidRequirement:
+            continue  # a comment, an option
+        pins = [one.version for one in requirement.specifier if one.operator == "==" and "*" not in one.version]
+        if pins:
+            found.setdefault(requirement.name.lower(), []).extend(pins)
+    return found

@@ -1,0 +1,152 @@
+"""What is asked of Azure: each answer, or CannotTell in its place. Nothing is changed there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+from scripts.lib.azure.errors import explain, reason
+from scripts.lib.azure.workspace import Workspace
+from scripts.lib.doctor.azure_checks import NO_LOGIN, NO_RIGHT, NO_WORKSPACE, REACHED, UNKNOWN, Reach
+from scripts.lib.doctor.facts import told
+from scripts.lib.doctor.finding import shorten
+from scripts.lib.doctor.quota import Shape, Usage
+from scripts.lib.github.api import CannotTell
+
+T = TypeVar("T")
+Document = dict[str, Any]
+
+
+class AtAzure:
+    """One workspace, which may not be known, or not be there."""
+
+    def __init__(self, workspace: Workspace | CannotTell):
+        self._workspace = workspace
+
+    def ask(self, call: Callable[[Workspace], T]) -> T | CannotTell:
+        workspace = self._workspace
+        return workspace if isinstance(workspace, CannotTell) else told(lambda: _permitted(call, workspace))
+
+    def reach(self) -> Reach:
+        """How far a read of the workspace gets. A workspace that isn't reached is not asked again."""
+        if isinstance(self._workspace, CannotTell):
+            return Reach(UNKNOWN, str(self._workspace))
+        found = _reach(self._workspace)
+        if found.outcome != REACHED:
+            self._workspace = CannotTell("the workspace could not be read.")
+        return found
+
+    def permissions(self) -> list[Document] | CannotTell:
+        """The caller's permissions on the workspace, of each role one."""
+
+        def read(workspace: Workspace) -> list[Document]:
+            scope = f"{_group(workspace)}/providers/Microsoft.MachineLearningServices/workspaces/{workspace.name}"
+            return list(_listing(f"{scope}/providers/Microsoft.Authorization/permissions", "2022-04-01"))
+
+        return self.ask(read)
+
+    def trusted(self, client_id: str) -> list[Document] | CannotTell:
+        """The properties of the federated credentials that the identity with this client id has."""
+        return self.ask(lambda workspace: list(_credentials(workspace, client_id)))
+
+    def deployments(self, endpoint: str) -> tuple[bool, dict[str, Shape], str] | CannotTell:
+        """Whether the endpoint is there, what its deployments run on, and which of them has most of the traffic."""
+        return self.ask(lambda workspace: _deployments(workspace, endpoint))
+
+    def sizes(self) -> dict[str, tuple[int, str]] | CannotTell:
+        """Cores and family by instance type, in lower case."""
+        return self.ask(lambda workspace: dict(map(_size, workspace.client.compute.list_sizes())))
+
+    def usages(self) -> list[Usage] | CannotTell:
+        """Cores in use and allowed, by family."""
+        return self.ask(lambda workspace: list(map(_usage, workspace.client.compute.list_usage())))
+
+
+def _permitted(call: Callable[[Workspace], T], workspace: Workspace) -> T:
+    """A right that the scripts don't need is no fault of the role they ask for."""
+    from azure.core.exceptions import HttpResponseError
+
+    try:
+        return call(workspace)
+    except HttpResponseError as error:
+        if error.status_code == 403:
+            raise CannotTell(f"the login has no right to read it: {shorten(reason(error))}") from error
+        raise
+
+
+def _reach(workspace: Workspace) -> Reach:
+    from azure.core import exceptions as azure
+
+    try:
+        workspace.client.workspaces.get(workspace.name)
+    except azure.ClientAuthenticationError as error:
+        return Reach(NO_LOGIN, reason(error))
+    except azure.HttpResponseError as error:
+        outcome = {403: NO_RIGHT, 404: NO_WORKSPACE}.get(error.status_code or 0, UNKNOWN)
+        return Reach(outcome, reason(error))
+    except azure.AzureError as error:
+        return Reach(UNKNOWN, explain(error) or reason(error))
+    return Reach(REACHED)
+
+
+def _group(workspace: Workspace) -> str:
+    return f"/subscriptions/{workspace.subscription_id}/resourceGroups/{workspace.resource_group}"
+
+
+def _listing(path: str, version: str) -> Iterator[Document]:
+    """The members of a collection of Azure's resource manager that the SDK has no method for, from all its pages."""
+    from azure.ai.ml._azure_environments import _get_base_url_from_metadata, _resource_to_scopes
+    from azure.core import PipelineClient
+    from azure.core.pipeline.policies import BearerTokenCredentialPolicy, RetryPolicy
+    from azure.core.rest import HttpRequest, HttpResponse
+    from azure.identity import DefaultAzureCredential
+
+    base = _get_base_url_from_metadata()  # not public, but the one place that knows other clouds and the local one
+    login = BearerTokenCredentialPolicy(DefaultAzureCredential(), *_resource_to_scopes(base))
+    client: PipelineClient[HttpRequest, HttpResponse] = PipelineClient(base, policies=[RetryPolicy(), login])
+    with client:
+        request: HttpRequest | None = HttpRequest("GET", f"{base}{path}", params={"api-version": version})
+        while request:
+            answer = client.send_request(request)
+            answer.raise_for_status()
+            page = answer.json()
+            yield from page["value"]
+            request = HttpRequest("GET", page["nextLink"]) if page.get("nextLink") else None
+
+
+def _credentials(workspace: Workspace, client_id: str) -> Iterator[Document]:
+    if not client_id:
+        raise CannotTell("which identity? AZURE_CLIENT_ID is not set.")
+    version, kind = "2023-01-31", "Microsoft.ManagedIdentity/userAssignedIdentities"
+    for identity in _listing(f"{_group(workspace)}/providers/{kind}", version):
+        if identity["properties"]["clientId"].lower() == client_id.lower():
+            found = _listing(f"{identity['id']}/federatedIdentityCredentials", version)
+            yield from (one["properties"] for one in found)
+            return
+    raise CannotTell(f"no identity in {workspace.resource_group} has the AZURE_CLIENT_ID {client_id}.")
+
+
+def _deployments(workspace: Workspace, name: str) -> tuple[bool, dict[str, Shape], str]:
+    from azure.core.exceptions import ResourceNotFoundError
+
+    client = workspace.client
+    try:
+        traffic = client.online_endpoints.get(name).traffic or {}
+    except ResourceNotFoundError:
+        return False, {}, ""
+    found = {
+        one.name: Shape(one.instance_type, one.instance_count or 1) for one in client.online_deployments.list(name)
+    }
+    serving = max(found, key=lambda deployment: traffic.get(deployment, 0), default="")
+    return True, found, serving
+
+
+def _usage(entity: Any) -> Usage:
+    """From the SDK's entity, which keeps the names of the wire (azure-ai-ml 1.35)."""
+    fields = vars(entity)
+    return Usage(fields["name"]["value"], fields["currentValue"], fields["limit"], fields["id"] or "")
+
+
+def _size(entity: Any) -> tuple[str, tuple[int, str]]:
+    fields = vars(entity)
+    return fields["name"].lower(), (fields["vCPUs"], fields["family"])

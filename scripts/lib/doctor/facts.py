@@ -1,0 +1,108 @@
+"""What is asked of GitHub: each answer, or CannotTell in its place. Nothing is changed there."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+from collections.abc import Callable, Collection
+from functools import cached_property
+from typing import Any, TypeVar
+
+from scripts.lib.azure.errors import explain
+from scripts.lib.github import api
+from scripts.lib.github.api import CannotTell, GitHub
+from scripts.lib.setup.azure import AUDIENCE
+
+T = TypeVar("T")
+Document = dict[str, Any]
+
+
+def told(call: Callable[[], T]) -> T | CannotTell:
+    """What a call answers, or why it doesn't."""
+    try:
+        return call()
+    except Exception as error:
+        message = explain(error)
+        if message is None:
+            raise
+        return CannotTell(message)
+
+
+class AtGitHub:
+    """One repository at GitHub; what was asked once is not asked again."""
+
+    def __init__(self) -> None:
+        self._github = told(GitHub.here)
+        self.page = f"{_server()}/{'OWNER/NAME' if isinstance(self._github, CannotTell) else self._github.repository}"
+        self._environments: dict[str, Document | CannotTell | None] = {}
+
+    def ask(self, call: Callable[[GitHub], T]) -> T | CannotTell:
+        github = self._github
+        return github if isinstance(github, CannotTell) else told(lambda: call(github))
+
+    def environment(self, name: str) -> Document | CannotTell | None:
+        """None where nobody has made it."""
+        if name not in self._environments:
+            self._environments[name] = self.ask(lambda github: github.environment(name))
+        return self._environments[name]
+
+    def patterns(self, name: str) -> list[str] | CannotTell:
+        """The branches that an environment lists; none where it has no such list."""
+        environment = self.environment(name)
+        if isinstance(environment, CannotTell):
+            return environment
+        has_list = ((environment or {}).get("deployment_branch_policy") or {}).get("custom_branch_policies")
+        return self.ask(lambda github: github.branch_policies(name)) if has_list else []
+
+    @cached_property
+    def default_branch(self) -> tuple[str, bool] | CannotTell:
+        """Its name, and whether it is protected."""
+
+        def read(github: GitHub) -> tuple[str, bool]:
+            name = str(github.facts()["default_branch"])
+            return name, bool((github.branch(name) or {}).get("protected"))
+
+        return self.ask(read)
+
+    def subjects(self, environments: Collection[str]) -> dict[str, str] | CannotTell:
+        """What GitHub sends to Azure as the subject of each environment's jobs."""
+        prefix = own_prefix(environments) or self.ask(lambda github: github.subject_prefix())
+        if isinstance(prefix, CannotTell):
+            return prefix
+        return {name: f"{prefix}:environment:{name}" for name in environments}
+
+
+def _server() -> str:
+    return os.environ.get("GITHUB_SERVER_URL") or "https://github.com"
+
+
+def own_prefix(environments: Collection[str]) -> str | CannotTell | None:
+    """How the subject of this job's own token begins, CannotTell for one of another form, None without a token.
+
+    That is the very subject Azure sees; the API that names it needs a right that a job's token may lack
+    (docs.github.com/actions/reference/security/oidc#methods-for-requesting-the-oidc-token).
+    """
+    subject = _own_subject()
+    if subject is None:
+        return None
+    found = re.fullmatch(f"(.+):environment:({'|'.join(map(re.escape, environments))})", subject)
+    return (
+        found[1] if found else CannotTell(f"the repository's OIDC subject is a custom one: this job has `{subject}`.")
+    )
+
+
+def _own_subject() -> str | None:
+    import requests
+
+    url, token = (os.environ.get(f"ACTIONS_ID_TOKEN_REQUEST_{name}") for name in ("URL", "TOKEN"))
+    if not url or not token:
+        return None
+    login = {"Authorization": f"Bearer {token}"}
+    try:
+        answer = requests.get(url, params={"audience": AUDIENCE}, headers=login, timeout=api.TIMEOUT)
+        claims = answer.json()["value"].split(".")[1]
+        return str(json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))["sub"])
+    except (requests.RequestException, ValueError, LookupError, TypeError, AttributeError):
+        return None

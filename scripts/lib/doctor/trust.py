@@ -1,0 +1,38 @@
+"""Which of GitHub's logins Azure trusts: a pure decision about subjects. CannotTell stands for an answer not given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from scripts.lib.doctor.finding import Finding, cannot_tell, listed, ok, wrong
+from scripts.lib.github.api import CannotTell
+from scripts.lib.setup.azure import AUDIENCE, ISSUER
+
+MEND = (
+    "Run the lines `az identity federated-credential create …` that `python -m scripts.setup_github --dry-run` prints."
+)
+
+
+def subjects(sent: Mapping[str, str] | CannotTell, trusted: Sequence[Mapping[str, Any]] | CannotTell) -> Finding:
+    """Whether Azure trusts what GitHub sends. `trusted` are the federated credentials' properties.
+
+    `sent` is one subject an environment (entra/workload-id/workload-identities-github-immutable-subjects); Azure
+    tells upper from lower case.
+    """
+    name = "OIDC subject"
+    if isinstance(sent, CannotTell):
+        return cannot_tell(name, sent, "azure/login prints it in its log, as “subject claim”.")
+    must = f"Azure must trust {listed(sent.values())}."
+    if isinstance(trusted, CannotTell):
+        return cannot_tell(name, f"{must} Whether it does can't be read here: {trusted}", MEND)
+    known = {str(one.get("subject")) for one in trusted if _is_github(one)}
+    missing = {environment: subject for environment, subject in sent.items() if subject not in known}
+    if missing:
+        say = f"the identity doesn't trust {listed(missing.values())}, but {listed(known) or 'no subject of GitHub'}."
+        return wrong(name, f"{say} Logins there end with AADSTS700213.", MEND)
+    return ok(name, f"the identity trusts {listed(sent.values())}.")
+
+
+def _is_github(credential: Mapping[str, Any]) -> bool:
+    return credential.get("issuer") == ISSUER and AUDIENCE in (credential.get("audiences") or ())

@@ -1,0 +1,239 @@
+"""GitHub's REST API: what it says of one repository, and the little that is changed there.
+
+Pages: https://docs.github.com/rest, version 2022-11-28. What is used: azureml_emulator/github/openapi.yml.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from scripts.lib.decisions.state import Refused
+from scripts.lib.github import step_output
+
+if TYPE_CHECKING:
+    import requests
+
+API = "https://api.github.com"
+VERSION = "2022-11-28"
+TIMEOUT = (10, 30)  # seconds to connect, to answer
+PAUSES = (0.5, 1.5)  # seconds before a question is asked again
+PAGE = 30  # entries; no list allows fewer than 30 at most (variables do not allow more)
+REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
+Document = dict[str, Any]
+
+
+class CannotTell(Refused):
+    """GitHub did not say: not allowed, not reachable, not asked. The message says which."""
+
+
+class Denied(Refused):
+    """GitHub did not do what it was asked to, and said so. `status` is the HTTP status, `reason` GitHub's words."""
+
+    def __init__(self, what: str, status: int, reason: str):
+        super().__init__(f"GitHub refused to {what} (HTTP {status}): {reason}")
+        self.status = status
+        self.reason = reason
+
+    @property
+    def for_lack_of_plan(self) -> bool:
+        """Whether it is something that this repository's owner has not paid for, by the words that GitHub uses."""
+        return "billing plan" in self.reason or "Upgrade to GitHub" in self.reason
+
+
+class GitHub:
+    """One repository, as a token sees it. Every method raises CannotTell; those that change something Denied, too."""
+
+    def __init__(self, repository: str, token: str, url: str = API):
+        if not REPOSITORY.fullmatch(repository):
+            raise CannotTell(f"{repository!r} is no repository: set GITHUB_REPOSITORY to OWNER/NAME.")
+        if not re.fullmatch(r"[!-~]+", token.strip()):
+            raise CannotTell("what is given as GitHub's token is none: it has spaces or other odd characters.")
+        self.repository = repository
+        self._token = token.strip()
+        self._url = url.rstrip("/")
+
+    @classmethod
+    def here(cls, repository: str | None = None) -> GitHub:
+        """The repository of the workflow or of the folder we are in, with the token of the environment."""
+        name = repository or os.environ.get("GITHUB_REPOSITORY") or _origin()
+        if not name:
+            raise CannotTell("which repository? Set GITHUB_REPOSITORY to OWNER/NAME.")
+        token = os.environ.get("GITHUB_TOKEN") or os.environ.get("GH_TOKEN")
+        if not token:
+            raise CannotTell("no token for GitHub: set GITHUB_TOKEN (on a laptop: GITHUB_TOKEN=$(gh auth token)).")
+        return cls(name, token, os.environ.get("GITHUB_API_URL") or API)
+
+    def facts(self) -> Document:
+        """The repository itself: `default_branch`, `private`, `html_url`, `permissions` of the token."""
+        return self._get("")
+
+    def environment(self, name: str) -> Document | None:
+        """`protection_rules`, `deployment_branch_policy`, `can_admins_bypass`; None where nobody has made it."""
+        return self._find(f"/environments/{_part(name)}")
+
+    def branch_policies(self, environment: str) -> list[str]:
+        """Patterns of the branches that may deploy, where the environment has such a list."""
+        found = self._all(f"/environments/{_part(environment)}/deployment-branch-policies", "branch_policies")
+        return [policy["name"] for policy in found]
+
+    def branch(self, name: str) -> Document | None:
+        return self._find(f"/branches/{_part(name)}")
+
+    def commit(self, sha: str) -> Document | None:
+        """`author` and `committer` are accounts, None where GitHub knows none for the address in the commit."""
+        return self._find(f"/commits/{_part(sha)}", missing=(404, 422))
+
+    def subject_prefix(self) -> str:
+        """What the subject of this repository's OIDC tokens begins with; `:environment:NAME` follows.
+
+        The prefix is authoritative: it may hold ids although `use_immutable_subject` says false
+        (actions/oidc#get-the-customization-template-for-an-oidc-subject-claim-for-a-repository).
+        """
+        found = self._get("/actions/oidc/customization/sub")
+        if not found.get("use_default"):
+            keys = ", ".join(found.get("include_claim_keys", ()))
+            raise CannotTell(f"the repository's OIDC subject is a custom one, made of {keys}: compose it by hand.")
+        if not found.get("sub_claim_prefix"):
+            raise CannotTell("GitHub names no prefix of the OIDC subject: read it in the log of a failed azure/login.")
+        return str(found["sub_claim_prefix"])
+
+    def runs(self, workflow: str, status: str) -> list[Document]:
+        """Runs of a workflow file (its name, `rollout.yml`) in a status (`in_progress`, `waiting`, …)."""
+        return self._all(f"/actions/workflows/{_part(workflow)}/runs", "workflow_runs", status=status)
+
+    def run(self, run_id: int) -> Document:
+        """`status`, `conclusion`, `html_url`, `path` of a run."""
+        return self._get(f"/actions/runs/{run_id}")
+
+    def cancel(self, run_id: int) -> None:
+        """Ask a run to end; it takes a while. A run that is over already is no error."""
+        self._write("POST", f"/actions/runs/{run_id}/cancel", f"cancel run {run_id}", over=(409,))
+
+    def variables(self) -> dict[str, str]:
+        """The repository's variables. The token of a workflow may not read them."""
+        return {found["name"]: found["value"] for found in self._all("/actions/variables", "variables")}
+
+    def set_variable(self, name: str, value: str) -> None:
+        """Create or change a variable."""
+        what, body = f"set the variable {name}", {"name": name, "value": value}
+        try:
+            self._write("POST", "/actions/variables", what, body)
+        except Denied as denied:
+            if denied.status != 409:
+                raise
+            self._write("PATCH", f"/actions/variables/{_part(name)}", what, body)
+
+    def put_environment(self, name: str, body: Document) -> None:
+        """Create or replace an environment: what the body leaves out is taken away."""
+        self._write("PUT", f"/environments/{_part(name)}", f"set up the environment {name}", body)
+
+    def add_branch_policy(self, environment: str, name: str) -> None:
+        """Let branches of this name deploy; one that is there already is no error."""
+        path = f"/environments/{_part(environment)}/deployment-branch-policies"
+        self._write("POST", path, f"let {name} deploy to {environment}", {"name": name, "type": "branch"}, over=(303,))
+
+    def user(self, login: str) -> Document | None:
+        return self._find(f"/users/{_part(login)}", root="")
+
+    def team(self, organisation: str, slug: str) -> Document | None:
+        """None as well where the token may not read the organisation's teams."""
+        return self._find(f"/orgs/{_part(organisation)}/teams/{_part(slug)}", root="")
+
+    def _get(self, path: str, **query: Any) -> Document:
+        found = self._find(path, **query)
+        if found is None:
+            raise CannotTell(f"GitHub has no {self.repository}{path}, or the token may not see it.")
+        return found
+
+    def _find(
+        self, path: str, root: str | None = None, missing: tuple[int, ...] = (404,), **query: Any
+    ) -> Document | None:
+        root = f"/repos/{self.repository}" if root is None else root
+        response = self._read(root + path, query)
+        if response.status_code in missing:
+            return None
+        if not response.ok:
+            raise CannotTell(f"GitHub did not answer (HTTP {response.status_code}, {root}{path}): {_why(response)}")
+        return _document(response)
+
+    def _all(self, path: str, key: str, **query: Any) -> list[Document]:
+        found: list[Document] = []
+        for page in range(1, 1000):
+            part = self._get(path, **query, per_page=PAGE, page=page)
+            found += part[key]
+            if len(part[key]) < PAGE:
+                break
+        return found
+
+    def _write(self, method: str, path: str, what: str, body: Any = None, over: tuple[int, ...] = ()) -> None:
+        response = self._send(method, f"/repos/{self.repository}{path}", json=body, allow_redirects=False)
+        status = response.status_code
+        if status >= 500:
+            raise CannotTell(f"GitHub may or may not have done it, {what} (HTTP {status}): {_why(response)}")
+        if status >= 300 and status not in over:
+            raise Denied(what, status, _why(response))
+
+    def _read(self, path: str, query: Document) -> requests.Response:
+        """Ask again after a hiccup: a rollout must not stop, and roll back, because of one lost answer."""
+        for pause in PAUSES:
+            try:
+                response = self._send("GET", path, params=query)
+            except CannotTell:
+                time.sleep(pause)
+                continue
+            if response.status_code < 500:
+                return response
+            time.sleep(pause)
+        return self._send("GET", path, params=query)
+
+    def _send(self, method: str, path: str, **more: Any) -> requests.Response:
+        import requests
+
+        headers = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": VERSION}
+        try:
+            return requests.request(method, self._url + path, headers=headers, auth=self._sign, timeout=TIMEOUT, **more)
+        except requests.RequestException as error:
+            raise CannotTell(f"GitHub's API can't be reached at {self._url} ({type(error).__name__}).") from error
+
+    def _sign(self, request: Any) -> Any:
+        """As `auth`, not as a header: requests would put what ~/.netrc says in its place."""
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
+def _part(text: str) -> str:
+    """A name as one part of a path: an environment's or a branch's may have slashes."""
+    return quote(text, safe="")
+
+
+def _document(response: requests.Response) -> Document:
+    try:
+        found = response.json()
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise CannotTell(f"what answers at {response.url} is not GitHub's API")
+    return found
+
+
+def _why(response: requests.Response) -> str:
+    """GitHub's words; what they don't say, in ours."""
+    try:
+        said = str(response.json().get("message", ""))
+    except (ValueError, AttributeError):
+        said = response.reason
+    if response.status_code == 401:
+        return f"{said}. The token is wrong or has expired."
+    if response.status_code == 403 and response.headers.get("x-ratelimit-remaining") != "0":
+        return f"{said}. The token lacks a permission."
+    return said
+
+
+def _origin() -> str:
+    """OWNER/NAME of the git remote `origin`, "" where there is none."""
+    match = re.search(r"[:/]([\w.-]+/[\w.-]+?)(\.git)?/?$", step_output.git("remote", "get-url", "origin"))
+    return match.group(1) if match else ""

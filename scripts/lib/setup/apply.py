@@ -1,0 +1,92 @@
+"""Read how a repository is set up, and carry out a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from scripts.lib.azure.waiting import say
+from scripts.lib.decisions.state import Refused
+from scripts.lib.github.api import Denied, GitHub
+from scripts.lib.setup.plan import (
+    LISTED,
+    Action,
+    AddBranch,
+    Present,
+    PutEnvironment,
+    Settings,
+    reductions,
+    settings,
+)
+
+AGAIN = "What was done before stays. When this is mended run it again: it goes on from there."
+RIGHTS = (
+    "The token must be an admin's: `gh auth token` of one, or a fine-grained one with Administration and Variables "
+    "(write) and Actions (read). A reviewer must be able to read the repository."
+)
+
+
+def read(github: GitHub, environments: Iterable[str]) -> Present:
+    """What there is of these environments, and all variables. Raises CannotTell."""
+    found = {name: there for name in environments if (there := _environment(github, name))}
+    return Present(found, github.variables())
+
+
+def apply(github: GitHub, actions: Iterable[Action]) -> dict[str, Settings]:
+    """Do all of it; the environments for which GitHub's plan has fewer rules than planned, with what they got.
+
+    Raises Refused, CannotTell.
+    """
+    reduced: dict[str, Settings] = {}
+    for action in actions:
+        try:
+            reduced |= _do(github, action, reduced)
+        except Denied as denied:
+            raise Refused(f"{denied}\n{RIGHTS}\n{AGAIN}") from denied
+    return reduced
+
+
+def _environment(github: GitHub, name: str) -> Settings | None:
+    document = github.environment(name)
+    if document is None:
+        return None
+    found = settings(document, [])
+    return settings(document, github.branch_policies(name)) if found.deploying == LISTED else found
+
+
+def _do(github: GitHub, action: Action, reduced: dict[str, Settings]) -> dict[str, Settings]:
+    if isinstance(action, AddBranch) and not _has_list(action.environment, reduced):
+        return {}
+    say(action.say)
+    if isinstance(action, PutEnvironment):
+        got = _put(github, action)
+        return {} if got == action.settings else {action.name: got}
+    if isinstance(action, AddBranch):
+        github.add_branch_policy(action.environment, action.branch)
+    else:
+        github.set_variable(action.name, action.value)
+    return {}
+
+
+def _has_list(environment: str, reduced: dict[str, Settings]) -> bool:
+    """Whether the environment has got its list of branches, which a plan may lack."""
+    return environment not in reduced or reduced[environment].deploying == LISTED
+
+
+def _put(github: GitHub, action: PutEnvironment) -> Settings:
+    """Set up an environment, with as many of its rules as GitHub's plan has.
+
+    One that is refused may be there all the same, without any rule: GitHub makes it before it looks at the rules.
+    """
+    wanted = action.settings
+    for less, why in reductions(action):
+        try:
+            github.put_environment(action.name, wanted.body())
+        except Denied as denied:
+            if not denied.for_lack_of_plan:
+                raise
+            say(why)
+            wanted = less
+        else:
+            return wanted
+    github.put_environment(action.name, wanted.body())
+    return wanted

@@ -1,0 +1,78 @@
+"""What setup_github accepts on its command line. Wrong values end with exit code 2, before GitHub is asked."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import click
+
+from scripts.lib.cli import option_types
+from scripts.lib.cli.command import Function
+from scripts.lib.github.repository_variables import STAGES
+
+
+class Form(click.ParamType[str]):
+    """Text of a given form, described to people by `what`."""
+
+    def __init__(self, name: str, pattern: str, what: str):
+        self.name = name
+        self._pattern = re.compile(pattern, re.ASCII)
+        self._what = what
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not self._pattern.fullmatch(value):
+            self.fail(f"{value!r} is not {self._what}", param, ctx)
+        return str(value)
+
+
+ID = Form("id", r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", "an id: 32 hexadecimal digits in five groups")
+GROUP = Form("name", r"[\w.()-]{0,89}[\w()-]", "a resource group's name")
+WORKSPACE = Form("name", r"[A-Za-z0-9][\w-]{2,32}", "a workspace's name: 3 to 33 letters, digits, dashes, underscores")
+IDENTITY = Form("name", r"[A-Za-z0-9][\w-]{2,127}", "an identity's name: 3 to 128 letters, digits, dashes, underscores")
+LOCATION = Form("name", r"[a-z][a-z0-9]+", "a location such as westeurope (`az account list-locations` names them)")
+REPOSITORY = Form("owner/name", r"[\w.-]+/[\w.-]+", "OWNER/NAME")
+LOGIN = Form("login", r"\w[\w-]*", "a login")  # an underscore is in those of Enterprise Managed Users
+TEAM = Form("org/slug", r"\w[\w-]*/[\w.-]+", "ORG/SLUG")
+
+#: The option that sets each variable, and the form of its value.
+VALUES: dict[str, tuple[str, click.ParamType[Any]]] = {
+    "AZURE_CLIENT_ID": ("--client-id", ID),
+    "AZURE_TENANT_ID": ("--tenant-id", ID),
+    "AZURE_SUBSCRIPTION_ID": ("--subscription-id", ID),
+    "AZURE_RESOURCE_GROUP": ("--resource-group", GROUP),
+    "AZURE_ML_WORKSPACE": ("--workspace", WORKSPACE),
+    "ENDPOINT_NAME": ("--endpoint", option_types.ENDPOINT),
+    "ATTEST": ("--attest", click.Choice(["true", "false"])),
+}
+
+
+def github_options(function: Function) -> Function:
+    """`repository`, `logins`, `teams`, `branch`, `stage`."""
+    options = (
+        click.option("--repository", type=REPOSITORY, show_default="where the git remote `origin` points"),
+        click.option("--reviewer", "logins", type=LOGIN, multiple=True, help="Who may approve promotions."),
+        click.option("--team", "teams", type=TEAM, multiple=True, help="Whose members may approve promotions."),
+        click.option("--branch", help="The branch that may deploy.", show_default="the default branch"),
+        click.option("--stage", type=click.Choice(STAGES), default="", help="For the staging workspace: staging."),
+    )
+    return _all(function, options)
+
+
+def azure_options(function: Function) -> Function:
+    """One for each of VALUES, by the variable's name, and `location`, `identity_name`."""
+    options = (
+        *(
+            click.option(option, variable, type=form, help=f"Sets the variable {variable}.")
+            for variable, (option, form) in VALUES.items()
+        ),
+        click.option("--location", type=LOCATION, help="Where Azure's lines create what isn't there."),
+        click.option("--identity-name", type=IDENTITY, show_default="github-NAME, for staging github-NAME-staging"),
+    )
+    return _all(function, options)
+
+
+def _all(function: Function, options: tuple[Any, ...]) -> Function:
+    for option in reversed(options):
+        function = option(function)
+    return function

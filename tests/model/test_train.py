@@ -1,0 +1,239 @@
+"""model/: reading and checking the table, and what `python model/train.py` refuses."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner, Result
+
+MODEL = Path(__file__).parents[2] / "model"
+TABLE = pd.read_csv(MODEL / "heart.csv", dtype=str, keep_default_na=False)
+Train = Callable[..., Result]
+
+
+@pytest.fixture
+def train(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Train:
+    """Run the command in this process (imports once), in an empty folder."""
+    monkeypatch.syspath_prepend(MODEL)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", (tmp_path / "mlruns").as_uri())
+    for variable in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"):
+        monkeypatch.delenv(variable, raising=False)
+    from train import main
+
+    return lambda *options: CliRunner().invoke(main, [str(option) for option in options])
+
+
+def with_cell(row: int, column: str, value: str) -> pd.DataFrame:
+    """The table with one other value; rows are counted from 1."""
+    table = TABLE.copy()
+    table.loc[row - 1, column] = value
+    return table
+
+
+def refusal(train: Train, table: pd.DataFrame | str) -> str:
+    """What the command says of this table, after making sure that it wrote nothing."""
+    data = Path("data.csv")
+    data.write_text(table if isinstance(table, str) else table.to_csv(index=False))
+
+    result = train("--data", data, "--out", "out/model")
+
+    assert result.exit_code == 1
+    assert isinstance(result.exception, SystemExit)
+    assert not Path("out").exists()
+    return result.output
+
+
+def test_data_is_the_cleveland_table() -> None:
+    """heart.csv holds UCI's 303 patients, 164 negative and 139 positive, in the article's 14 columns."""
+    assert len(TABLE) == 303
+    assert TABLE["target"].value_counts().to_dict() == {"0": 164, "1": 139}
+    assert " ".join(TABLE) == "age sex cp trestbps chol fbs restecg thalach exang oldpeak slope ca thal target"
+
+
+def test_data_keeps_missing_values_empty() -> None:
+    """Four ca and two thal are missing, nothing else is."""
+    missing = TABLE.eq("").sum()
+
+    assert missing[missing > 0].to_dict() == {"ca": 4, "thal": 2}
+
+
+@pytest.mark.parametrize(
+    ("column", "counts"),
+    [
+        ("sex", {"0": 97, "1": 206}),
+        ("cp", {"1": 23, "2": 50, "3": 86, "4": 144}),
+        ("fbs", {"0": 258, "1": 45}),
+        ("restecg", {"0": 151, "1": 4, "2": 148}),
+        ("exang", {"0": 204, "1": 99}),
+        ("slope", {"1": 142, "2": 140, "3": 21}),
+        ("ca", {"0": 176, "1": 65, "2": 38, "3": 20, "": 4}),
+        ("thal", {"normal": 166, "fixed": 18, "reversible": 117, "": 2}),
+    ],
+)
+def test_data_has_ucis_codes(column: str, counts: dict[str, int]) -> None:
+    """Every code is as frequent as in UCI's own file, so none was swapped when the table was derived."""
+    assert TABLE[column].value_counts().to_dict() == counts
+
+
+ORANGE = "63\tmale\ttypical ang\t145\t233\t1\tleft vent hypertrophy\t150\t0\t2.3\tdownsloping\t?\tfixed defect\t0\n"
+
+
+def derive(source: Path, out: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, MODEL / "derive_heart_csv.py", source, "--out", out]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_derive_reads_the_wheel(tmp_path: Path) -> None:
+    """derive_heart_csv.py turns Orange's words into UCI's codes, straight from the wheel."""
+    wheel = tmp_path / "orange3.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("Orange/datasets/heart_disease.tab", "names\ntypes\nroles\n" + ORANGE)
+
+    result = derive(wheel, tmp_path / "heart.csv")
+
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / "heart.csv").read_text().splitlines()[1] == "63,1,1,145,233,1,2,150,0,2.3,3,,fixed,0"
+
+
+def test_derive_refuses_an_unknown_word(tmp_path: Path) -> None:
+    """A word that has no code stops derive_heart_csv.py before it writes."""
+    tab = tmp_path / "heart_disease.tab"
+    tab.write_text("names\ntypes\nroles\n" + ORANGE.replace("male", "mule"))
+
+    result = derive(tab, tmp_path / "heart.csv")
+
+    assert result.returncode == 1
+    assert "'mule'" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (tmp_path / "heart.csv").exists()
+
+
+def test_missing_file_is_wrong_usage(train: Train) -> None:
+    """A table that does not exist is reported by its name, with exit code 2."""
+    result = train("--data", "nowhere.csv")
+
+    assert result.exit_code == 2
+    assert "nowhere.csv" in result.output
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00PK\x03", b'a,b\n"1,2\n', b"a,b\n1,2\n1,2,3\n", b"a\n1,2\n"])
+def test_refuses_what_is_no_csv(train: Train, content: bytes) -> None:
+    """An empty, binary or malformed file is called no CSV."""
+    Path("data").write_bytes(content)
+
+    result = train("--data", "data")
+
+    assert result.exit_code == 1
+    assert isinstance(result.exception, SystemExit)
+    assert "data is not a CSV file" in result.output
+
+
+def test_refuses_missing_columns(train: Train) -> None:
+    """All columns that are missing are named."""
+    assert "missing columns: chol, thal" in refusal(train, TABLE.drop(columns=["thal", "chol"]))
+
+
+def test_refuses_unknown_columns(train: Train) -> None:
+    """A column that the model would ignore is an error, not a surprise."""
+    assert "unknown columns: weight" in refusal(train, TABLE.assign(weight="80"))
+
+
+@pytest.mark.parametrize("value", ["abc", "NA", "inf", "1,5"])
+def test_refuses_text_in_numbers(train: Train, value: str) -> None:
+    """What is no finite number is reported with its column, its row and its line in the file."""
+    said = refusal(train, with_cell(5, "chol", value))
+
+    assert f"column chol, row 5 (line 6): '{value}' is not a number" in said
+
+
+def test_names_the_first_bad_row(train: Train) -> None:
+    """Of several bad rows the first is named, and a blank line counts as one."""
+    table = with_cell(3, "thal", "?")
+    table.loc[8, "thal"] = "!"
+    header, *rows = table.to_csv(index=False).splitlines()
+
+    said = refusal(train, "\n".join([header, "", *rows]))
+
+    assert "column thal, row 4 (line 5): '?'" in said
+
+
+def test_refuses_an_unknown_thal(train: Train) -> None:
+    """thal is one of the three words the article uses, or empty."""
+    said = refusal(train, with_cell(7, "thal", "reversable"))
+
+    assert "column thal, row 7 (line 8): 'reversable' is not one of fixed, normal, reversible" in said
+
+
+@pytest.mark.parametrize(("value", "shown"), [("2", "'2'"), ("yes", "'yes'"), ("0.5", "'0.5'"), ("", "an empty cell")])
+def test_refuses_a_target_but_0_and_1(train: Train, value: str, shown: str) -> None:
+    """target is 0 or 1, and never missing."""
+    assert f"column target, row 303 (line 304): {shown} is not 0 or 1" in refusal(
+        train, with_cell(303, "target", value)
+    )
+
+
+def test_refuses_too_few_rows(train: Train) -> None:
+    """Each of the ten folds needs a row of each class."""
+    table = pd.concat([TABLE[TABLE["target"] == "0"], TABLE[TABLE["target"] == "1"].head(9)])
+
+    assert "target has 164 of 0 and 9 of 1, each needs 10" in refusal(train, table)
+
+
+def test_refuses_a_single_class(train: Train) -> None:
+    """There is nothing to learn from one class."""
+    assert "target has 164 of 0 and 0 of 1" in refusal(train, TABLE[TABLE["target"] == "0"])
+
+
+def test_refuses_a_table_without_rows(train: Train) -> None:
+    """A header alone is a table with too few rows."""
+    assert "target has 0 of 0 and 0 of 1" in refusal(train, TABLE.head(0))
+
+
+def test_gate_keeps_the_earlier_model(train: Train, tmp_path: Path) -> None:
+    """A model below --min-auc ends with exit code 1, and what was at --out stays as it was."""
+    earlier = tmp_path / "out" / "MLmodel"
+    earlier.parent.mkdir()
+    earlier.write_text("earlier")
+
+    result = train("--data", MODEL / "heart.csv", "--out", earlier.parent, "--min-auc", "0.99")
+
+    assert result.exit_code == 1
+    assert "is below --min-auc 0.99; no model was written" in result.output
+    assert [(file.name, file.read_text()) for file in earlier.parent.iterdir()] == [("MLmodel", "earlier")]
+    assert {path.name for path in tmp_path.iterdir()} == {"out", "mlruns"}
+
+
+def test_never_replaces_another_folder(train: Train, tmp_path: Path) -> None:
+    """A folder that holds something else than a model is not replaced: exit code 2 before any training."""
+    (tmp_path / "thesis.txt").write_text("years of work")
+
+    result = train("--data", MODEL / "heart.csv", "--out", ".")
+
+    assert result.exit_code == 2
+    assert "holds something else than an MLflow model" in result.output
+    assert (tmp_path / "thesis.txt").exists()
+
+
+@pytest.mark.parametrize("options", [["--min-auc", "1.1"], ["--min-auc", "high"], ["--seed", "-1"], ["--seed", "x"]])
+def test_wrong_options_are_wrong_usage(train: Train, options: list[str]) -> None:
+    """Options out of range or of the wrong type end with exit code 2."""
+    assert train("--data", MODEL / "heart.csv", *options).exit_code == 2
+
+
+def test_help_needs_no_heavy_import() -> None:
+    """--help answers without importing pandas, scikit-learn, XGBoost or MLflow."""
+    code = "import sys, runpy; sys.argv = ['train.py', '--help']; runpy.run_path(sys.argv[0], run_name='__main__')"
+    heavy = "'pandas sklearn xgboost mlflow'.split()"
+    probe = f"try:\n exec({code!r})\nexcept SystemExit:\n print([name for name in {heavy} if name in sys.modules])"
+
+    result = subprocess.run([sys.executable, "-c", probe], cwd=MODEL, capture_output=True, text=True, check=True)
+
+    assert result.stdout.startswith("Usage:")
+    assert result.stdout.endswith("[]\n")

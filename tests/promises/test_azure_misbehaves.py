@@ -1,0 +1,262 @@
+"""The scripts while Azure misbehaves: it is mended, or the end is clear, and the split as it was or as asked for."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from azureml_emulator.faults.command import Faults
+from azureml_emulator.testing import Arm
+from scripts.lib.azure.waiting import Deadline
+from scripts.lib.decisions.state import Moved
+from scripts.lib.decisions.traffic import plan_rollback
+from tests.support.forked_scripts import Zygote, zygote
+from tests.support.scripts import Live, opened, repository, run, toy_model, write
+
+GREEN = "xgboost-model-2"
+BEFORE, ASKED = {"default": 100}, {"default": 90, GREEN: 10}
+SHIFT = ("shift_traffic", "--to", GREEN, "--percent", 10)
+ENDPOINT, DEPLOYMENT = "*/onlineEndpoints/toy-faults", "*/deployments/*"
+
+
+@pytest.fixture(scope="module")
+def arm(azure: dict[str, str]) -> Arm:
+    return Arm(azure)
+
+
+@pytest.fixture(scope="module")
+def processes(azure: dict[str, str]) -> Iterator[Zygote]:
+    with zygote() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def rollout(azure: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """An endpoint with blue, `default`, and green, `xgboost-model-2`; version 3 is not deployed."""
+    folder = tmp_path_factory.mktemp("faults")
+    with repository(folder / "repository", model="toy-faults"):
+        live = Live("toy-faults")
+        live.do("create_endpoint")
+        for number in range(3):
+            run("register_model", toy_model(folder / str(number), answer=number))
+        live.do("deploy", "--version", 1)
+        live.do("deploy", "--version", 2)
+        yield live
+
+
+@pytest.fixture
+def pair(rollout: Live, arm: Arm, faults: Faults) -> Live:
+    """The endpoint with blue and green, all traffic on blue."""
+    write(arm, rollout, BEFORE)
+    if GREEN not in rollout.deployments:
+        rollout.do("deploy", "--version", 2)
+    return rollout
+
+
+@pytest.mark.parametrize(
+    ("kind", "fault"),
+    [
+        ("refuse", {"status": 429, "retry_after": 1}),
+        ("refuse", {"status": 429}),
+        ("refuse", {"status": 500}),
+        ("refuse", {"status": 503, "times": 2}),
+        ("refuse", {"status": 409, "code": "Conflict", "times": 2}),
+        ("refuse", {"status": 503, "when": "after"}),
+        ("delay", {"seconds": 1}),
+        ("drop", {}),
+        ("drop", {"when": "after"}),
+        ("stale", {"reads": 4}),
+    ],
+)
+@pytest.mark.parametrize("method", ["PUT", "GET"])
+def test_what_passes_is_survived(pair: Live, faults: Faults, kind: str, method: str, fault: dict[str, Any]) -> None:
+    """What Azure does once or twice is tried again, by the SDK or the script, and the split is as asked for."""
+    faults.add(kind, path=ENDPOINT, **({"method": method} if kind != "stale" else {}), **fault)
+
+    result = pair.run(*SHIFT)
+
+    assert (result.exit_code == 0) == (pair.traffic == ASKED), result.output
+    assert result.exit_code == 0 or (method == "GET" and fault.get("status") == 409), result.output
+
+
+@pytest.mark.parametrize(
+    ("status", "says"), [(429, "busy"), (500, "busy"), (503, "busy"), (403, "role"), (400, "refused")]
+)
+def test_what_stays_is_said(pair: Live, faults: Faults, status: int, says: str) -> None:
+    """A write that Azure goes on refusing ends with exit code 1, what happened, and the split as it was."""
+    faults.add("refuse", method="PUT", path=ENDPOINT, status=status, times=0)
+
+    result = pair.run(*SHIFT)
+
+    faults.clear()
+    assert result.exit_code == 1
+    assert says in result.stderr.lower() or "did not set the split" in result.stderr
+    assert "Traceback" not in result.output
+    assert pair.traffic == BEFORE
+
+
+def test_a_busy_endpoint_is_given_up_in_time(pair: Live, faults: Faults) -> None:
+    """409 for ever ends with the timeout, says that another operation is running, and changes nothing."""
+    faults.add("refuse", method="PUT", path=ENDPOINT, status=409, times=0)
+
+    result = pair.run(*SHIFT, "--timeout", 2)
+
+    faults.clear()
+    assert result.exit_code == 1
+    assert "another operation is running" in result.stderr
+    assert pair.traffic == BEFORE
+
+
+def test_a_failed_operation_is_said(pair: Live, faults: Faults) -> None:
+    """A write that fails in the end ends with exit code 1, Azure's words, and how the endpoint is left."""
+    faults.add("fail", method="PUT", path=ENDPOINT, code="Boom", message="no capacity")
+
+    result = pair.run(*SHIFT)
+
+    assert result.exit_code == 1
+    assert "no capacity" in result.stderr and "is left with default 100 %" in result.stderr
+    assert pair.traffic == BEFORE
+
+
+def test_an_operation_that_never_ends(pair: Live, faults: Faults) -> None:
+    """The wait ends with the timeout; once Azure goes on, the same command finishes it."""
+    faults.add("hang", method="PUT", path=ENDPOINT)
+
+    result = pair.run(*SHIFT, "--timeout", 2)
+    faults.clear()
+    pair.do(*SHIFT)
+
+    assert result.exit_code == 1
+    assert "show_endpoint" in result.stderr
+    assert pair.traffic == ASKED
+
+
+@pytest.mark.parametrize("theirs", [{"default": 30, GREEN: 70}, {GREEN: 100}])
+def test_a_lost_update_is_noticed(pair: Live, faults: Faults, theirs: dict[str, int]) -> None:
+    """Somebody else's write right after ours is seen on reading back, and left alone."""
+    faults.add("overwrite", path=ENDPOINT, traffic=theirs)
+
+    result = pair.run(*SHIFT)
+
+    assert result.exit_code == 1
+    assert "somebody else wrote" in result.stderr
+    assert pair.traffic == theirs
+
+
+def test_a_write_between_reading_and_writing_is_noticed(pair: Live, faults: Faults) -> None:
+    """Somebody else's write after ours was planned is not overwritten."""
+    faults.add("overwrite", method="GET", path=ENDPOINT, traffic={"default": 30, GREEN: 70})
+
+    result = pair.run(*SHIFT)
+
+    assert result.exit_code == 1
+    assert pair.traffic == {"default": 30, GREEN: 70}
+
+
+def test_a_rollback_gets_through(pair: Live, arm: Arm, faults: Faults) -> None:
+    """A rollback goes on through refusals, dropped connections and stale reads until blue has everything."""
+    write(arm, pair, ASKED)
+    for kind, fault in (
+        ("refuse", {"status": 503}),
+        ("refuse", {"status": 409, "times": 3}),
+        ("drop", {"when": "after"}),
+    ):
+        faults.add(kind, method="PUT", path=ENDPOINT, **fault)
+    faults.add("stale", path=ENDPOINT, reads=3)
+
+    pair.do("rollback")
+
+    assert pair.traffic == BEFORE
+
+
+@pytest.mark.parametrize("theirs", [{GREEN: 100}, {"default": 30, GREEN: 70}])
+@pytest.mark.parametrize("method", ["PUT", "GET"])
+def test_a_rollback_overrules_others(pair: Live, arm: Arm, faults: Faults, method: str, theirs: dict[str, int]) -> None:
+    """A promotion that is still running writes before or after it: the rollback goes back once more."""
+    write(arm, pair, ASKED)
+    faults.add("overwrite", method=method, path=ENDPOINT, traffic=theirs, skip=1 if method == "GET" else 0)
+
+    result = pair.run("rollback")
+
+    assert result.exit_code == 0, result.output
+    assert "Going back once more" in result.stderr
+    assert pair.traffic == BEFORE
+
+
+def test_a_rollback_that_is_overruled_for_ever_ends(pair: Live, arm: Arm, faults: Faults) -> None:
+    """At the end of --timeout it says who is at work, instead of that it went back."""
+    write(arm, pair, ASKED)
+    faults.add("overwrite", path=ENDPOINT, traffic={GREEN: 100}, times=0)
+
+    result = pair.run("rollback", "--timeout", 4)
+
+    assert result.exit_code == 1
+    assert f"{GREEN} 100 %" in result.stderr
+    assert pair.traffic == {GREEN: 100}
+
+
+def test_an_old_split_written_again_is_noticed(pair: Live, arm: Arm, azure: dict[str, str], faults: Faults) -> None:
+    """It looks like a split that reads back late, so after a while it counts as somebody's write."""
+    write(arm, pair, ASKED)
+    faults.add("overwrite", path=ENDPOINT, traffic=ASKED)
+
+    with pytest.raises(Moved, match="still reads back as default 90 %"):
+        opened(azure, pair).shift(plan_rollback, Deadline(60), patience=0.5)
+
+
+def test_a_container_that_breaks(pair: Live, faults: Faults) -> None:
+    """A green whose container fails is shown with its log and removed; blue never noticed."""
+    faults.add("break", method="PUT", path=DEPLOYMENT, log="ModuleNotFoundError: no xgboost")
+
+    result = pair.run("deploy", "--version", 3)
+
+    assert result.exit_code == 1
+    assert "ModuleNotFoundError: no xgboost" in result.stderr
+    assert "xgboost-model-3" not in pair.deployments
+    assert pair.traffic == BEFORE
+
+
+def test_a_provisioning_that_hangs(pair: Live, faults: Faults) -> None:
+    """A deployment that hangs is given up in time, blue untouched; Azure's 409 keeps it until the next deploy."""
+    faults.add("hang", method="PUT", path=DEPLOYMENT)
+
+    result = pair.run("deploy", "--version", 3, "--timeout", 3)
+    left = pair.deployments
+    faults.clear()
+    pair.do("deploy", "--version", 3)
+
+    assert result.exit_code == 1
+    assert "xgboost-model-3" in left and "still there" in result.stderr
+    assert pair.deployments["xgboost-model-3"]["state"] == "Succeeded"
+    assert pair.traffic == BEFORE
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_an_interrupt(
+    pair: Live, arm: Arm, faults: Faults, processes: Zygote, tmp_path: Path, number: signal.Signals, when: str
+) -> None:
+    """Interrupted at its write, a script says what to do; show_endpoint explains the state, rollback mends it."""
+    write(arm, pair, ASKED)
+    hold = faults.add("hold", method="PUT", path=ENDPOINT, when=when)["id"]
+    output = tmp_path / "output"
+    shift = ("shift_traffic", "--to", GREEN, "--percent", 50)
+
+    process = processes.launch(*shift, output=output, ENDPOINT_NAME=pair.name)
+    assert faults.get(hold, wait=20)["held"]
+    os.kill(process, number)
+    code = processes.wait()
+    faults.clear()
+    shown = pair.run("show_endpoint")
+    pair.do("rollback")
+
+    assert code == 1
+    assert "interrupted" in output.read_text() and "rollback" in output.read_text()
+    assert "Traceback" not in output.read_text()
+    assert "a rollout is in progress" in shown.stderr
+    assert pair.traffic == BEFORE

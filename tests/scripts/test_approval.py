@@ -1,0 +1,318 @@
+"""What a reviewer approves, whether it still is so, and the table that shows it: pure decisions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scripts.lib.decisions.approval import Reviewed, Side, check, plan_promotion, reviewed
+from scripts.lib.decisions.metrics import comparison, metrics, table
+from scripts.lib.decisions.state import Ambiguous, Deployment, Endpoint, Model, Refused
+from scripts.review import comparison_table, consequence
+
+BLUE = Deployment("default", Model("heart", "1", "digest-1"), tags={"commit": "aaaaaaa", "auc": "0.9"})
+GREEN = Deployment(
+    "xgboost-model-2",
+    Model("heart", "2", "digest-2"),
+    replaces="default",
+    tags={"commit": "bbbbbbb", "auc": "0.95", "run": "https://github.com/team/heart/actions/runs/12"},
+)
+OTHER = Deployment("other", Model("heart", "9"))
+
+
+def endpoint(green: int, *more: Deployment, **deployments: Deployment) -> Endpoint:
+    """Blue and green, the latter with so many percent; `blue=` and `green=` put others in their places."""
+    pair = [deployments.get("blue", BLUE), deployments.get("green_is", GREEN)]
+    traffic = {name: percent for name, percent in {"default": 100 - green, "xgboost-model-2": green}.items() if percent}
+    return Endpoint("heart", traffic, {d.name: d for d in [*pair, *more]})
+
+
+def seen(state: Endpoint) -> Reviewed:
+    found = reviewed(state)
+    assert found
+    return found
+
+
+APPROVED = seen(endpoint(10))
+
+
+# what is reviewed
+
+
+def test_a_pair_is_reviewed() -> None:
+    """Who is blue and green, their versions, digests and commits, and the split."""
+    assert seen(endpoint(10)) == Reviewed(
+        "heart",
+        {"default": 90, "xgboost-model-2": 10},
+        Side("default", "heart", "1", "digest-1", "aaaaaaa"),
+        Side("xgboost-model-2", "heart", "2", "digest-2", "bbbbbbb"),
+    )
+
+
+def test_without_a_green_there_is_nothing_to_review() -> None:
+    """The first rollout, and one that has ended."""
+    alone = Endpoint("heart", {"default": 100}, {"default": BLUE})
+
+    assert reviewed(alone) is None
+    assert reviewed(Endpoint("heart")) is None
+
+
+def test_an_unclear_pair_is_not_guessed() -> None:
+    """Two deployments with traffic, and no tag that pairs them."""
+    state = Endpoint("heart", {"default": 50, "other": 50}, {"default": BLUE, "other": OTHER})
+
+    with pytest.raises(Ambiguous):
+        reviewed(state)
+
+
+texts = st.text()
+sides = st.builds(Side, texts, texts, texts, texts, texts)
+shares = st.dictionaries(texts, st.integers(0, 100))
+
+
+@given(st.builds(Reviewed, texts, shares, sides, sides))
+def test_it_travels_as_json_on_one_line(review: Reviewed) -> None:
+    """A job's output holds it, whatever the names are, and the next job reads the same."""
+    text = str(review)
+
+    assert Reviewed.parse(text) == review
+    assert len(text.splitlines()) == 1
+
+
+def spoilt(path: str, value: Any) -> str:
+    """The JSON of what was approved, with another value at one place."""
+    found = json.loads(str(APPROVED))
+    *above, last = path.split(".")
+    place = found
+    for name in above:
+        place = place[name]
+    place[last] = value
+    return json.dumps(found)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "null",
+        "[]",
+        "{}",
+        "no JSON",
+        "[" * 100_000,
+        spoilt("traffic", None),
+        spoilt("traffic", {"default": "90"}),
+        spoilt("traffic", {"default": True}),
+        spoilt("endpoint", 1),
+        spoilt("green", {}),
+        spoilt("green.version", 2),
+        spoilt("green.colour", "green"),
+    ],
+)
+def test_what_no_review_printed_is_no_expectation(text: str) -> None:
+    """An output that got lost, or was typed, is refused instead of meaning: expect nothing."""
+    with pytest.raises(ValueError, match="not what `review` prints"):
+        Reviewed.parse(text)
+
+
+# whether it still is so
+
+
+def test_what_was_seen_is_still_so() -> None:
+    """Nothing has changed: the approval holds."""
+    check(endpoint(10), APPROVED)
+
+
+@pytest.mark.parametrize(
+    ("state", "why"),
+    [
+        (replace(endpoint(10), name="lungs"), "heart was reviewed, not lungs"),
+        (endpoint(50), r"the split was default 90 %, xgboost-model-2 10 % .* now it is default 50 %"),
+        (endpoint(10, green_is=replace(GREEN, model=Model("heart", "3"))), "green was .* heart 2, now .* heart 3"),
+        (endpoint(10, blue=replace(BLUE, model=Model("heart", "0"))), "blue was .* heart 1, now .* heart 0"),
+        (endpoint(10, green_is=replace(GREEN, model=Model("heart", "2", "x"))), "digest was digest-2, now it is x"),
+        (endpoint(10, green_is=replace(GREEN, model=Model("heart", "2"))), "digest was digest-2, now it is unknown"),
+        (endpoint(10, green_is=replace(GREEN, tags={"commit": "ccc"})), "commit was bbbbbbb, now it is ccc"),
+        (endpoint(10, green_is=replace(GREEN, state="Failed")), "green xgboost-model-2 is Failed, not healthy"),
+        (endpoint(10, green_is=replace(GREEN, state="Updating")), "Updating"),
+        (replace(endpoint(0), deployments={"default": BLUE}), "the pair that was reviewed is gone"),
+    ],
+)
+@pytest.mark.parametrize("decide", [check, lambda state, seen: plan_promotion(state, 75, seen)])
+def test_a_stale_approval_is_refused(decide: Any, state: Endpoint, why: str) -> None:
+    """The endpoint, the split, a version, its content, its origin or green's health has changed since."""
+    with pytest.raises(Refused, match=why):
+        decide(state, APPROVED)
+
+
+def test_all_differences_are_told_at_once() -> None:
+    """One look at the error is enough."""
+    changed = replace(GREEN, model=Model("heart", "3"), state="Failed")
+
+    with pytest.raises(
+        Refused, match=r"split was .*; green was .*; green's digest was .*Failed.*nothing is changed"
+    ) as why:
+        check(endpoint(50, green_is=changed), replace(APPROVED, green=replace(APPROVED.green, deployment=GREEN.name)))
+
+    assert "promote.yml" in str(why.value)
+
+
+# what a promotion does
+
+
+def test_green_gets_its_share() -> None:
+    """Blue keeps the rest."""
+    shift = plan_promotion(endpoint(10), 50, APPROVED)
+
+    assert (shift.split, shift.done) == ({"default": 50, "xgboost-model-2": 50}, False)
+
+
+def test_green_gets_everything() -> None:
+    """At 100 % blue has nothing, and stays."""
+    assert plan_promotion(endpoint(10), 100, APPROVED).split == {"xgboost-model-2": 100}
+
+
+def test_a_promotion_that_was_made_is_done() -> None:
+    """Run again after a crash, it finds its split there, which is no longer what the reviewer saw."""
+    shift = plan_promotion(endpoint(50), 50, APPROVED)
+
+    assert (shift.split, shift.done) == ({"default": 50, "xgboost-model-2": 50}, True)
+
+
+@pytest.mark.parametrize("changed", [replace(GREEN, model=Model("heart", "3")), replace(GREEN, state="Failed")])
+def test_a_promotion_that_was_made_of_something_else_is_not_done(changed: Deployment) -> None:
+    """The split alone doesn't tell: another green, or one that broke, was not approved."""
+    with pytest.raises(Refused, match="green"):
+        plan_promotion(endpoint(50, green_is=changed), 50, APPROVED)
+
+
+def test_without_a_green_nothing_is_promoted() -> None:
+    """The error says what makes one."""
+    with pytest.raises(Refused, match=r"no green to promote: default 100 %.*deploy"):
+        plan_promotion(Endpoint("heart", {"default": 100}, {"default": BLUE}), 10)
+
+
+def test_by_hand_an_unhealthy_green_is_refused() -> None:
+    """Even where the split is there already."""
+    with pytest.raises(Refused, match="Failed"):
+        plan_promotion(endpoint(10, green_is=replace(GREEN, state="Failed")), 10)
+
+
+def test_by_hand_traffic_elsewhere_is_refused() -> None:
+    """Without a review nobody has said that a third deployment may lose its traffic."""
+    state = replace(endpoint(0, OTHER), traffic={"default": 80, "other": 20})
+
+    with pytest.raises(Refused, match="traffic is not all on"):
+        plan_promotion(state, 10)
+
+
+@given(before=st.integers(0, 100), now=st.integers(0, 100), percent=st.integers(1, 100))
+def test_only_what_was_seen_is_promoted(before: int, now: int, percent: int) -> None:
+    """Whatever the split is now, a promotion ends with the one asked for, from the one that was seen, or is refused."""
+    try:
+        shift = plan_promotion(endpoint(now), percent, seen(endpoint(before)))
+    except Refused:
+        assert now not in (before, percent)
+    else:
+        assert now in (before, percent)
+        assert shift.split == endpoint(percent).traffic
+        assert shift.done == (now == percent)
+
+
+# what the reviewer reads
+
+
+@pytest.mark.parametrize(
+    ("share", "job", "percent", "says"),
+    [
+        (
+            10,
+            "promote-50",
+            50,
+            "Approving **promote-50** gives xgboost-model-2 50 % (now 10 %), and default keeps 50 %.",
+        ),
+        (50, "promote-100", 100, "gives xgboost-model-2 all traffic; default stays, without any, as the way back."),
+        (100, "delete-blue", None, "Approving **delete-blue** deletes default: from then on"),
+        (10, "soak", None, "**soak** comes next; it changes no traffic."),
+    ],
+)
+def test_the_consequence_of_an_approval(share: int, job: str, percent: int | None, says: str) -> None:
+    """One sentence says what will happen."""
+    assert says in consequence(seen(endpoint(share)), job, percent)
+
+
+def test_a_comparison_outside_of_a_workflow() -> None:
+    """Versions, metrics with their change, and commits; nothing links to a repository that isn't known."""
+    shown = comparison_table(endpoint(10), APPROVED)
+
+    assert "| model | heart 1 | heart 2 |" in shown
+    assert "| auc | 0.9 | 0.95 | +0.05 |" in shown
+    assert "| commit | `aaaaaaa` | `bbbbbbb` |  |" in shown
+    assert "| run | – | [run](https://github.com/team/heart/actions/runs/12) |" in shown
+
+
+def test_a_comparison_links_to_the_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From blue's commit to green's."""
+    monkeypatch.setenv("GITHUB_SERVER_URL", "https://github.com")
+    monkeypatch.setenv("GITHUB_REPOSITORY", "team/heart")
+
+    shown = comparison_table(endpoint(10), APPROVED)
+
+    assert "[diff](https://github.com/team/heart/compare/aaaaaaa...bbbbbbb)" in shown
+    assert "[`bbbbbbb`](https://github.com/team/heart/commit/bbbbbbb)" in shown
+
+
+@pytest.mark.parametrize("commit", ["", "../../evil", "main", "aaaaaaa"])
+def test_no_difference_without_two_commits(commit: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An unknown commit, something else than a commit, or the same one twice."""
+    monkeypatch.setenv("GITHUB_SERVER_URL", "https://github.com")
+    monkeypatch.setenv("GITHUB_REPOSITORY", "team/heart")
+    state = endpoint(10, green_is=replace(GREEN, tags={"commit": commit}))
+
+    assert "diff" not in comparison_table(state, seen(state))
+
+
+@pytest.mark.parametrize("run", ["javascript:alert(1)", "https://x.example/) [evil](https://y.example"])
+def test_a_tag_makes_no_link_of_its_own(run: str) -> None:
+    """Tags are data: only a plain address becomes a link."""
+    state = endpoint(10, green_is=replace(GREEN, tags={"run": run}))
+
+    assert "](" not in comparison_table(state, seen(state))
+
+
+# metrics
+
+
+@pytest.mark.parametrize(
+    ("tags", "found"),
+    [
+        ({"auc": "0.9", "f1": "1", "brier": "1e-3"}, {"auc": 0.9, "f1": 1.0, "brier": 0.001}),
+        ({"labels": "[0, 1]", "note": "good", "flag": "true", "bad": "nan", "huge": "9e999"}, {}),
+        (dict.fromkeys(["version", "digest", "data_sha256", "commit"], "12345"), {}),
+    ],
+)
+def test_metrics_are_the_tags_that_are_numbers(tags: Mapping[str, str], found: dict[str, float]) -> None:
+    """Whatever the training code calls them; hashes made of digits are none."""
+    assert metrics(tags) == found
+
+
+def test_a_metric_of_one_side_has_no_change() -> None:
+    """A dash stands where there is nothing."""
+    rows = comparison({"auc": 0.9, "accuracy": 0.8}, {"auc": 0.9, "f1": 0.7})
+
+    assert rows == [("auc", "0.9", "0.9", "0"), ("accuracy", "0.8", "–", "–"), ("f1", "–", "0.7", "–")]
+
+
+def test_a_change_has_its_sign_and_no_noise() -> None:
+    """0.9 - 0.8 is 0.09999999999999998 to a computer."""
+    assert [row[-1] for row in comparison({"a": 0.8, "b": 0.9}, {"a": 0.9, "b": 0.8})] == ["+0.1", "-0.1"]
+
+
+def test_no_text_ends_its_cell() -> None:
+    """A pipe or a line's end in a value would add columns or rows."""
+    assert table(("a", "b"), [("x|y", "line\nbreak")]).splitlines()[-1] == "| x\\|y | line break |"

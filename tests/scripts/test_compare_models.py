@@ -1,0 +1,82 @@
+"""compare_models and digest_model: what a pull request does to the model, and what training made."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from scripts.lib.decisions.model_folder import digest
+from tests.support import ROOT
+from tests.support.scripts import outputs, run, toy_model
+
+
+@pytest.fixture
+def head(tmp_path: Path) -> Path:
+    return toy_model(tmp_path / "head", metadata={"auc": 0.95, "f1": 0.7, "labels": [0, 1], "data_sha256": "12"})
+
+
+def test_the_metrics_are_set_side_by_side(head: Path, tmp_path: Path) -> None:
+    """Each with its change, in the summary; as JSON on stdout."""
+    base = toy_model(tmp_path / "base", metadata={"auc": 0.9, "accuracy": 0.8})
+    summary = tmp_path / "summary"
+
+    result = run("compare_models", base, head, GITHUB_STEP_SUMMARY=str(summary))
+
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout) == {"base": {"auc": 0.9, "accuracy": 0.8}, "head": {"auc": 0.95, "f1": 0.7}}
+    rows = ["| auc | 0.9 | 0.95 | +0.05 |", "| accuracy | 0.8 | – | – |", "| f1 | – | 0.7 | – |"]
+    assert all(row in summary.read_text().splitlines() for row in rows)
+
+
+@pytest.mark.parametrize("base", ["nowhere", "."])
+def test_a_base_without_a_model_is_said(head: Path, tmp_path: Path, base: str) -> None:
+    """The first pull request that trains, or a base whose training is broken, can be merged all the same."""
+    summary = tmp_path / "summary"
+
+    result = run("compare_models", tmp_path / base, head, GITHUB_STEP_SUMMARY=str(summary))
+
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["base"] is None
+    assert "has no model" in result.stderr and "no model to compare with" in summary.read_text()
+    assert "| auc | – | 0.95 | – |" in summary.read_text()
+
+
+def test_a_pull_request_without_a_model_fails(head: Path, tmp_path: Path) -> None:
+    """A missing folder is wrong usage, a folder without a model is a failure."""
+    missing, empty = (run("compare_models", head, tmp_path / name) for name in ("nowhere", "."))
+
+    assert (missing.exit_code, empty.exit_code) == (2, 1)
+    assert "has no file MLmodel" in empty.stderr
+
+
+def test_the_digest_is_printed(head: Path, tmp_path: Path) -> None:
+    """It is the one that register_model and deploy compare."""
+    result = run("digest_model", head, GITHUB_OUTPUT=str(tmp_path / "output"))
+
+    assert result.stdout == f"{digest(head)}\n"
+    assert outputs(tmp_path / "output") == {"digest": digest(head)}
+
+
+def test_no_digest_without_a_model(tmp_path: Path) -> None:
+    """Training that made nothing is noticed here, not in Azure."""
+    result = run("digest_model", tmp_path)
+
+    assert result.exit_code == 1
+    assert "has no file MLmodel" in result.stderr
+
+
+@pytest.mark.parametrize("script", ["digest_model", "compare_models"])
+def test_what_training_installs_is_enough(script: str, head: Path) -> None:
+    """Next to the training there are click and PyYAML, but nothing of Azure, and no requests of ours."""
+    blocked = "import sys; sys.modules.update(dict.fromkeys(['azure', 'requests', 'mlflow', 'marshmallow']));"
+    arguments = [str(head)] * (2 if script == "compare_models" else 1)
+    code = f"{blocked} import runpy; sys.argv = {['script', *arguments]!r}; "
+    code += f"runpy.run_module('scripts.{script}', run_name='__main__')"
+
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stderr

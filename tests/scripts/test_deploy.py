@@ -1,0 +1,456 @@
+"""create_endpoint, deploy, show_endpoint and delete_endpoint against the local Azure ML."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from azureml_emulator.testing import Arm, blobs
+from scripts.lib.decisions.model_folder import digest
+from scripts.lib.decisions.state import FIRST_ROLLOUT
+from tests.support import ROOT
+from tests.support.scripts import Live, outputs, repository, run, toy_model
+
+if TYPE_CHECKING:
+    from azure.ai.ml import MLClient
+
+NUMBERS = itertools.count(1)
+TOYS: dict[str, dict[str, Any]] = {
+    "first": {"answer": 0},
+    "second": {"answer": 1},
+    "third": {"answer": 0, "metadata": {"labels": [0]}},
+    "broken": {"broken": True},
+    "slow": {"seconds": 2},
+}
+
+
+@pytest.fixture(scope="module")
+def versions(azure: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The registered version of each toy, by its name; the tests run in the repository that names the model."""
+    folder = tmp_path_factory.mktemp("deploy")
+    with repository(folder / "repository", model="toy-deploy"):
+        workflow = {"GITHUB_SHA": "c0ffee"}
+        yield {
+            name: run("register_model", toy_model(folder / name, **facts), **workflow).stdout.strip()
+            for name, facts in TOYS.items()
+        }
+
+
+@pytest.fixture
+def new(versions: dict[str, str], azure: dict[str, str]) -> Iterator[Live]:
+    """An endpoint that was just created."""
+    live = Live(f"toy-deploy-{next(NUMBERS)}")
+    live.do("create_endpoint")
+    yield live
+    Arm(azure)("DELETE", f"onlineEndpoints/{live.name}")
+
+
+@pytest.fixture
+def serving(new: Live, versions: dict[str, str]) -> Live:
+    """An endpoint whose deployment `default` serves the first toy."""
+    new.do("deploy", "--version", versions["first"])
+    return new
+
+
+@pytest.fixture(scope="module")
+def calm(versions: dict[str, str], azure: dict[str, str]) -> Live:
+    """An endpoint whose deployment `default` serves the first toy, for tests that change nothing."""
+    live = Live("toy-deploy-calm")
+    live.do("create_endpoint")
+    live.do("deploy", "--version", versions["first"])
+    return live
+
+
+def started(live: Live, version: str) -> subprocess.Popen[bytes]:
+    """A deploy in a process of its own, which has made its deployment but not finished it."""
+    command = [sys.executable, "-m", "scripts.deploy", "--version", version, "--endpoint", live.name]
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not any(deployment["state"] == "Creating" for deployment in live.deployments.values()):
+        assert process.poll() is None
+        time.sleep(0.1)
+    return process
+
+
+def test_create_endpoint_says_that_it_was_never_rolled_out(new: Live, client: MLClient) -> None:
+    """A new endpoint has no traffic, and the tag that tells it from one set to 0 %."""
+    endpoint = client.online_endpoints.get(new.name)
+
+    assert (endpoint.traffic, endpoint.auth_mode) == ({}, "key")
+    assert endpoint.tags == {"model": "toy-deploy", **FIRST_ROLLOUT}
+
+
+def test_create_endpoint_leaves_one_that_serves_alone(calm: Live, tmp_path: Path) -> None:
+    """The second run changes nothing, the traffic above all."""
+    before = calm.show()
+
+    printed = calm.do("create_endpoint", GITHUB_OUTPUT=str(tmp_path / "output"))
+
+    assert printed == calm.name
+    assert outputs(tmp_path / "output") == {"endpoint": calm.name}
+    assert calm.show() == before
+
+
+def test_the_first_rollout(new: Live, versions: dict[str, str], client: MLClient, tmp_path: Path) -> None:
+    """The first model gets all traffic as `default`, and there is nothing to promote."""
+    output = tmp_path / "output"
+
+    printed = new.do("deploy", "--version", versions["first"], GITHUB_OUTPUT=str(output))
+
+    assert printed == "default"
+    assert outputs(output) == {"deployment": "default", "green": "", "blue": ""}
+    assert new.traffic == {"default": 100}
+    assert client.online_endpoints.get(new.name).tags == {"model": "toy-deploy"}
+
+
+def test_a_deployment_says_where_it_comes_from(calm: Live, versions: dict[str, str], client: MLClient) -> None:
+    """Its tags are those of the model version, and the version itself."""
+    tags = dict(client.online_deployments.get("default", calm.name).tags)
+
+    assert tags == {
+        **client.models.get("toy-deploy", versions["first"]).tags,
+        "model": "toy-deploy",
+        "version": versions["first"],
+    }
+    assert tags["commit"] == "c0ffee"
+
+
+def test_a_model_that_serves_is_not_deployed_again(calm: Live, versions: dict[str, str], tmp_path: Path) -> None:
+    """The second run ends well, names the deployment and changes nothing."""
+    before, output = calm.show(), tmp_path / "output"
+
+    printed = calm.do("deploy", "--version", versions["first"], GITHUB_OUTPUT=str(output))
+
+    assert printed == "default"
+    assert outputs(output) == {"deployment": "default", "green": "", "blue": ""}
+    assert calm.show() == before
+
+
+def test_green_is_deployed_at_zero(serving: Live, versions: dict[str, str], client: MLClient, tmp_path: Path) -> None:
+    """Green gets no traffic, at least blue's instances, and the tag that names blue."""
+    blue = client.online_deployments.get("default", serving.name)
+    blue.instance_count = 2
+    client.online_deployments.begin_create_or_update(blue).result()
+    output, summary = tmp_path / "output", tmp_path / "summary"
+
+    printed = serving.do(
+        "deploy", "--version", versions["second"], GITHUB_OUTPUT=str(output), GITHUB_STEP_SUMMARY=str(summary)
+    )
+
+    green = f"xgboost-model-{versions['second']}"
+    assert printed == green
+    assert outputs(output) == {"deployment": green, "green": green, "blue": "default"}
+    assert serving.traffic == {"default": 100}
+    assert (serving.deployments[green]["instances"], serving.deployments[green]["replaces"]) == (2, "default")
+    assert green in summary.read_text()
+
+
+def test_green_is_taken_up_again(serving: Live, versions: dict[str, str], tmp_path: Path) -> None:
+    """The second run makes nothing, and its output names green again, so that a repeated rollout goes on."""
+    serving.do("deploy", "--version", versions["second"])
+    before, output = serving.show(), tmp_path / "output"
+
+    printed = serving.do("deploy", "--version", versions["second"], GITHUB_OUTPUT=str(output))
+
+    assert outputs(output) == {"deployment": printed, "green": printed, "blue": "default"}
+    assert serving.show() == before
+
+
+def test_a_left_over_green_is_removed(serving: Live, versions: dict[str, str]) -> None:
+    """A green that was never promoted makes room for the next, and that is said."""
+    serving.do("deploy", "--version", versions["second"])
+
+    result = serving.run("deploy", "--version", versions["third"])
+
+    assert result.exit_code == 0, result.output
+    assert f"xgboost-model-{versions['second']} is left over" in result.stderr
+    assert list(serving.deployments) == ["default", f"xgboost-model-{versions['third']}"]
+
+
+def test_an_older_version_can_be_rolled_out(new: Live, versions: dict[str, str]) -> None:
+    """Roles don't follow the order of versions."""
+    new.do("deploy", "--version", versions["second"])
+
+    green = new.do("deploy", "--version", versions["first"])
+
+    shown = new.show()
+    assert (shown["blue"], shown["green"]) == ("default", green)
+
+
+def test_an_endpoint_set_to_zero_is_left_alone(serving: Live, versions: dict[str, str], client: MLClient) -> None:
+    """Somebody took the traffic away; deploy stops, and says how to give it back, which works."""
+    endpoint: Any = client.online_endpoints.get(serving.name)
+    endpoint.traffic = {"default": 0}
+    client.online_endpoints.begin_create_or_update(endpoint).result()
+
+    result = serving.run("deploy", "--version", versions["second"])
+
+    assert result.exit_code == 1
+    assert "shift_traffic --to default --percent 100" in result.stderr
+    assert (serving.traffic, list(serving.deployments)) == ({}, ["default"])
+    serving.do("shift_traffic", "--to", "default", "--percent", 100)
+    assert serving.traffic == {"default": 100}
+
+
+def test_a_rollout_in_progress_is_left_alone(serving: Live, versions: dict[str, str]) -> None:
+    """A green with traffic isn't removed for a newer one."""
+    green = serving.do("deploy", "--version", versions["second"])
+    serving.do("shift_traffic", "--to", green, "--percent", 10)
+    before = serving.show()
+
+    result = serving.run("deploy", "--version", versions["third"])
+
+    assert result.exit_code == 1
+    assert "a rollout is in progress" in result.stderr
+    assert serving.show() == before
+
+
+def test_a_version_that_is_not_registered_is_refused(calm: Live) -> None:
+    """The error names the model and the version."""
+    result = calm.run("deploy", "--version", 99)
+
+    assert result.exit_code == 1
+    assert "model toy-deploy has no version 99" in result.stderr
+
+
+def test_another_model_than_was_trained_is_refused(calm: Live, versions: dict[str, str]) -> None:
+    """Whatever registered it: its digest is not the one that training printed, so nothing changes."""
+    before = calm.show()
+
+    result = calm.run("deploy", "--version", versions["second"], "--digest", "0" * 64)
+
+    assert result.exit_code == 1
+    assert "with another content than training made" in result.stderr and "Nothing is deployed" in result.stderr
+    assert calm.show() == before
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_model_that_was_changed_in_the_store_is_refused(
+    calm: Live, versions: dict[str, str], client: MLClient, azure: dict[str, str], tmp_path: Path, told: bool
+) -> None:
+    """Somebody who can write blobs puts other code behind a registered version: its tag, too, tells that."""
+    folder = toy_model(tmp_path / "model", metadata={"told": told})
+    version = run("register_model", folder).stdout.strip()
+    path = str(client.models.get("toy-deploy", version).path).partition("/paths/")[2]
+    blobs(Arm(azure)).upload_blob(f"{path}/code/toy.py", b"import evil", overwrite=True)
+    before = calm.show()
+
+    result = calm.run("deploy", "--version", version, "--digest", digest(folder) if told else "")
+
+    assert result.exit_code == 1
+    assert f"with another content than {'training made' if told else 'its tag says'}" in result.stderr
+    assert calm.show() == before
+
+
+def test_what_training_made_is_deployed_with_its_digest(serving: Live, client: MLClient, tmp_path: Path) -> None:
+    """A version that was registered without a tag is known by the digest from then on; stdout has the name alone."""
+    folder = toy_model(tmp_path / "model", metadata={"registered": "by hand"})
+    version = by_hand(client, folder)
+
+    result = serving.run("deploy", "--version", version, "--digest", digest(folder))
+
+    assert result.exit_code == 0, result.output
+    assert result.stdout == f"xgboost-model-{version}\n"
+    assert "is what training made" in result.stderr
+    assert serving.deployments[f"xgboost-model-{version}"]["digest"] == digest(folder)
+
+
+def test_a_model_without_a_digest_is_deployed_and_that_is_said(serving: Live, client: MLClient, tmp_path: Path) -> None:
+    """There is nothing to compare with: a model that other tools registered can be rolled out all the same."""
+    version = by_hand(client, toy_model(tmp_path / "model", metadata={"registered": "elsewhere"}))
+
+    result = serving.run("deploy", "--version", version)
+
+    assert result.exit_code == 0, result.output
+    assert "has no tag `digest`" in result.stderr
+    assert "digest" not in serving.deployments[f"xgboost-model-{version}"]
+
+
+@pytest.mark.parametrize("path", [".", "notes.txt"])
+def test_what_is_no_model_is_refused(calm: Live, client: MLClient, tmp_path: Path, path: str) -> None:
+    """Azure registers any folder and any file; to serve it would fail ten minutes later."""
+    (tmp_path / "notes.txt").write_text("no model")
+    version = by_hand(client, tmp_path / path, kind="custom_model")
+    before = calm.show()
+
+    result = calm.run("deploy", "--version", version, "--digest", "0" * 64)
+
+    assert result.exit_code == 1
+    assert "is no MLflow model" in result.stderr
+    assert calm.show() == before
+
+
+def by_hand(client: MLClient, path: Path, kind: str = "mlflow_model") -> str:
+    """The version that the SDK alone makes of a folder or a file, without tags."""
+    from azure.ai.ml.entities import Model
+
+    return str(client.models.create_or_update(Model(name="toy-deploy", path=str(path), type=kind)).version)
+
+
+def test_a_broken_green_is_removed(calm: Live, versions: dict[str, str]) -> None:
+    """The container's log is shown, green is removed, and blue serves as before."""
+    before = calm.show()
+
+    result = calm.run("deploy", "--version", versions["broken"])
+
+    assert result.exit_code == 1
+    assert "the toy is broken" in result.stderr
+    assert "is removed" in result.stderr and "default 100 %" in result.stderr
+    assert calm.show() == before
+
+
+def test_a_broken_first_deployment_is_removed(new: Live, versions: dict[str, str]) -> None:
+    """The endpoint is as new, and the next model is its first rollout."""
+    result = new.run("deploy", "--version", versions["broken"])
+
+    assert result.exit_code == 1
+    assert new.deployments == {}
+    assert new.do("deploy", "--version", versions["first"]) == "default"
+    assert new.traffic == {"default": 100}
+
+
+@pytest.mark.parametrize(
+    ("setting", "why"),
+    [
+        ("instance_type: Standard_Nope", "Standard_Nope"),
+        ("instance_count: 51", "51"),
+        ("instance_kind: big", "instance_kind"),
+        ("name: [", "is not YAML"),
+    ],
+)
+def test_a_green_that_cannot_be_is_refused(calm: Live, versions: dict[str, str], setting: str, why: str) -> None:
+    """The machine type, the limits, the file's form: refused before anything changes, and the reason told."""
+    before, path = calm.show(), Path("endpoints/green-deployment.yml")
+    content = path.read_text()
+    key = setting.partition(":")[0]
+    path.write_text("\n".join(line for line in content.splitlines() if not line.startswith(key)) + f"\n{setting}\n")
+
+    result = calm.run("deploy", "--version", versions["second"])
+
+    path.write_text(content)
+    assert result.exit_code == 1
+    assert why in result.stderr
+    assert calm.show() == before
+
+
+def test_a_timeout_leaves_blue_alone_and_the_next_deploy_clears_up(serving: Live, versions: dict[str, str]) -> None:
+    """Azure refuses to delete what it is creating: that is reported, and the next deploy removes it."""
+    slow = f"xgboost-model-{versions['slow']}"
+
+    result = serving.run("deploy", "--version", versions["slow"], "--timeout", 0.5)
+    after = serving.show()
+    green = serving.do("deploy", "--version", versions["second"])
+
+    assert result.exit_code == 1
+    assert f"{slow} is still there" in result.stderr and "default 100 %" in result.stderr
+    assert after["traffic"] == {"default": 100}
+    assert list(serving.deployments) == ["default", green]
+
+
+def test_a_killed_deploy_is_finished_by_the_next(serving: Live, versions: dict[str, str]) -> None:
+    """Killed while Azure creates green: the next run waits for it instead of making another."""
+    process = started(serving, versions["slow"])
+    process.kill()
+    process.wait()
+
+    result = serving.run("deploy", "--version", versions["slow"])
+
+    assert result.exit_code == 0, result.output
+    assert "creating" not in result.stderr
+    assert serving.deployments[f"xgboost-model-{versions['slow']}"]["state"] == "Succeeded"
+
+
+def test_a_killed_first_rollout_is_finished_by_the_next(new: Live, versions: dict[str, str]) -> None:
+    """Killed before its traffic was set: the next run sets it, although a healthy deployment has none."""
+    process = started(new, versions["slow"])
+    process.kill()
+    process.wait()
+
+    result = new.run("deploy", "--version", versions["slow"])
+
+    assert result.exit_code == 0, result.output
+    assert "creating" not in result.stderr
+    assert new.traffic == {"default": 100}
+
+
+def test_a_packaged_model_is_deployed_unnamed(serving: Live, versions: dict[str, str], client: MLClient) -> None:
+    """--with-package deploys the environment that holds the model; its tags tell the model to the next run."""
+    green = serving.do("deploy", "--version", versions["second"], "--with-package")
+    before = serving.show()
+
+    again = serving.do("deploy", "--version", versions["second"], "--with-package")
+
+    deployment = client.online_deployments.get(green, serving.name)
+    assert deployment.model is None and deployment.environment
+    assert (again, serving.show()) == (green, before)
+    assert serving.deployments[green]["version"] == versions["second"]
+
+
+def test_show_endpoint(serving: Live, versions: dict[str, str]) -> None:
+    """One JSON object tells the split, the roles and each deployment's origin; the situation is a line on stderr."""
+    green = serving.do("deploy", "--version", versions["second"])
+    serving.do("shift_traffic", "--to", green, "--percent", 10)
+
+    result = serving.run("show_endpoint")
+
+    shown = json.loads(result.stdout)
+    assert (shown["traffic"], shown["blue"], shown["green"]) == ({"default": 90, green: 10}, "default", green)
+    assert [d["traffic"] for d in shown["deployments"]] == [90, 10]
+    assert shown["deployments"][0]["auc"] == "0.9"
+    assert result.stderr.startswith("a rollout is in progress: default 90 %")
+
+
+def test_show_endpoint_has_no_keys(calm: Live, client: MLClient) -> None:
+    """What people paste into tickets opens nothing."""
+    keys: Any = client.online_endpoints.get_keys(calm.name)
+
+    shown = calm.run("show_endpoint").output
+
+    assert keys.primary_key not in shown and keys.secondary_key not in shown
+
+
+def test_delete_endpoint_asks(new: Live) -> None:
+    """Without a yes everything stays."""
+    result = run("delete_endpoint", stdin="n\n", ENDPOINT_NAME=new.name)
+
+    assert result.exit_code == 1
+    assert f"Delete {new.name} with no deployments?" in result.stderr
+    assert new.show()["state"] == "Succeeded"
+
+
+def test_delete_endpoint_deletes_its_deployments(serving: Live) -> None:
+    """With --yes nobody is asked; the second run says that there is none, which is no error."""
+    serving.do("delete_endpoint", "--yes")
+
+    again = serving.run("delete_endpoint", "--yes")
+
+    assert (again.exit_code, again.stdout) == (0, "")
+    assert "there is no endpoint" in again.stderr
+
+
+def test_a_confirmed_endpoint_is_deleted(new: Live) -> None:
+    """Its exact name, typed, is as good as a yes."""
+    new.do("delete_endpoint", "--confirm", new.name)
+
+    assert "there is no endpoint" in new.run("show_endpoint").stderr
+
+
+@pytest.mark.parametrize("typed", ["", "toy-deploy", "yes"])
+def test_an_endpoint_that_was_not_meant_stays(calm: Live, typed: str) -> None:
+    """Whoever types another name, or nothing, meant another endpoint."""
+    before = calm.show()
+
+    result = calm.run("delete_endpoint", "--confirm", typed)
+
+    assert result.exit_code == 2
+    assert f"is not {calm.name}. Nothing is deleted." in result.stderr
+    assert calm.show() == before

@@ -1,0 +1,510 @@
+"""The doctor from end to end: against the local Azure ML and the local GitHub, by hand and as a rollout's first job."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shutil
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import Result
+
+from azureml_emulator.api import routes
+from azureml_emulator.faults.command import Faults
+from azureml_emulator.github.server import LocalGitHub
+from azureml_emulator.testing import Arm
+from scripts.lib.setup.azure import AUDIENCE, ISSUER
+from tests.support import ROOT
+from tests.support.scripts import outputs, repository, run
+
+ENDPOINT = "doctor-endpoint"
+ENVIRONMENTS = ("deploy", "production", "rollback")
+PERMISSIONS = "*/Microsoft.Authorization/permissions"
+
+
+class Copy:
+    """A repository made from the template with all that it needs at GitHub and Azure; tests take something away."""
+
+    def __init__(self, folder: Path, github: LocalGitHub, arm: Arm):
+        self.folder = folder
+        self.github = github
+        self.arm = arm
+        self.environ: dict[str, str] = {**github.environ(), "ENDPOINT_NAME": ENDPOINT}
+
+    def run(self, *arguments: str, **environ: str) -> Result:
+        return run("doctor", *arguments, **{**self.environ, **environ})
+
+    def findings(self, *arguments: str, **environ: str) -> dict[str, dict[str, str]]:
+        """What the doctor prints, by the checks' names; its own verdict doesn't matter."""
+        return {found["name"]: found for found in json.loads(self.run(*arguments, **environ).stdout)}
+
+    def verdict(self, check: str, **environ: str) -> str:
+        return self.findings(**environ)[check]["verdict"]
+
+    def trust(self, prefix: str, identity: str = "rollout", environments: tuple[str, ...] = ENVIRONMENTS) -> None:
+        """Let an identity trust the subjects that begin so, and make it the one of the variables."""
+        group = self.arm.workspace.partition("/providers/")[0]
+        address = f"{self.arm.base}{group}/providers/{routes.IDENTITIES}/{identity}"
+        made = self.arm("PUT", address, {"location": "local"}).json()
+        for name in environments:
+            subject = {"issuer": ISSUER, "subject": f"{prefix}:environment:{name}", "audiences": [AUDIENCE]}
+            self.arm("PUT", f"{address}/federatedIdentityCredentials/{name}", {"properties": subject})
+        self.github.variables["AZURE_CLIENT_ID"] = made["properties"]["clientId"]
+
+    def edit(self, path: str, **fields: Any) -> None:
+        file = self.folder / path
+        file.write_text(yaml.safe_dump({**yaml.safe_load(file.read_text()), **fields}))
+
+
+@pytest.fixture(scope="module")
+def arm(azure: dict[str, str]) -> Arm:
+    arm = Arm(azure)
+    arm.endpoint(ENDPOINT)
+    return arm
+
+
+@pytest.fixture
+def copy(azure: dict[str, str], arm: Arm, tmp_path: Path) -> Iterator[Copy]:
+    with repository(tmp_path / "copy", model="toy-doctor") as folder, LocalGitHub() as github:
+        shutil.copytree(ROOT / ".github", folder / ".github")
+        (folder / "model").mkdir()
+        (folder / "model" / "requirements.txt").write_text("mlflow==2.22.5 \\\n    --hash=sha256:0\n")
+        for name in ENVIRONMENTS:
+            reviewers = (
+                {"reviewers": ["ada"]} if name == "production" else {"reviewers": [], "prevent_self_review": False}
+            )
+            github.add_environment(name, **reviewers)
+        names = ("AZURE_SUBSCRIPTION_ID", "AZURE_RESOURCE_GROUP", "AZURE_ML_WORKSPACE")
+        github.variables |= {name: azure[name] for name in names} | {"AZURE_TENANT_ID": "t"}
+        made = Copy(folder, github, arm)
+        made.trust(github.subject_document()["sub_claim_prefix"])
+        yield made
+
+
+def test_all_is_well(copy: Copy, tmp_path: Path) -> None:
+    """A set-up without fault: exit code 0, each check ok on stdout, on stderr and in the summary."""
+    summary = tmp_path / "summary.md"
+
+    result = copy.run(GITHUB_STEP_SUMMARY=str(summary))
+
+    findings = json.loads(result.stdout)
+    assert (result.exit_code, {found["verdict"] for found in findings}) == (0, {"ok"}), result.stderr
+    assert len(findings) == 15
+    assert all(f"{found['name']}: ok. {found['say']}" in result.stderr for found in findings)
+    assert summary.read_text().count("| ✅ |") == len(findings)
+
+
+def test_nothing_is_changed(copy: Copy, arm: Arm, tmp_path: Path) -> None:
+    """The doctor only reads, at GitHub and at Azure."""
+    before = arm("GET", f"onlineEndpoints/{ENDPOINT}").json()
+
+    copy.run()
+
+    assert {method for method, _ in copy.github.calls} == {"GET"}
+    assert arm("GET", f"onlineEndpoints/{ENDPOINT}").json() == before
+
+
+def test_no_secret_is_printed(copy: Copy, arm: Arm) -> None:
+    """Neither GitHub's token nor Azure's stands anywhere in what the doctor says."""
+    copy.github.environments.clear()
+
+    result = copy.run()
+
+    assert copy.github.token not in result.output
+    assert arm.token not in result.output and "eyJ" not in result.output
+
+
+def test_an_environment_that_nobody_made(copy: Copy) -> None:
+    """A fresh copy: GitHub would make the environment open, so the gate is wrong, and what mends it is said."""
+    del copy.github.environments["production"]
+
+    result = copy.run()
+
+    found = {one["name"]: one for one in json.loads(result.stdout)}
+    assert result.exit_code == 1
+    assert "not ready: gate production, branches production" in result.stderr
+    assert "setup_github" in found["gate production"]["mend"]
+
+
+def test_an_environment_without_reviewers(copy: Copy) -> None:
+    """It is there, but nobody has to approve."""
+    copy.github.environments["production"].reviewers.clear()
+    copy.github.environments["production"].prevent_self_review = False
+
+    assert copy.verdict("gate production") == "wrong"
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "check"),
+    [
+        ("prevent_self_review", False, "self-review production"),
+        ("admins_bypass", True, "admin bypass production"),
+        ("branches", None, "branches production"),
+        ("branches", ["*"], "branches production"),
+        ("branches", ["release"], "branches production"),
+    ],
+)
+def test_rules_that_are_too_loose(copy: Copy, field: str, value: Any, check: str) -> None:
+    """Self-review, administrators, branches: each is a finding of its own, and the gate is still there."""
+    setattr(copy.github.environments["production"], field, value)
+
+    result = copy.run()
+
+    assert result.exit_code == 1
+    assert f"not ready: {check}." in result.stderr
+
+
+def test_a_rollback_that_waits(copy: Copy) -> None:
+    """Reviewers on rollback are wrong: going back must not wait for anybody."""
+    copy.github.environments["rollback"].reviewers = ["ada"]
+
+    assert copy.verdict("no wait rollback") == "wrong"
+
+
+def test_variables_that_are_missing(copy: Copy) -> None:
+    """They are named, and the page on which they are set."""
+    del copy.github.variables["AZURE_TENANT_ID"]
+
+    found = copy.findings()["variables"]
+
+    assert found["verdict"] == "wrong" and "AZURE_TENANT_ID" in found["say"]
+    assert "https://github.com/local/rollout/settings/variables/actions" in found["mend"]
+
+
+def test_variables_come_from_the_job(copy: Copy) -> None:
+    """In a job VARIABLES holds them, and GitHub, which doesn't tell a job, isn't asked."""
+    copy.github.forbidden.add("actions/list-repo-variables")
+
+    verdict = copy.verdict("variables", VARIABLES=json.dumps(dict(copy.github.variables)))
+
+    assert verdict == "ok"
+    assert not any("variables" in path for _, path in copy.github.calls)
+
+
+@pytest.mark.parametrize("staged", [True, False])
+def test_staging_counts_where_it_is_on(copy: Copy, staged: bool) -> None:
+    """Its environment is looked at only with a staging workspace."""
+    copy.github.variables |= {"STAGING_AZURE_ML_WORKSPACE": "rehearsal"} if staged else {}
+
+    assert ("branches staging" in copy.findings()) is staged
+
+
+@pytest.mark.parametrize("immutable", [True, False])
+def test_the_other_form_of_the_subject(copy: Copy, immutable: bool) -> None:
+    """Azure trusts one form, GitHub sends the other: wrong, with both, as after a repository was transferred."""
+    copy.github.immutable = not immutable
+    other = copy.github.subject_document()["sub_claim_prefix"]
+    copy.trust(other, identity="transferred")
+    copy.github.immutable = immutable
+
+    found = copy.findings()["OIDC subject"]
+
+    sent = copy.github.subject_document()["sub_claim_prefix"]
+    assert found["verdict"] == "wrong"
+    assert f"`{sent}:environment:deploy`" in found["say"] and f"`{other}:environment:deploy`" in found["say"]
+
+
+def test_a_credential_for_each_environment(copy: Copy) -> None:
+    """One environment that Azure doesn't know is enough: its jobs could not log in."""
+    copy.trust(
+        copy.github.subject_document()["sub_claim_prefix"], identity="half", environments=("deploy", "production")
+    )
+
+    found = copy.findings()["OIDC subject"]
+
+    assert found["verdict"] == "wrong" and ":environment:rollback" in found["say"]
+
+
+def test_a_custom_subject(copy: Copy) -> None:
+    """A subject made of other claims can't be told, and it is said which."""
+    copy.github.claim_keys = ["repo", "job_workflow_ref"]
+
+    found = copy.findings()["OIDC subject"]
+
+    assert found["verdict"] == "cannot tell" and "job_workflow_ref" in found["say"]
+
+
+def test_an_identity_that_is_not_to_be_found(copy: Copy) -> None:
+    """Whether Azure trusts the subjects can't be told then; they are shown, to be compared by hand."""
+    copy.github.variables["AZURE_CLIENT_ID"] = "00000000-0000-0000-0000-000000000000"
+
+    found = copy.findings()["OIDC subject"]
+
+    assert found["verdict"] == "cannot tell"
+    assert all(f":environment:{name}`" in found["say"] for name in ENVIRONMENTS)
+
+
+class Issuer(HTTPServer):
+    """Where a job gets its own OIDC token: GitHub's server with one subject."""
+
+    def __init__(self, subject: str):
+        claims = base64.urlsafe_b64encode(json.dumps({"sub": subject}).encode()).decode().rstrip("=")
+        body = json.dumps({"value": f"e30.{claims}.signature"}).encode()
+        asked = self.asked = []
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                asked.append((self.path, self.headers["Authorization"]))
+                self.send_response(200)
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        super().__init__(("127.0.0.1", 0), Handler)
+
+    def __enter__(self) -> Issuer:
+        threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.shutdown()
+        self.server_close()
+
+    def environ(self) -> dict[str, str]:
+        address = f"http://127.0.0.1:{self.server_port}/token?api-version=2.0"
+        return {"ACTIONS_ID_TOKEN_REQUEST_URL": address, "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "the-job"}
+
+
+def test_a_job_reads_its_own_subject(copy: Copy) -> None:
+    """A job asks for a token of its own, whose subject is the very one that Azure sees; it isn't printed."""
+    copy.github.forbidden.add("actions/get-custom-oidc-sub-claim-for-repo")
+    prefix = copy.github.subject_document()["sub_claim_prefix"]
+
+    with Issuer(f"{prefix}:environment:deploy") as issuer:
+        result = copy.run(**issuer.environ())
+
+    found = {one["name"]: one for one in json.loads(result.stdout)}["OIDC subject"]
+    assert found["verdict"] == "ok", found
+    assert issuer.asked == [("/token?api-version=2.0&audience=api%3A%2F%2FAzureADTokenExchange", "Bearer the-job")]
+    assert "signature" not in result.output and "the-job" not in result.output
+
+
+@pytest.mark.parametrize("subject", ["repo:a/b:ref:refs/heads/main", "repo:a/b:environment:deploy:job:x"])
+def test_a_subject_of_another_form(copy: Copy, subject: str) -> None:
+    """A token that doesn't end with an environment of the workflows tells of a custom subject, whatever GitHub says."""
+    with Issuer(subject) as issuer:
+        found = copy.findings(**issuer.environ())["OIDC subject"]
+
+    assert found["verdict"] == "cannot tell" and subject in found["say"]
+
+
+def test_a_job_that_gets_no_token(copy: Copy) -> None:
+    """Then GitHub's API is asked for the subject."""
+    nobody = {"ACTIONS_ID_TOKEN_REQUEST_URL": copy.github.url, "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "the-job"}
+
+    assert copy.verdict("OIDC subject", **nobody) == "ok"
+
+
+def test_no_login(copy: Copy) -> None:
+    """Azure accepts none: wrong, with the subjects it must trust and what AADSTS700213 means; the rest is open."""
+    found = copy.findings(IDENTITY_HEADER="none")
+
+    assert found["login"]["verdict"] == "wrong"
+    assert "AADSTS700213" in found["login"]["mend"] and ":environment:deploy`" in found["login"]["mend"]
+    others = ("workspace", "role", "core quota", "endpoint name", "OIDC subject")
+    assert {found[name]["verdict"] for name in others} == {"cannot tell"}
+
+
+def test_a_login_without_any_right(copy: Copy, faults: Faults) -> None:
+    """Azure knows the login, but it may not read the workspace: the role is wrong, not the login."""
+    faults.add("refuse", method="GET", path="*/workspaces/local", status=403, times=0)
+
+    found = copy.findings()
+
+    assert (found["login"]["verdict"], found["role"]["verdict"]) == ("ok", "wrong")
+    assert "AzureML Data Scientist" in found["role"]["mend"]
+
+
+@pytest.mark.parametrize(
+    ("path", "check"),
+    [
+        (PERMISSIONS, "role"),
+        ("*/usages", "core quota"),
+        ("*/vmSizes", "core quota"),
+        ("*/userAssignedIdentities", "OIDC subject"),
+        (f"*/onlineEndpoints/{ENDPOINT}", "endpoint name"),
+    ],
+)
+def test_what_the_login_may_not_read(copy: Copy, faults: Faults, path: str, check: str) -> None:
+    """A right that the scripts don't need is no fault: that check can't be told, the others are, and all is well."""
+    faults.add("refuse", method="GET", path=path, status=403, times=0)
+
+    result = copy.run()
+
+    assert result.exit_code == 0, result.stderr
+    assert {one["name"]: one for one in json.loads(result.stdout)}[check]["verdict"] == "cannot tell"
+
+
+def test_a_workspace_that_is_not_there(copy: Copy) -> None:
+    """The variables name another one."""
+    found = copy.findings(AZURE_ML_WORKSPACE="nowhere")["workspace"]
+
+    assert found["verdict"] == "wrong" and "AZURE_ML_WORKSPACE" in found["mend"]
+
+
+def test_azure_that_cannot_be_reached(copy: Copy, faults: Faults) -> None:
+    """Nothing of Azure can be told, and nothing is blamed for it."""
+    faults.add("refuse", method="GET", path="*/workspaces/local", status=400, code="Odd", times=0)
+
+    found = copy.findings()
+
+    assert {found[name]["verdict"] for name in ("login", "workspace", "role", "core quota")} == {"cannot tell"}
+
+
+def test_an_endpoint_name_that_azure_would_not_take(copy: Copy) -> None:
+    """Letters, digits and single dashes only."""
+    assert copy.verdict("endpoint name", ENDPOINT_NAME="no_underscores") == "wrong"
+
+
+def test_an_endpoint_that_is_not_there_yet(copy: Copy) -> None:
+    """Whether its name is free in the region only its creation tells; the doctor is content."""
+    result = copy.run(ENDPOINT_NAME="doctor-not-yet")
+
+    assert result.exit_code == 0
+    assert {one["name"]: one for one in json.loads(result.stdout)}["endpoint name"]["verdict"] == "cannot tell"
+
+
+def test_a_requirement_that_azure_rejects(copy: Copy) -> None:
+    """MLflow 3.7 and later crash in Azure's image."""
+    (copy.folder / "model" / "requirements.txt").write_text("mlflow==3.7.0 \\\n    --hash=sha256:0\n")
+
+    found = copy.findings()["model requirements"]
+
+    assert found["verdict"] == "wrong" and "3.7.0" in found["say"]
+
+
+def test_a_registered_version_has_its_own_requirements(copy: Copy) -> None:
+    """With --version nothing is trained, so what the repository requires doesn't matter."""
+    (copy.folder / "model" / "requirements.txt").write_text("mlflow==3.7.0\n")
+
+    assert "model requirements" not in copy.findings("--rollout", "--version", "3")
+
+
+def test_a_quota_that_is_too_small(copy: Copy) -> None:
+    """Blue fits, blue and green together don't: 60 machines with 16 cores each, twice, of 1,000 cores."""
+    for colour in ("blue", "green"):
+        copy.edit(f"endpoints/{colour}-deployment.yml", instance_type="Standard_DS5_v2", instance_count=50)
+
+    found = copy.findings()["core quota"]
+
+    assert found["verdict"] == "wrong" and "1920" in found["say"]
+
+
+@pytest.mark.parametrize("asked", ["", "promote-50", "train"])
+def test_a_rollout_with_its_gate(copy: Copy, tmp_path: Path, asked: str) -> None:
+    """It stops where it was asked to, or nowhere."""
+    output = tmp_path / "output"
+
+    result = copy.run("--rollout", "--stop-after", asked, GITHUB_OUTPUT=str(output))
+
+    assert result.exit_code == 0, result.stderr
+    assert outputs(output) == {"gate": "reviewers", "stop-after": asked}
+
+
+@pytest.mark.parametrize(("asked", "until"), [("", "smoke-test"), ("promote-50", "smoke-test"), ("train", "train")])
+@pytest.mark.parametrize("missing", ["the environment", "reviewers", "an answer"])
+def test_a_rollout_without_its_gate(copy: Copy, tmp_path: Path, missing: str, asked: str, until: str) -> None:
+    """It goes on, but stops before its first promotion, and says what to do then."""
+    output, summary = tmp_path / "output", tmp_path / "summary.md"
+    if missing == "the environment":
+        del copy.github.environments["production"]
+    elif missing == "reviewers":
+        copy.github.environments["production"].reviewers.clear()
+    else:
+        copy.github.forbidden.add("repos/get-environment")
+
+    result = copy.run("--rollout", "--stop-after", asked, GITHUB_OUTPUT=str(output), GITHUB_STEP_SUMMARY=str(summary))
+
+    assert result.exit_code == 0, result.stderr
+    assert outputs(output) == {"gate": "none", "stop-after": until}
+    assert f"stops after {until}" in summary.read_text() and "promote.yml" in summary.read_text()
+
+
+def test_without_github_nothing_is_certain(copy: Copy) -> None:
+    """Where GitHub doesn't answer, the gate can't be told: by hand that is a failure, and the only one."""
+    copy.github.forbidden |= {"repos/get-environment", "actions/list-repo-variables"}
+
+    result = copy.run(GITHUB_REPOSITORY="local/rollout")
+
+    assert result.exit_code == 1
+    assert "not ready: gate production." in result.stderr
+
+
+@pytest.mark.parametrize("token", ["", "wrong"])
+def test_a_token_that_is_none(copy: Copy, token: str) -> None:
+    """The same without a token, or with a wrong one."""
+    result = copy.run(GITHUB_TOKEN=token)
+
+    assert result.exit_code == 1
+    assert "not ready: gate production." in result.stderr and "Traceback" not in result.output
+
+
+@pytest.mark.parametrize(
+    "loosened", [{"prevent_self_review": False}, {"admins_bypass": True}, {"branches": None}], ids=str
+)
+def test_advice_stops_no_rollout(copy: Copy, loosened: dict[str, Any]) -> None:
+    """What is not as it should be, but does not fail the rollout, is only said."""
+    for field, value in loosened.items():
+        setattr(copy.github.environments["production"], field, value)
+
+    result = copy.run("--rollout")
+
+    assert result.exit_code == 0
+    assert ": wrong." in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("environ", "check"),
+    [
+        ({"VARIABLES": "{}"}, "variables"),
+        ({"IDENTITY_HEADER": "none"}, "login"),
+        ({"AZURE_ML_WORKSPACE": "nowhere"}, "workspace"),
+        ({"ENDPOINT_NAME": "no_underscores"}, "endpoint name"),
+    ],
+)
+def test_what_fails_a_rollout_for_sure(copy: Copy, tmp_path: Path, environ: dict[str, str], check: str) -> None:
+    """It fails at once, before minutes of training; what the doctor found is printed all the same."""
+    result = copy.run("--rollout", GITHUB_OUTPUT=str(tmp_path / "output"), **environ)
+
+    assert result.exit_code == 1
+    assert "not ready: " in result.stderr and check in result.stderr.splitlines()[-1]
+    assert len(json.loads(result.stdout)) == 15
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--stop-after", "smoke"],
+        ["--stop-after", "rollback"],
+        ["--stop-after", "register"],
+        ["--stop-after", "train; rm -rf /"],
+        ["--version", "0"],
+        ["--version", "-1"],
+        ["--version", "latest"],
+        ["--version", "1.5"],
+    ],
+    ids=str,
+)
+def test_wrong_inputs(copy: Copy, arguments: list[str]) -> None:
+    """Nothing else validates what is typed by hand: exit code 2, before anybody is asked."""
+    result = copy.run("--rollout", *arguments)
+
+    assert (result.exit_code, copy.github.calls) == (2, [])
+
+
+def test_variables_that_are_no_json(copy: Copy) -> None:
+    """VARIABLES is what toJSON(vars) makes, or a wrong call."""
+    assert copy.run(VARIABLES="[1]").exit_code == 2
+
+
+def test_inputs_left_empty(copy: Copy) -> None:
+    """A push has no inputs: an empty stage and version are none."""
+    assert copy.run("--rollout", "--stop-after", "", "--version", "").exit_code == 0

@@ -1,0 +1,404 @@
+"""Each check of the doctor, decided by facts alone: the tables of cases, to the edge."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from azureml_emulator.resources import quotas, skus
+from scripts import doctor
+from scripts.lib.doctor import azure_checks, checks, quota, trust
+from scripts.lib.doctor.azure_checks import NO_LOGIN, NO_RIGHT, NO_WORKSPACE, REACHED, UNKNOWN, Reach
+from scripts.lib.doctor.finding import Finding, cannot_tell, ok, wrong
+from scripts.lib.doctor.quota import Shape, Usage
+from scripts.lib.github.api import CannotTell
+from scripts.lib.setup.azure import AUDIENCE, ISSUER
+
+PAGE = "https://github.com/o/r/settings"
+UNTOLD = CannotTell("HTTP 403")
+WHOLE = dict.fromkeys(
+    ["AZURE_CLIENT_ID", "AZURE_TENANT_ID", "AZURE_SUBSCRIPTION_ID", "AZURE_RESOURCE_GROUP", "AZURE_ML_WORKSPACE"], "a"
+)
+STAGING = {"STAGING_AZURE_ML_WORKSPACE": "rehearsal"}
+STAGES = ["train", "deploy", "smoke-test", "promote-10", "promote-100"]
+PROMOTIONS = ["promote-10", "promote-100"]
+ROLE = "Microsoft.MachineLearningServices/workspaces"
+OLD, NEW = "repo:o/r:environment:deploy", "repo:o@1/r@2:environment:deploy"
+REVIEWER = {"type": "User", "reviewer": {"login": "ada"}}
+
+
+def reviewers(**rule: Any) -> dict[str, Any]:
+    return {"protection_rules": [{"type": "required_reviewers", "reviewers": [REVIEWER], **rule}]}
+
+
+@pytest.mark.parametrize(
+    ("found", "expected", "says"),
+    [
+        (WHOLE, "ok", "all are set."),
+        ({**WHOLE, "ENDPOINT_NAME": "other", "UNRELATED": "with space"}, "ok", "all are set."),
+        ({**WHOLE, **STAGING}, "ok", "for staging too"),
+        ({}, "wrong", "AZURE_CLIENT_ID, AZURE_ML_WORKSPACE, AZURE_RESOURCE_GROUP"),
+        ({**WHOLE, "AZURE_TENANT_ID": ""}, "wrong", "AZURE_TENANT_ID are not set"),
+        ({**WHOLE, "AZURE_CLIENT_ID": "", **STAGING}, "wrong", "AZURE_CLIENT_ID"),
+        ({**WHOLE, "AZURE_RESOURCE_GROUP": "a b"}, "wrong", "white space in AZURE_RESOURCE_GROUP"),
+        ({**WHOLE, "STAGING_AZURE_CLIENT_ID": "a\n"}, "wrong", "white space in STAGING_AZURE_CLIENT_ID"),
+        ({**WHOLE, "STAGING_AZURE_ML_WORKSPACE": "A"}, "wrong", "staging is the production endpoint"),
+        (UNTOLD, "cannot tell", "HTTP 403"),
+    ],
+)
+def test_variables(found: Any, expected: str, says: str) -> None:
+    """All that a login needs is set, for staging where it is on; else each that is missing is named."""
+    finding = checks.variables(found, "heart-classifier", f"{PAGE}/variables")
+
+    assert finding.verdict == expected and says in finding.say
+    assert expected == "ok" or f"{PAGE}/variables" in finding.mend
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        (reviewers(prevent_self_review=True), "ok"),
+        (reviewers(prevent_self_review=False), "wrong"),
+        (reviewers(), "wrong"),
+        ({"protection_rules": []}, "cannot tell"),
+        (None, "cannot tell"),
+        (UNTOLD, "cannot tell"),
+    ],
+)
+def test_self_review(environment: Any, expected: str) -> None:
+    """Whoever starts a rollout must not approve it; without reviewers there is nothing to tell."""
+    assert checks.self_review("production", environment, PAGE).verdict == expected
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({"can_admins_bypass": False}, "ok"),
+        ({"can_admins_bypass": True}, "wrong"),
+        ({}, "cannot tell"),
+        (None, "cannot tell"),
+        (UNTOLD, "cannot tell"),
+    ],
+)
+def test_admin_bypass(environment: Any, expected: str) -> None:
+    """Administrators must not go past the reviewers."""
+    assert checks.admin_bypass("production", environment, PAGE).verdict == expected
+
+
+PROTECTED = {"deployment_branch_policy": {"protected_branches": True, "custom_branch_policies": False}}
+LISTED = {"deployment_branch_policy": {"protected_branches": False, "custom_branch_policies": True}}
+
+
+@pytest.mark.parametrize(
+    ("environment", "patterns", "default", "expected"),
+    [
+        (LISTED, ["main"], ("main", False), "ok"),
+        (LISTED, ["main", "release/*"], ("main", False), "ok"),
+        (LISTED, ["ma*"], ("main", False), "ok"),
+        (LISTED, ["m?in"], ("main", False), "ok"),
+        (LISTED, ["main"], ("trunk/main", False), "wrong"),
+        (LISTED, ["*"], ("main", False), "wrong"),
+        (LISTED, ["main", "*/*"], ("main", False), "wrong"),
+        (LISTED, ["**/*"], ("main", False), "wrong"),
+        (LISTED, ["main."], ("main", False), "wrong"),
+        (LISTED, ["m.in"], ("main", False), "wrong"),
+        (LISTED, [], ("main", False), "wrong"),
+        (PROTECTED, [], ("main", True), "ok"),
+        (PROTECTED, [], ("main", False), "wrong"),
+        ({"deployment_branch_policy": None}, [], ("main", True), "wrong"),
+        ({}, [], ("main", True), "wrong"),
+        (None, [], ("main", True), "wrong"),
+        (UNTOLD, [], ("main", True), "cannot tell"),
+        (LISTED, UNTOLD, ("main", True), "cannot tell"),
+        (LISTED, ["main"], UNTOLD, "cannot tell"),
+        (PROTECTED, [], UNTOLD, "cannot tell"),
+    ],
+)
+def test_branches(environment: Any, patterns: Any, default: Any, expected: str) -> None:
+    """The default branch may use an environment, and not every branch: it may log in to Azure there."""
+    assert checks.branches("production", environment, patterns, default, PAGE).verdict == expected
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({"protection_rules": [{"type": "branch_policy"}]}, "ok"),
+        (None, "ok"),
+        (reviewers(), "wrong"),
+        ({"protection_rules": [{"type": "wait_timer", "wait_timer": 5}]}, "wrong"),
+        (UNTOLD, "cannot tell"),
+    ],
+)
+def test_rollback_waits_for_nobody(environment: Any, expected: str) -> None:
+    """Neither reviewers nor a timer may hold up a rollback."""
+    assert checks.no_wait("rollback", environment, PAGE).verdict == expected
+
+
+@pytest.mark.parametrize(
+    ("outcome", "login", "workspace", "role"),
+    [
+        (REACHED, "ok", "ok", "ok"),
+        (NO_LOGIN, "wrong", "cannot tell", "cannot tell"),
+        (NO_RIGHT, "ok", "cannot tell", "wrong"),
+        (NO_WORKSPACE, "ok", "wrong", "cannot tell"),
+        (UNKNOWN, "cannot tell", "cannot tell", "cannot tell"),
+    ],
+)
+def test_how_far_a_read_of_the_workspace_gets(outcome: str, login: str, workspace: str, role: str) -> None:
+    """One thing is wrong at a time: the login, its right, or where the workspace is said to be."""
+    reach = Reach(outcome, "Azure's words")
+
+    found = [
+        azure_checks.login(reach, {"deploy": NEW}),
+        azure_checks.workspace(reach),
+        azure_checks.role(reach, [quotas.ROLE]),
+    ]
+
+    assert [one.verdict for one in found] == [login, workspace, role]
+
+
+def test_a_refused_login_is_explained() -> None:
+    """The code is kept of Azure's long text; what it means and the exact subjects are said."""
+    why = (
+        "DefaultAzureCredential failed …\nAttempted …: AADSTS700213: No matching federated identity record. "
+        + "x" * 999
+    )
+
+    found = azure_checks.login(Reach(NO_LOGIN, why), {"deploy": NEW, "rollback": "repo:o@1/r@2:environment:rollback"})
+
+    assert "AADSTS700213: No matching" in found.say and len(found.say) < 400
+    assert all(
+        text in found.mend for text in ("AADSTS700213", "AADSTS7002138", NEW, "environment:rollback", "az login")
+    )
+
+
+def test_a_refused_login_whose_subject_is_not_known() -> None:
+    """Where GitHub doesn't tell the subject, that is said in its place."""
+    assert "HTTP 403" in azure_checks.login(Reach(NO_LOGIN), UNTOLD).mend
+
+
+def permissions(*actions: str, without: tuple[str, ...] = ()) -> dict[str, Any]:
+    return {"actions": list(actions), "notActions": list(without), "dataActions": [], "notDataActions": []}
+
+
+@pytest.mark.parametrize(
+    ("roles", "expected", "says"),
+    [
+        ([quotas.ROLE], "ok", ""),
+        ([permissions("*", without=("Microsoft.Authorization/*/Write",))], "ok", ""),  # Contributor
+        ([permissions(*azure_checks.NEEDED)], "ok", ""),
+        ([permissions(*(action.upper() for action in azure_checks.NEEDED))], "ok", ""),
+        ([permissions("*/read"), permissions(f"{ROLE}/*")], "ok", ""),
+        ([permissions("*/read")], "wrong", "onlineEndpoints/write"),  # Reader
+        ([permissions("*", without=(f"{ROLE}/onlineEndpoints/*",))], "wrong", "onlineEndpoints/listKeys/action"),
+        ([permissions("*", without=(f"{ROLE}/*/listKeys/action",))], "wrong", "may not /onlineEndpoints/listKeys"),
+        ([permissions("*", without=("*/write",)), permissions(f"{ROLE}/*/write")], "ok", ""),
+        ([permissions(f"{ROLE}/onlineEndpoints")], "wrong", ""),
+        ([permissions(f"{ROLE}.*")], "wrong", ""),
+        ([{}], "wrong", ""),
+        ([], "wrong", ""),
+        (UNTOLD, "cannot tell", "HTTP 403"),
+    ],
+)
+def test_role(roles: Any, expected: str, says: str) -> None:
+    """Each needed action must be among one role's actions, not its notActions; other roles take nothing away."""
+    found = azure_checks.role(Reach(REACHED), roles)
+
+    assert found.verdict == expected and says in found.say
+    assert expected != "wrong" or "AzureML Data Scientist" in found.mend
+
+
+def trusts(*subjects: str, issuer: str = ISSUER, audiences: tuple[str, ...] = (AUDIENCE,)) -> list[dict[str, Any]]:
+    return [{"subject": subject, "issuer": issuer, "audiences": list(audiences)} for subject in subjects]
+
+
+@pytest.mark.parametrize(
+    ("sent", "trusted", "expected", "says"),
+    [
+        ({"deploy": NEW}, trusts(NEW), "ok", NEW),
+        ({"deploy": OLD}, trusts("something else", OLD), "ok", OLD),
+        ({"deploy": NEW}, trusts(OLD), "wrong", f"`{NEW}`, but `{OLD}`"),
+        ({"deploy": OLD}, trusts(NEW), "wrong", f"`{OLD}`, but `{NEW}`"),
+        ({"deploy": NEW}, trusts(NEW.upper()), "wrong", NEW),
+        ({"deploy": NEW, "rollback": "x"}, trusts(NEW), "wrong", "`x`"),
+        ({"deploy": NEW}, trusts(NEW, issuer="https://elsewhere"), "wrong", "no subject of GitHub"),
+        ({"deploy": NEW}, trusts(NEW, audiences=("api://other",)), "wrong", "no subject of GitHub"),
+        ({"deploy": NEW}, [{}], "wrong", NEW),
+        ({"deploy": NEW}, [], "wrong", "no subject of GitHub"),
+        ({"deploy": NEW}, UNTOLD, "cannot tell", f"Azure must trust `{NEW}`"),
+        (UNTOLD, trusts(NEW), "cannot tell", "HTTP 403"),
+    ],
+)
+def test_subjects(sent: Any, trusted: Any, expected: str, says: str) -> None:
+    """Each subject that GitHub sends must be trusted letter by letter; what is missing, and what is there, is shown."""
+    found = trust.subjects(sent, trusted)
+
+    assert found.verdict == expected and says in found.say
+    assert expected != "wrong" or ("AADSTS700213" in found.say and "setup_github" in found.mend)
+
+
+@pytest.mark.parametrize(
+    ("name", "exists", "expected"),
+    [
+        ("heart-classifier", True, "ok"),
+        ("abc", True, "ok"),
+        ("a" * 32, True, "ok"),
+        ("a" * 33, True, "wrong"),
+        ("ab", True, "wrong"),
+        ("1abc", False, "wrong"),
+        ("a--b", False, "wrong"),
+        ("a_b", UNTOLD, "wrong"),
+        ("heart-classifier", False, "cannot tell"),
+        ("heart-classifier", UNTOLD, "cannot tell"),
+    ],
+)
+def test_endpoint_name(name: str, exists: Any, expected: str) -> None:
+    """A name must be one that Azure takes; one that isn't there yet may be taken elsewhere."""
+    assert azure_checks.endpoint_name(name, exists).verdict == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected", "says"),
+    [
+        ("mlflow==2.22.5 \\\n    --hash=sha256:0 \\\n    --hash=sha256:1\n", "ok", "mlflow 2.22.5"),
+        ("# a comment\n--index-url https://x\nmlflow==3.6.0", "ok", "3.6.0"),
+        ("mlflow==3.7.0", "wrong", "3.7.0"),
+        ("mlflow==3.7.0rc0", "ok", "3.7.0rc0"),
+        ("mlflow==3.7.1.dev1", "wrong", "3.7.1.dev1"),
+        ("mlflow==3.17.2 ; python_version >= '3.12' --hash=sha256:0", "wrong", "azureml-examples"),
+        ("MLflow == 10.0", "wrong", "10.0"),
+        ("mlflow==2.22.5 ; python_version < '3.12'\nmlflow==3.8.0 ; python_version >= '3.12'", "wrong", "3.8.0"),
+        ("mlflow-skinny==3.8.0\nmlflow==2.22.5", "ok", ""),
+        ("mlflow>=2.22,<3", "cannot tell", "pins no mlflow"),
+        ("mlflow==2.*", "cannot tell", "pins no mlflow"),
+        ("xgboost==3.4.1", "cannot tell", "pins no mlflow"),
+        ("", "cannot tell", "pins no mlflow"),
+        (UNTOLD, "cannot tell", "HTTP 403"),
+    ],
+)
+def test_model_requirements(text: Any, expected: str, says: str) -> None:
+    """A pinned MLflow that Azure's image is known to reject is wrong, on any platform that it is pinned for."""
+    found = azure_checks.requirements(text, "model/requirements.txt")
+
+    assert found.verdict == expected and says in found.say
+
+
+SMALL = Shape("Standard_DS3_v2", 1)  # 4 cores; charged for 2
+SIZES = {"standard_ds3_v2": (4, "standardDSv2Family"), "standard_f4s_v2": (4, "standardFSv2Family")}
+
+
+def usage(used: int, limit: int, name: str = "Standard DSv2 Family Cluster Dedicated vCPUs") -> Usage:
+    return Usage(name, used, limit)
+
+
+def part(used: int, limit: int) -> Usage:
+    """What one workspace uses of the same family."""
+    place = "/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w/usages/a"
+    return Usage("Standard DSv2 Family Cluster Dedicated vCPUs", used, limit, place)
+
+
+@pytest.mark.parametrize(("instances", "charged"), [(1, 2), (2, 3), (4, 5), (5, 6), (6, 8), (10, 12), (50, 60)])
+def test_charge(instances: int, charged: int) -> None:
+    """A deployment is charged for a fifth more machines than it has, rounded up, as the emulator does it."""
+    shape = Shape("Standard_DS3_v2", instances)
+
+    assert shape.charge(4) == charged * 4 == skus.charged(shape.instance_type, instances)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "present", "usages", "expected"),
+    [
+        ([SMALL, SMALL], [], [usage(0, 16)], "ok"),
+        ([SMALL, SMALL], [], [usage(0, 15)], "wrong"),
+        ([SMALL, SMALL], [], [usage(4, 20)], "ok"),
+        ([SMALL, SMALL], [], [usage(5, 20)], "wrong"),
+        ([SMALL, SMALL], [SMALL], [usage(8, 16)], "ok"),
+        ([SMALL, SMALL], [SMALL], [usage(9, 16)], "wrong"),
+        ([SMALL, SMALL], [SMALL, SMALL], [usage(16, 16)], "ok"),
+        ([SMALL, SMALL], [SMALL, SMALL, SMALL], [usage(24, 20)], "ok"),
+        ([SMALL, SMALL], [], [usage(999, -1)], "ok"),
+        ([SMALL, SMALL], [], [usage(0, 0)], "wrong"),
+        ([SMALL, Shape("Standard_F4s_v2", 1)], [], [usage(0, 8)], "cannot tell"),
+        ([SMALL, Shape("STANDARD_DS3_V2", 1)], [], [usage(0, 16)], "ok"),
+        ([SMALL, Shape("Standard_X1", 1)], [], [usage(0, 16)], "cannot tell"),
+        ([SMALL, SMALL], [], [usage(0, 16, "Standard DSv2 Family Cluster LowPriority vCPUs")], "cannot tell"),
+        ([SMALL, SMALL], [], [usage(0, 99), usage(0, 1, "Standard FSv2 Family Cluster Dedicated vCPUs")], "ok"),
+        ([SMALL, SMALL], [], [usage(0, 99), usage(0, 15, "Total Cluster Dedicated Regional vCPUs")], "wrong"),
+        ([SMALL, SMALL], [], [usage(0, 99), usage(0, 16, "Total Cluster Dedicated Regional vCPUs")], "ok"),
+        ([SMALL, SMALL], [], [usage(0, 99), part(0, 1)], "ok"),
+        ([SMALL, SMALL], [], [part(0, 99)], "cannot tell"),
+        ([SMALL, SMALL], [], UNTOLD, "cannot tell"),
+    ],
+)
+def test_quota(wanted: list[Shape], present: list[Shape], usages: Any, expected: str) -> None:
+    """Blue and green must fit together: what the endpoint has already counts as used, and is not needed again."""
+    assert quota.quota(wanted, present, SIZES, usages).verdict == expected
+
+
+def test_quota_without_sizes() -> None:
+    """Where the login may not read the sizes, nothing is told."""
+    assert quota.quota([SMALL], [], UNTOLD, [usage(0, 99)]).verdict == "cannot tell"
+
+
+@pytest.mark.parametrize("name", quotas.TOLD)
+def test_families_are_found_among_the_usages(name: str) -> None:
+    """The emulator's spelling of a family in sizes and in usages is one and the same to the check."""
+    sizes = {size["name"].lower(): (size["vCPUs"], size["family"]) for size in quotas.sizes()}
+    usages = [Usage(one["name"]["value"], 0, 100) for one in quotas.usages("s", [], 100)]
+
+    assert quota.quota([Shape(name, 1)], [], sizes, usages).verdict == "ok"
+
+
+@pytest.mark.parametrize(
+    ("asked", "gated", "until"),
+    [
+        ("", True, ""),
+        ("promote-10", True, "promote-10"),
+        ("train", True, "train"),
+        ("", False, "smoke-test"),
+        ("train", False, "train"),
+        ("deploy", False, "deploy"),
+        ("smoke-test", False, "smoke-test"),
+        ("promote-10", False, "smoke-test"),
+        ("promote-100", False, "smoke-test"),
+    ],
+)
+def test_where_a_rollout_stops(asked: str, gated: bool, until: str) -> None:
+    """Where it was asked to; without a gate before the first promotion at the latest."""
+    assert doctor.stop(asked, gated, STAGES, PROMOTIONS) == until
+
+
+@pytest.mark.parametrize(
+    ("findings", "expected"),
+    [
+        ([ok("gate production", "")], True),
+        ([ok("gate a", ""), ok("gate b", "")], True),
+        ([ok("gate a", ""), wrong("gate b", "", "")], False),
+        ([cannot_tell("gate production", "")], False),
+        ([ok("variables", "")], False),
+        ([], False),
+    ],
+)
+def test_every_gate_counts(findings: list[Finding], expected: bool) -> None:
+    """A rollout has its gate only if each environment that promotes has, and there is one."""
+    assert doctor.has_gate(findings) is expected
+
+
+@pytest.mark.parametrize(
+    ("found", "by_hand", "in_a_rollout"),
+    [
+        (wrong("variables", "", ""), True, True),
+        (cannot_tell("variables", ""), False, False),
+        (wrong("gate production", "", ""), True, False),
+        (cannot_tell("gate production", ""), True, False),
+        (wrong("self-review production", "", ""), True, False),
+        (wrong("core quota", "", ""), True, False),
+        (wrong("OIDC subject", "", ""), True, True),
+        (cannot_tell("OIDC subject", ""), False, False),
+        (ok("login", ""), False, False),
+    ],
+)
+def test_what_counts_as_not_ready(found: Finding, by_hand: bool, in_a_rollout: bool) -> None:
+    """By hand all that is wrong, and a gate that can't be told; in a rollout what would fail it for sure."""
+    assert (doctor.bad(found), doctor.fatal(found)) == (by_hand, in_a_rollout)

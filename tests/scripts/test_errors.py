@@ -1,0 +1,99 @@
+"""Azure's errors, told to people: one message, exit code 1, no traceback."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+
+from azureml_emulator.process import running
+from scripts.lib.azure.errors import explain, redact
+from tests.support import ROOT
+from tests.support.scripts import run
+
+
+def told(result: Result) -> str:
+    """The message of a command that failed as it should."""
+    assert result.exit_code == 1, result.output
+    assert isinstance(result.exception, SystemExit)
+    assert result.stdout == ""
+    return result.stderr
+
+
+def nobody() -> str:
+    """An address on which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return f"https://127.0.0.1:{listener.getsockname()[1]}"
+
+
+def test_a_missing_endpoint(azure: dict[str, str]) -> None:
+    """The next step is to create it."""
+    assert "Run create_endpoint" in told(run("show_endpoint", ENDPOINT_NAME="no-such-endpoint"))
+
+
+@pytest.mark.parametrize("script", ["show_endpoint", "create_endpoint", "rollback"])
+def test_a_missing_workspace(azure: dict[str, str], script: str) -> None:
+    """It is not taken for a missing endpoint; the variables to check are named."""
+    assert "AZURE_ML_WORKSPACE" in told(run(script, AZURE_ML_WORKSPACE="nowhere"))
+
+
+def test_a_missing_workspace_when_registering(azure: dict[str, str], model_folder: Path) -> None:
+    """It is not taken for a model without versions."""
+    assert "AZURE_ML_WORKSPACE" in told(run("register_model", model_folder, AZURE_ML_WORKSPACE="nowhere"))
+
+
+def test_a_login_that_fails(azure: dict[str, str]) -> None:
+    """Whoever is not signed in is told how to."""
+    assert "az login" in told(run("show_endpoint", IDENTITY_HEADER="wrong"))
+
+
+def test_a_login_that_has_expired(tmp_path: Path) -> None:
+    """A job that waited too long for its approval is told to run again."""
+    with running(tmp_path / "state", "--token-seconds=0") as variables:
+        message = told(run("show_endpoint", **variables))
+
+    assert "re-run the job" in message
+
+
+def test_a_local_azure_that_is_not_running(azure: dict[str, str]) -> None:
+    """The real Azure is not asked instead."""
+    message = told(run("show_endpoint", ARM_CLOUD_METADATA_URL=f"{nobody()}/metadata/endpoints"))
+
+    assert "is it running?" in message
+
+
+def test_an_error_of_the_scripts_keeps_its_traceback() -> None:
+    """A bug is not dressed up as the user's mistake."""
+    assert explain(ValueError("bug")) is None
+
+
+def test_secrets_in_addresses_are_not_repeated() -> None:
+    """A shared access signature in an error's text stays out of the log."""
+    assert redact("PUT https://a/b?sv=1&sig=s%2Fecret%3D&se=2 failed\n\x1b[31mred\x1b[0m") == (
+        "PUT https://a/b?sv=1&sig=…&se=2 failed red"
+    )
+
+
+def test_a_script_in_a_process_of_its_own(azure: dict[str, str]) -> None:
+    """As a job runs it: one line of error, nothing else of the SDK's, no traceback."""
+    command = [sys.executable, "-m", "scripts.show_endpoint", "--endpoint", "no-such-endpoint"]
+
+    shown = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+
+    assert (shown.returncode, shown.stdout) == (1, "")
+    assert shown.stderr.splitlines() == [
+        "Error: there is no endpoint no-such-endpoint in workspace local. Run create_endpoint."
+    ]
+
+
+def test_a_script_outside_of_the_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without endpoints/ the error says where to be."""
+    monkeypatch.chdir(tmp_path)
+
+    result = run("show_endpoint", AZURE_SUBSCRIPTION_ID="s", AZURE_RESOURCE_GROUP="g", AZURE_ML_WORKSPACE="w")
+
+    assert "repository's root" in told(result)

@@ -1,0 +1,348 @@
+"""The scripts' client of GitHub's API, and the local GitHub that it talks to in tests, by GitHub's description."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from azureml_emulator.github.routes import ROUTES
+from azureml_emulator.github.schema import operations, wrong_answer, wrong_request
+from azureml_emulator.github.server import LocalGitHub
+from scripts.lib.github.api import CannotTell, Denied, GitHub
+
+SHA = "a" * 40
+BODY = {
+    "wait_timer": 0,
+    "prevent_self_review": True,
+    "deployment_branch_policy": {"protected_branches": False, "custom_branch_policies": True},
+}
+
+
+class Silent(SimpleHTTPRequestHandler):
+    """A web server that doesn't log."""
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+def client(github: LocalGitHub, **more: str) -> GitHub:
+    return GitHub(**{"repository": github.repository, "token": github.token, "url": github.url, **more})
+
+
+def reviewers(*names: str, github: LocalGitHub) -> list[dict[str, Any]]:
+    """Reviewers as a PUT names them."""
+    for name in names:
+        github.know(name)
+    return [
+        {"type": "Team", "id": github.teams[name]} if "/" in name else {"type": "User", "id": github.users[name]}
+        for name in names
+    ]
+
+
+class TestReading:
+    def test_facts(self, github: LocalGitHub) -> None:
+        """The repository says its default branch, whether it is private, and what the token may."""
+        facts = client(github).facts()
+
+        assert facts["default_branch"] == "main"
+        assert facts["private"] is False
+        assert facts["permissions"]["admin"] is True
+
+    def test_missing(self, github: LocalGitHub) -> None:
+        """What isn't there is None: an environment, a branch, a commit, a user, a team."""
+        api = client(github)
+
+        found = [api.environment("e"), api.branch("b"), api.commit("c"), api.user("u"), api.team("o", "t")]
+
+        assert found == [None] * 5
+
+    def test_environment(self, github: LocalGitHub) -> None:
+        """An environment tells its reviewers, users and teams, who may not review, and which branches deploy."""
+        github.add_environment("production", ["alice", "local/ml"], branches=["main", "release/*"])
+
+        found = client(github).environment("production") or {}
+
+        rules = {rule["type"]: rule for rule in found["protection_rules"]}
+        assert rules["required_reviewers"]["prevent_self_review"] is True
+        assert [entry["type"] for entry in rules["required_reviewers"]["reviewers"]] == ["User", "Team"]
+        assert found["deployment_branch_policy"] == {"protected_branches": False, "custom_branch_policies": True}
+        assert found["can_admins_bypass"] is False
+        assert client(github).branch_policies("production") == ["main", "release/*"]
+
+    def test_names_with_slashes(self, github: LocalGitHub) -> None:
+        """A slash in a name is part of the name, not of the path."""
+        github.add_environment("eu/production")
+        github.branches["feature/x"] = SHA
+
+        assert (client(github).environment("eu/production") or {})["name"] == "eu/production"
+        assert (client(github).branch("feature/x") or {})["commit"]["sha"] == SHA
+
+    @pytest.mark.parametrize("immutable", [True, False])
+    def test_subject(self, github: LocalGitHub, immutable: bool) -> None:
+        """The prefix of the OIDC subject is what GitHub says it is, with ids or without."""
+        github.immutable = immutable
+
+        prefix = client(github).subject_prefix()
+
+        assert re.fullmatch(r"repo:local@\d+/rollout@\d+" if immutable else "repo:local/rollout", prefix)
+
+    def test_custom_subject(self, github: LocalGitHub) -> None:
+        """A repository with a subject of its own making has no prefix to build on."""
+        github.claim_keys = ["repository_owner", "job_workflow_ref"]
+
+        with pytest.raises(CannotTell, match="repository_owner, job_workflow_ref"):
+            client(github).subject_prefix()
+
+    def test_commit(self, github: LocalGitHub) -> None:
+        """A commit has GitHub's accounts, None where GitHub knows none for the address."""
+        github.add_commit(SHA, author=None, committer="web-flow")
+
+        found = client(github).commit(SHA) or {}
+
+        assert found["author"] is None
+        assert found["committer"]["login"] == "web-flow"
+
+    def test_runs(self, github: LocalGitHub) -> None:
+        """Only the runs of the workflow in the status are found, over as many pages as there are."""
+        for run_id in range(1, 66):
+            github.add_run(run_id=run_id, status="waiting")
+        github.add_run(run_id=100, status="in_progress")
+        github.add_run("promote.yml", run_id=101, status="waiting")
+
+        found = client(github).runs("rollout.yml", "waiting")
+
+        assert [run["id"] for run in found] == list(range(1, 66))
+
+    def test_variables(self, github: LocalGitHub) -> None:
+        """All variables are read, over as many pages as there are."""
+        github.variables = {f"NAME_{number:02}": str(number) for number in range(30)} | {"LAST": "1"}
+
+        assert client(github).variables() == github.variables
+
+
+class TestWriting:
+    def test_variable(self, github: LocalGitHub) -> None:
+        """A variable is created, and changed when it is there."""
+        client(github).set_variable("NAME", "one")
+        client(github).set_variable("NAME", "two")
+
+        assert github.variables == {"NAME": "two"}
+
+    def test_environment(self, github: LocalGitHub) -> None:
+        """An environment is replaced: what the body leaves out is gone."""
+        who = reviewers("alice", "local/ml", github=github)
+        client(github).put_environment("production", {**BODY, "reviewers": who})
+        client(github).add_branch_policy("production", "main")
+        before = github.environments["production"]
+
+        client(github).put_environment("production", {"wait_timer": 5})
+
+        assert (before.reviewers, before.branches) == (["alice", "local/ml"], ["main"])
+        after = github.environments["production"]
+        assert (after.reviewers, after.branches, after.wait_timer) == ([], None, 5)
+
+    def test_branch_policy_twice(self, github: LocalGitHub) -> None:
+        """A branch that may deploy already is no error."""
+        github.add_environment("production", branches=["main"])
+
+        client(github).add_branch_policy("production", "main")
+
+        assert github.environments["production"].branches == ["main"]
+
+    def test_cancel(self, github: LocalGitHub) -> None:
+        """A run is asked to end, and one that has ended is no error."""
+        github.add_run(run_id=7)
+
+        client(github).cancel(7)
+        client(github).cancel(7)
+
+        assert client(github).run(7)["conclusion"] == "cancelled"
+
+    @pytest.mark.parametrize(
+        ("body", "words"),
+        [
+            ({"reviewers": [{"type": "User", "id": 4}]}, "Validation Failed"),
+            ({"reviewers": [{"type": "Robot", "id": 4}]}, "Robot"),
+            ({"prevent_self_review": True}, "at least one reviewer"),
+            ({"can_admins_bypass": False}, "can_admins_bypass"),
+            ({"deployment_branch_policy": {"protected_branches": True, "custom_branch_policies": True}}, "the same"),
+        ],
+    )
+    def test_refused(self, github: LocalGitHub, body: dict[str, Any], words: str) -> None:
+        """A body that GitHub doesn't accept is refused with GitHub's words and status."""
+        with pytest.raises(Denied, match=words) as refusal:
+            client(github).put_environment("production", body)
+
+        assert refusal.value.status == 422
+
+    def test_private(self, github: LocalGitHub) -> None:
+        """A private repository without Enterprise is refused reviewers, and yet has the environment then: open."""
+        github.private = True
+        who = reviewers("alice", github=github)
+
+        with pytest.raises(Denied, match="billing plan supports the required reviewers"):
+            client(github).put_environment("production", {**BODY, "reviewers": who})
+
+        assert (client(github).environment("production") or {})["protection_rules"] == []
+
+    def test_no_admin(self, github: LocalGitHub) -> None:
+        """Settings are an admin's: others are refused."""
+        github.admin = False
+
+        with pytest.raises(Denied, match="admin rights"):
+            client(github).set_variable("NAME", "one")
+
+    def test_may_have_happened(self, github: LocalGitHub) -> None:
+        """After a server error nobody knows whether it was done: that is no refusal."""
+        github.failing = {"actions/create-repo-variable": 502}
+
+        with pytest.raises(CannotTell, match="may or may not"):
+            client(github).set_variable("NAME", "one")
+
+
+class TestCannotTell:
+    @pytest.mark.parametrize("status", [401, 403, 429, 500])
+    def test_status(self, github: LocalGitHub, status: int) -> None:
+        """An answer that says nothing of the question is never taken for "there is none"."""
+        github.failing = {"repos/get-environment": status}
+
+        with pytest.raises(CannotTell, match=str(status)):
+            client(github).environment("production")
+
+    def test_forbidden(self, github: LocalGitHub) -> None:
+        """A token without the permission is told so."""
+        github.forbidden = {"actions/list-repo-variables"}
+
+        with pytest.raises(CannotTell, match="lacks a permission"):
+            client(github).variables()
+
+    def test_hiccup(self, github: LocalGitHub) -> None:
+        """A question that fails once is asked again."""
+        github.failing = {"repos/get": 503}
+        threading.Timer(0.2, github.failing.clear).start()
+
+        assert client(github).facts()["name"] == "rollout"
+        assert len(github.calls) == 2
+
+    def test_wrong_token(self, github: LocalGitHub) -> None:
+        """A wrong token is named as such."""
+        with pytest.raises(CannotTell, match="token is wrong"):
+            client(github, token="other").facts()  # noqa: S106
+
+    def test_other_repository(self, github: LocalGitHub) -> None:
+        """A repository that isn't there can't be told from one that the token may not see."""
+        with pytest.raises(CannotTell, match="may not see it"):
+            client(github, repository="local/other").facts()
+
+    def test_unknown_workflow(self, github: LocalGitHub) -> None:
+        """No such workflow is not the same as no runs of it."""
+        with pytest.raises(CannotTell):
+            client(github).runs("other.yml", "waiting")
+
+    def test_unreachable(self) -> None:
+        """A GitHub that nobody reaches says nothing."""
+        with pytest.raises(CannotTell, match="can't be reached"):
+            GitHub("local/rollout", "token", "http://127.0.0.1:9").facts()
+
+    def test_not_github(self, tmp_path: Path) -> None:
+        """Something else that answers is not taken for GitHub."""
+        (tmp_path / "repos" / "local").mkdir(parents=True)
+        (tmp_path / "repos" / "local" / "rollout").write_text("<html>Sign in</html>")
+        handler = partial(Silent, directory=str(tmp_path))
+        with ThreadingHTTPServer(("127.0.0.1", 0), handler) as other:
+            threading.Thread(target=other.serve_forever, args=(0.05,), daemon=True).start()
+
+            with pytest.raises(CannotTell, match="is not GitHub's API"):
+                GitHub("local/rollout", "token", f"http://127.0.0.1:{other.server_port}").facts()
+
+            other.shutdown()
+
+
+class TestHere:
+    def test_in_a_workflow(self, github: LocalGitHub, monkeypatch: pytest.MonkeyPatch) -> None:
+        """In a job the repository, the token and the address come from GitHub's variables."""
+        for name, value in github.environ().items():
+            monkeypatch.setenv(name, value)
+
+        assert GitHub.here().facts()["full_name"] == "local/rollout"
+
+    @pytest.mark.parametrize("url", ["https://github.com/local/rollout.git", "git@github.com:local/rollout.git"])
+    def test_on_a_laptop(self, url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        """Elsewhere it is the repository that `origin` names, with the token of gh."""
+        subprocess.run(["git", "init", "-q", tmp_path], check=True)
+        subprocess.run(["git", "-C", tmp_path, "remote", "add", "origin", url], check=True)
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("GH_TOKEN", "token")
+
+        assert GitHub.here().repository == "local/rollout"
+
+    @pytest.mark.parametrize(
+        ("environ", "words"),
+        [({}, "GITHUB_REPOSITORY"), ({"GITHUB_REPOSITORY": "local/rollout"}, "GITHUB_TOKEN")],
+    )
+    def test_missing(
+        self, environ: dict[str, str], words: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        """What is missing is named."""
+        monkeypatch.chdir(tmp_path)
+        for name, value in environ.items():
+            monkeypatch.setenv(name, value)
+
+        with pytest.raises(CannotTell, match=words):
+            GitHub.here()
+
+    @pytest.mark.parametrize(
+        ("repository", "token"), [("rollout", "t"), ("a/b/c", "t"), ("a/b", "two words"), ("a/b", "")]
+    )
+    def test_nonsense(self, repository: str, token: str) -> None:
+        """What is no repository and what is no token is refused before anything is sent."""
+        with pytest.raises(CannotTell):
+            GitHub(repository, token)
+
+    def test_netrc(self, github: LocalGitHub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        """The token given is the one sent, whatever ~/.netrc has for the host."""
+        (tmp_path / "netrc").write_text("default login somebody password else\n")
+        monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+
+        assert client(github).facts()["name"] == "rollout"
+
+
+class TestDescription:
+    def test_routes(self) -> None:
+        """Every operation that is described is there, and none else."""
+        assert {operation.name for operation in operations()} == set(ROUTES)
+
+    def test_every_answer_is_checked(self, github: LocalGitHub) -> None:
+        """An answer with a field too few is found wrong: the checks of the other tests can fail."""
+        client(github).facts()
+        operation, status, document = github.answers[-1]
+
+        assert wrong_answer(operation, status, document) == []
+        assert wrong_answer(operation, status, {**document, "name": None})
+        assert wrong_answer(operation, status, {})
+        assert wrong_answer(operation, 201, document)
+
+    def test_bodies_are_checked(self) -> None:
+        """A body with a field of the wrong type is found wrong."""
+        put = next(operation for operation in operations() if operation.name == "repos/create-or-update-environment")
+
+        assert wrong_request(put, {"wait_timer": 1}) == []
+        assert wrong_request(put, {"wait_timer": "1"})
+
+    def test_unreadable_body(self, github: LocalGitHub) -> None:
+        """A body that is no JSON is answered 400."""
+        headers = {"Authorization": f"Bearer {github.token}"}
+
+        answer = requests.post(
+            f"{github.url}/repos/local/rollout/actions/variables", data="{", headers=headers, timeout=10
+        )
+
+        assert answer.status_code == 400

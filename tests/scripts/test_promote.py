@@ -1,0 +1,311 @@
+"""review and promote against the local Azure ML: what a reviewer sees, and what becomes of the approval."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from azureml_emulator.faults.command import Faults
+from azureml_emulator.testing import Arm
+from tests.support.scripts import Live, outputs, repository, run, toy_model, write
+
+GREEN = "xgboost-model-2"
+RUN = {"GITHUB_SERVER_URL": "https://github.com", "GITHUB_REPOSITORY": "team/heart", "GITHUB_RUN_ID": "12"}
+STAGES = """
+jobs:
+  smoke-test: {}
+  promote-10: {needs: smoke-test, steps: [{uses: ./.github/actions/promote, with: {percent: 10}}]}
+  promote-100: {needs: promote-10, steps: [{uses: ./.github/actions/promote, with: {percent: 100}}]}
+  delete-blue: {needs: promote-100}
+"""
+
+
+@pytest.fixture(scope="module")
+def arm(azure: dict[str, str]) -> Arm:
+    return Arm(azure)
+
+
+@pytest.fixture(scope="module")
+def rollout(azure: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """An endpoint with blue, `default`, and green, `xgboost-model-2`, made by two commits; stages of its own."""
+    folder = tmp_path_factory.mktemp("promote")
+    with repository(folder / "repository", model="toy-promote"):
+        Path(".github/workflows").mkdir(parents=True)
+        Path(".github/workflows/stages.yml").write_text(STAGES)
+        live = Live("toy-promote")
+        live.do("create_endpoint")
+        for number, (auc, commit) in enumerate([(0.9, "aaaaaaa"), (0.95, "bbbbbbb")], start=1):
+            toy = toy_model(folder / str(number), answer=number, metadata={"auc": auc})
+            run("register_model", toy, GITHUB_SHA=commit, **RUN)
+            live.do("deploy", "--version", number)
+        yield live
+
+
+@pytest.fixture
+def pair(rollout: Live, arm: Arm) -> Live:
+    """The endpoint with all traffic on blue."""
+    write(arm, rollout, {"default": 100})
+    return rollout
+
+
+@pytest.fixture
+def alone(rollout: Live, arm: Arm) -> Iterator[Live]:
+    """An endpoint after its first rollout."""
+    live = Live("toy-promote-alone")
+    live.do("create_endpoint")
+    live.do("deploy", "--version", 1)
+    yield live
+    arm("DELETE", f"onlineEndpoints/{live.name}")
+
+
+def review(live: Live, folder: Path, *arguments: object) -> dict[str, str]:
+    """What a review outputs, and as `summary` its page."""
+    files = {"GITHUB_OUTPUT": str(folder / "output"), "GITHUB_STEP_SUMMARY": str(folder / "summary")}
+    for file in files.values():
+        Path(file).unlink(missing_ok=True)
+    live.do("review", *arguments, **files, **RUN)
+    return {**outputs(folder / "output"), "summary": (folder / "summary").read_text()}
+
+
+# review
+
+
+def test_the_reviewer_sees_green_against_blue(pair: Live, tmp_path: Path) -> None:
+    """Versions, metrics with their change, commits with their difference, runs, split, and what approval will do."""
+    page = review(pair, tmp_path, "--after", "smoke-test")["summary"]
+
+    assert "|  | default (blue) | xgboost-model-2 (green) | change |" in page
+    assert "| model | toy-promote 1 | toy-promote 2 |" in page
+    assert "| auc | 0.9 | 0.95 | +0.05 |" in page
+    assert "https://github.com/team/heart/compare/aaaaaaa...bbbbbbb" in page
+    assert page.count("https://github.com/team/heart/actions/runs/12") == 2
+    assert "Traffic now: **default 100 %**" in page
+    assert "Approving **promote-10** gives xgboost-model-2 10 % (now 0 %), and default keeps 90 %." in page
+
+
+def test_the_next_job_gets_what_was_seen(pair: Live, tmp_path: Path) -> None:
+    """As an output, which is what is printed, with the names of both."""
+    found = review(pair, tmp_path, "--after", "smoke-test")
+
+    seen = json.loads(found["reviewed"])
+    assert (seen["endpoint"], seen["traffic"]) == (pair.name, {"default": 100})
+    assert (seen["blue"]["version"], seen["blue"]["commit"]) == ("1", "aaaaaaa")
+    assert (seen["green"]["version"], seen["green"]["commit"]) == ("2", "bbbbbbb")
+    assert seen["green"]["digest"] == pair.deployments[GREEN]["digest"]
+    assert (found["blue"], found["green"]) == ("default", GREEN)
+    assert pair.do("review", "--after", "smoke-test") == found["reviewed"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "asks"),
+    [
+        (("--after", "promote-10"), "**promote-100** gives xgboost-model-2 all traffic"),
+        (("--after", "promote-10", "--stop-after", "promote-10"), ""),
+        (("--after", "promote-10", "--stop-after", "promote-100"), "**promote-100** gives"),
+        (("--after", "promote-10", "--stop-after", ""), "**promote-100** gives"),
+        (("--after", "delete-blue"), ""),
+        (("--after", "a-job-of-another-workflow"), ""),
+        (("--percent", 25), "**promote** gives xgboost-model-2 25 % (now 10 %)"),
+        (("--percent", 100, "--delete-blue", "true", "--bake", "60"), "60 min later **delete-blue** asks"),
+        (("--percent", 25, "--delete-blue", "false", "--bake", "60"), "**promote** gives"),
+        ((), ""),
+    ],
+)
+def test_what_follows(pair: Live, arm: Arm, tmp_path: Path, arguments: tuple[str, ...], asks: str) -> None:
+    """The next stage, or what promote.yml was asked for; where nothing follows, the output that starts it is empty."""
+    write(arm, pair, {"default": 90, GREEN: 10})
+
+    found = review(pair, tmp_path, *arguments)
+
+    assert found["reviewed"] == (found["seen"] if asks else "")
+    assert json.loads(found["seen"])["traffic"] == {"default": 90, GREEN: 10}
+    assert (asks or "Nothing waits for approval.") in found["summary"]
+
+
+def test_the_deletion_of_blue_is_reviewed(pair: Live, arm: Arm, tmp_path: Path) -> None:
+    """It is the last step, and the one without a way back."""
+    write(arm, pair, {GREEN: 100})
+
+    found = review(pair, tmp_path, "--after", "promote-100")
+
+    assert "Approving **delete-blue** deletes default: from then on" in found["summary"]
+    assert json.loads(found["reviewed"])["traffic"] == {GREEN: 100}
+
+
+def test_after_the_first_rollout_there_is_nothing_to_approve(alone: Live, tmp_path: Path) -> None:
+    """The outputs are empty, so the jobs that need them are skipped."""
+    found = review(alone, tmp_path, "--after", "smoke-test")
+
+    assert {found[name] for name in ("reviewed", "seen", "blue", "green")} == {""}
+    assert "there is nothing to promote: default 100 %, and no green." in found["summary"]
+    assert alone.do("review", "--after", "smoke-test") == "null"
+
+
+def test_a_person_who_promotes_nothing_is_told(alone: Live) -> None:
+    """promote.yml on an endpoint without a green must not end well."""
+    result = alone.run("review", "--percent", 50)
+
+    assert result.exit_code == 1
+    assert "no green. deploy makes one." in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (("--percent", 10, "--after", "smoke-test"), "not both"),
+        (("--percent", 0), "0 is not in the range"),
+        (("--percent", "half"), "not a valid integer"),
+        (("--percent", 50, "--delete-blue", "true"), "goes with --percent 100"),
+        (("--after", "smoke-test", "--delete-blue", "true"), "goes with --percent 100"),
+        (("--percent", 100, "--delete-blue", "perhaps"), "not a valid boolean"),
+        (("--percent", 100, "--bake", "400"), "400 is not in the range"),
+        (("--after", "smoke-test", "--stop-after", "promote-20"), "'promote-20' is none of train, smoke-test, promote"),
+    ],
+)
+def test_wrong_inputs_are_refused(pair: Live, arguments: tuple[object, ...], why: str) -> None:
+    """GitHub shows a list to choose from, but whoever calls its API may send anything."""
+    result = pair.run("review", *arguments)
+
+    assert result.exit_code == 2
+    assert why in result.stderr
+
+
+def test_an_unhealthy_green_is_not_offered(pair: Live, arm: Arm, faults: Faults) -> None:
+    """Nobody is asked to approve what can't be promoted, nor is it promoted."""
+    path = f"onlineEndpoints/{pair.name}/deployments/{GREEN}"
+    body = arm("GET", path).json()
+    faults.add("fail", method="PUT", path=f"*/{path}")
+    assert arm.settle(arm("PUT", path, body))["status"] == "Failed"
+
+    results = [pair.run("review", "--after", "smoke-test"), pair.run("promote", "--percent", 10)]
+    healed = arm.settle(arm("PUT", path, body))
+
+    assert healed["status"] == "Succeeded"
+    assert [result.exit_code for result in results] == [1, 1]
+    assert all("xgboost-model-2 is Failed, not healthy" in result.stderr for result in results)
+    assert pair.traffic == {"default": 100}
+
+
+# promote
+
+
+def test_green_gets_its_share(pair: Live, tmp_path: Path) -> None:
+    """As approved; the split is printed and in the summary."""
+    seen, summary = pair.do("review", "--after", "smoke-test"), tmp_path / "summary"
+
+    printed = pair.do("promote", "--percent", 10, "--expect", seen, GITHUB_STEP_SUMMARY=str(summary))
+
+    assert json.loads(printed) == pair.traffic == {"default": 90, GREEN: 10}
+    assert "default 90 %, xgboost-model-2 10 %" in summary.read_text()
+
+
+def test_a_repeated_promotion_writes_nothing(pair: Live) -> None:
+    """The runner was killed after the write: the job, run again, goes on."""
+    seen = pair.do("review", "--after", "smoke-test")
+    pair.do("promote", "--percent", 10, "--expect", seen)
+
+    again = pair.run("promote", "--percent", 10, "--expect", seen)
+
+    assert again.exit_code == 0, again.output
+    assert "already there" in again.stderr and "setting" not in again.stderr
+
+
+def test_a_split_that_moved_since_the_review_stays(pair: Live, arm: Arm) -> None:
+    """Somebody shifted while the approval was waited for: refused, with both splits."""
+    seen = pair.do("review", "--after", "smoke-test")
+    write(arm, pair, {"default": 70, GREEN: 30})
+
+    result = pair.run("promote", "--percent", 10, "--expect", seen)
+
+    assert result.exit_code == 1
+    assert "the split was default 100 % when it was reviewed" in result.stderr
+    assert pair.traffic == {"default": 70, GREEN: 30}
+
+
+@pytest.mark.parametrize("command", [("promote", "--percent", 10), ("delete_blue", "default")])
+def test_another_green_since_the_review_is_not_touched(
+    rollout: Live, arm: Arm, tmp_path: Path, command: tuple[object, ...]
+) -> None:
+    """A newer rollout put another version there under the same name: that one nobody has approved."""
+    share = {"default": 100} if command[0] == "promote" else {GREEN: 100}
+    write(arm, rollout, share)
+    seen = json.loads(rollout.do("review", "--after", "smoke-test"))
+    seen["green"]["version"] = "7"
+
+    result = rollout.run(*command, "--expect", json.dumps(seen))
+
+    assert result.exit_code == 1
+    assert f"green was {GREEN} with toy-promote 7, now it is {GREEN} with toy-promote 2" in result.stderr
+    assert rollout.traffic == share and "default" in rollout.deployments
+
+
+def test_a_review_of_another_endpoint_is_refused(pair: Live) -> None:
+    """ENDPOINT_NAME was changed between the review and the approval."""
+    seen = {**json.loads(pair.do("review", "--after", "smoke-test")), "endpoint": "elsewhere"}
+
+    result = pair.run("promote", "--percent", 10, "--expect", json.dumps(seen))
+
+    assert result.exit_code == 1
+    assert f"elsewhere was reviewed, not {pair.name}" in result.stderr
+
+
+@pytest.mark.parametrize("expected", ["", "null", "{}", "default=100"])
+def test_an_expectation_that_got_lost_is_wrong_usage(pair: Live, expected: str) -> None:
+    """An empty output must not mean: expect nothing."""
+    result = pair.run("promote", "--percent", 10, "--expect", expected)
+
+    assert result.exit_code == 2
+    assert "not what `review` prints" in result.stderr
+    assert pair.traffic == {"default": 100}
+
+
+def test_by_hand_nothing_need_be_expected(pair: Live) -> None:
+    """A person who looks at the endpoint promotes without a review."""
+    pair.do("promote", "--percent", 25)
+
+    assert pair.traffic == {"default": 75, GREEN: 25}
+
+
+def test_without_a_green_nothing_is_promoted(alone: Live) -> None:
+    """The error says what makes one."""
+    result = alone.run("promote", "--percent", 25)
+
+    assert result.exit_code == 1
+    assert "no green to promote" in result.stderr
+
+
+def test_a_lost_update_is_noticed(pair: Live, faults: Faults) -> None:
+    """Somebody else's write right after the promotion is seen on reading back, and left alone."""
+    theirs = {"default": 30, GREEN: 70}
+    faults.add("overwrite", path=f"*/onlineEndpoints/{pair.name}", traffic=theirs)
+
+    result = pair.run("promote", "--percent", 10)
+
+    assert result.exit_code == 1
+    assert "somebody else wrote" in result.stderr
+    assert pair.traffic == theirs
+
+
+def test_blue_is_deleted_as_approved(alone: Live, tmp_path: Path) -> None:
+    """The whole chain: each step expects what the reviewer of the step before saw."""
+    alone.do("deploy", "--version", 2)
+    for job, percent in (("smoke-test", 10), ("promote-10", 100)):
+        alone.do("promote", "--percent", percent, "--expect", review(alone, tmp_path, "--after", job)["reviewed"])
+
+    last = review(alone, tmp_path, "--after", "promote-100")
+    for _ in range(2):
+        alone.do("delete_blue", last["blue"], "--expect", last["reviewed"])
+
+    assert (alone.traffic, list(alone.deployments)) == ({GREEN: 100}, [GREEN])
+    assert review(alone, tmp_path, "--after", "promote-100")["reviewed"] == ""
+
+
+def test_nothing_is_printed_but_the_result(pair: Live) -> None:
+    """Progress and the SDK's dots stay off stdout."""
+    results: list[Any] = [pair.run("review", "--after", "smoke-test"), pair.run("promote", "--percent", 10)]
+
+    assert [len(result.stdout.splitlines()) for result in results] == [1, 1]

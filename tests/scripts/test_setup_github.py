@@ -1,0 +1,557 @@
+"""scripts/setup_github.py against the local GitHub, its lines for Azure in a shell, its plan as a pure function."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+from hypothesis import given
+from hypothesis import strategies as st
+
+from azureml_emulator.github.server import LocalGitHub
+from scripts.lib.decisions.state import Refused
+from scripts.lib.github.repository_variables import VARIABLES
+from scripts.lib.github.workflow_files import environments
+from scripts.lib.setup.options import VALUES
+from scripts.lib.setup.plan import (
+    EVERY,
+    LISTED,
+    PROTECTED,
+    AddBranch,
+    Present,
+    PutEnvironment,
+    Reviewer,
+    Settings,
+    Wish,
+    plan,
+    settings,
+)
+from tests.support import ROOT
+from tests.support.scripts import run
+
+ID = "11111111-2222-3333-4444-555555555555"
+PLACE = ("--subscription-id", ID, "--resource-group", "rg", "--workspace", "ws-1")
+ALICE = ("--reviewer", "alice")
+
+#: Stands for `az`: notes its arguments; what was created is there, and an identity has ids.
+AZ = """#!{python}
+import json, pathlib, sys
+log = pathlib.Path({log!r})
+calls = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+given = sys.argv[1:]
+log.write_text("".join(json.dumps(call) + "\\n" for call in [*calls, given]))
+if given[:3] == ["role", "assignment", "list"]:
+    print({id!r} if any(call[:3] == ["role", "assignment", "create"] for call in calls) else "")
+elif "--query" in given:
+    print({id!r})
+elif "show" in given:
+    verb = given.index("show")
+    sys.exit(0 if any(call[:verb] == given[:verb] and call[verb] == "create" for call in calls) else 3)
+"""
+
+
+@pytest.fixture
+def github(github: LocalGitHub) -> LocalGitHub:
+    """A local GitHub with a public copy of the template, in which alice, bob and a team are."""
+    github.repository = "acme/heart"
+    for name in ("alice", "bob", "acme/ml"):
+        github.know(name)
+    return github
+
+
+def setup(github: LocalGitHub, *arguments: object, **environ: str) -> Result:
+    result = run("setup_github", *arguments, **{**github.environ(), **environ})
+    assert github.token not in result.output
+    return result
+
+
+def done(github: LocalGitHub, *arguments: object) -> Result:
+    """A run that must succeed."""
+    result = setup(github, *arguments)
+    assert result.exit_code == 0, result.output
+    return result
+
+
+def writes(github: LocalGitHub) -> list[str]:
+    return [f"{method} {path}" for method, path in github.calls if method != "GET"]
+
+
+def state(github: LocalGitHub) -> str:
+    return repr((github.environments, github.variables))
+
+
+class TestEnvironments:
+    def test_fresh_copy(self, github: LocalGitHub) -> None:
+        """All environments are there then, for the default branch only; promotions wait for the reviewers."""
+        done(github, *ALICE, "--team", "acme/ml")
+
+        assert set(github.environments) == set(environments()) - {"staging"}
+        assert {tuple(there.branches or ()) for there in github.environments.values()} == {("main",)}
+        for name, needs_approval in environments().items():
+            if there := github.environments.get(name):
+                assert there.reviewers == (["alice", "acme/ml"] if needs_approval else [])
+                assert there.prevent_self_review is needs_approval
+
+    def test_again(self, github: LocalGitHub) -> None:
+        """A second run finds nothing to do, and writes nothing."""
+        done(github, *ALICE, *PLACE)
+        github.calls.clear()
+
+        result = done(github, *ALICE, *PLACE)
+
+        assert writes(github) == []
+        assert "nothing to do" in result.stderr
+
+    def test_again_without_reviewers(self, github: LocalGitHub) -> None:
+        """Who is there already needn't be given again."""
+        done(github, *ALICE)
+
+        done(github, *PLACE)
+
+        assert github.environments["production"].reviewers == ["alice"]
+
+    def test_nobody(self, github: LocalGitHub) -> None:
+        """Without anybody who may approve it stops, before anything is changed."""
+        result = setup(github, *PLACE)
+
+        assert result.exit_code == 2
+        assert "--reviewer" in result.stderr
+        assert writes(github) == []
+
+    def test_keeps(self, github: LocalGitHub) -> None:
+        """Reviewers, wait timer and branches that are there stay, and it says what it changes from and to."""
+        there = github.add_environment("production", ["bob"], prevent_self_review=False, branches=["release/*"])
+        there.wait_timer = 5
+
+        result = done(github, *ALICE)
+
+        after = github.environments["production"]
+        assert (after.reviewers, after.wait_timer) == (["bob", "alice"], 5)
+        assert (after.branches, after.prevent_self_review) == (["release/*", "main"], True)
+        assert "from: bob may approve, one is enough; 5 minutes wait" in result.stderr
+        assert "to: bob, alice may approve, one is enough; nobody approves their own; 5 minutes wait" in result.stderr
+
+    def test_protected_branches(self, github: LocalGitHub) -> None:
+        """The rule "protected branches" becomes the list with the default branch, and it says so."""
+        github.add_environment("deploy", [], prevent_self_review=False, branches=None).protected_branches_only = True
+
+        result = done(github, *ALICE)
+
+        assert github.environments["deploy"].branches == ["main"]
+        assert "from: nobody has to approve; for protected branches only" in result.stderr
+
+    def test_other_default_branch(self, github: LocalGitHub) -> None:
+        """The branch that may deploy is the repository's default branch, whatever its name."""
+        github.default_branch = "trunk"
+        github.branches = {"trunk": "0" * 40}
+
+        done(github, *ALICE)
+
+        assert github.environments["production"].branches == ["trunk"]
+
+    def test_unknown_branch(self, github: LocalGitHub) -> None:
+        """A branch that doesn't exist is refused: nothing could be deployed from it."""
+        result = setup(github, *ALICE, "--branch", "mian")
+
+        assert (result.exit_code, writes(github)) == (2, [])
+
+    @pytest.mark.parametrize("who", [("--reviewer", "nobody"), ("--team", "acme/nobody")])
+    def test_unknown_reviewer(self, github: LocalGitHub, who: tuple[str, str]) -> None:
+        """A reviewer whom GitHub doesn't know is named, and nothing is changed."""
+        result = setup(github, *ALICE, *who)
+
+        assert (result.exit_code, writes(github)) == (2, [])
+        assert who[1] in result.stderr
+
+    def test_too_many(self, github: LocalGitHub) -> None:
+        """Seven reviewers are more than GitHub has: refused, and nothing is changed."""
+        github.add_environment("production", [f"user-{number}" for number in range(6)])
+
+        result = setup(github, *ALICE)
+
+        assert (result.exit_code, writes(github)) == (1, [])
+        assert "GitHub allows 6" in result.stderr
+
+
+class TestPlan:
+    def test_dry_run(self, github: LocalGitHub) -> None:
+        """The dry run writes nothing, and says line by line what the real one then does."""
+        before = state(github)
+        arguments = (*ALICE, *PLACE, "--endpoint", "heart", "--location", "westeurope")
+
+        promised = done(github, *arguments, "--dry-run")
+
+        assert (state(github), writes(github)) == (before, [])
+        would = [line.removeprefix("would ") for line in promised.stderr.splitlines() if line.startswith("would ")]
+        said = done(github, *arguments).stderr.splitlines()
+        assert would == [line for line in said if not line.startswith("note: ")]
+        assert len(would) == len(writes(github))
+
+    def test_private(self, github: LocalGitHub) -> None:
+        """A private repository without Enterprise gets the environment without reviewers, and the truth about it."""
+        github.private = True
+
+        result = done(github, *ALICE)
+
+        assert "NO GATE" in result.stderr
+        assert "promote.yml" in result.stderr
+        assert github.environments["production"].reviewers == []
+        assert github.environments["production"].branches == ["main"]
+
+    def test_private_free(self, github: LocalGitHub) -> None:
+        """Where GitHub has not even rules for branches, the environments are made without, and it says so."""
+        github.private, github.plan = True, "free"
+
+        result = done(github, *ALICE)
+
+        assert "Every branch may deploy to production" in result.stderr
+        assert "let the branch" not in result.stderr
+        assert {there.branches for there in github.environments.values()} == {None}
+
+    def test_private_dry_run(self, github: LocalGitHub) -> None:
+        """The dry run can't know what the owner has paid for, and says what may come."""
+        github.private = True
+
+        assert "without reviewers if GitHub refuses" in done(github, *ALICE, "--dry-run").stderr
+
+    def test_made_private(self, github: LocalGitHub) -> None:
+        """Reviewers that are there are not given up because GitHub's plan no longer has them."""
+        github.add_environment("production", ["bob"])
+        github.private = True
+
+        result = setup(github, *ALICE)
+
+        assert result.exit_code == 1
+        assert github.environments["production"].reviewers == ["bob"]
+
+    def test_no_admin(self, github: LocalGitHub) -> None:
+        """Without an admin's token nothing is tried, and it says which token is needed."""
+        github.admin = False
+
+        result = setup(github, *ALICE)
+
+        assert (result.exit_code, writes(github)) == (1, [])
+        assert "admin" in result.stderr
+        assert "would be refused" in done(github, *ALICE, "--dry-run").stderr
+
+    def test_refused(self, github: LocalGitHub) -> None:
+        """If GitHub refuses in the middle, it says what GitHub said and that a second run goes on from there."""
+        github.forbidden = {"actions/create-repo-variable"}
+
+        result = setup(github, *ALICE, *PLACE)
+
+        assert result.exit_code == 1
+        assert "Resource not accessible" in result.stderr
+        assert "goes on from there" in result.stderr
+        github.forbidden.clear()
+        done(github, *ALICE, *PLACE)
+        assert github.variables["AZURE_ML_WORKSPACE"] == "ws-1"
+
+    def test_cannot_tell(self, github: LocalGitHub) -> None:
+        """What can't be read is not taken for missing, and not overwritten."""
+        github.add_environment("production", ["bob"])
+        github.forbidden = {"repos/get-environment"}
+
+        result = setup(github, *ALICE)
+
+        assert (result.exit_code, writes(github)) == (1, [])
+        assert "403" in result.stderr
+
+    def test_not_done(self, github: LocalGitHub) -> None:
+        """What GitHub took but didn't do is found by reading it back."""
+
+        class Forgetful(dict[str, str]):
+            def __setitem__(self, key: str, value: str) -> None:
+                pass
+
+        github.variables = Forgetful()
+
+        result = setup(github, *ALICE, "--workspace", "ws-1")
+
+        assert result.exit_code == 1
+        assert "still to be done" in result.stderr
+        assert "AZURE_ML_WORKSPACE" in result.stderr
+
+    def test_elsewhere(self, github: LocalGitHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Outside of the repository's root it doesn't know the environments, and says so."""
+        monkeypatch.chdir(tmp_path)
+
+        result = setup(github, *ALICE)
+
+        assert result.exit_code == 1
+        assert "root" in result.stderr
+
+
+class TestVariables:
+    def test_set(self, github: LocalGitHub) -> None:
+        """What is given is set, what is not given stays, and a change shows what was there."""
+        github.variables = {"AZURE_RESOURCE_GROUP": "old", "ATTEST": "true"}
+
+        result = done(github, *ALICE, *PLACE)
+
+        assert github.variables == {
+            "ATTEST": "true",
+            "AZURE_SUBSCRIPTION_ID": ID,
+            "AZURE_RESOURCE_GROUP": "rg",
+            "AZURE_ML_WORKSPACE": "ws-1",
+        }
+        assert "AZURE_RESOURCE_GROUP to rg (now: old)" in result.stderr
+
+    def test_missing(self, github: LocalGitHub) -> None:
+        """What is still to be set is named, and once all is set nothing more."""
+        names = "AZURE_CLIENT_ID, AZURE_TENANT_ID"
+
+        assert f"still to be set: the variables {names}" in done(github, *ALICE, *PLACE).stderr
+        assert "still to be set" not in done(github, "--client-id", ID, "--tenant-id", ID).stderr
+
+    def test_options(self) -> None:
+        """There is an option for each variable."""
+        assert set(VALUES) == set(VARIABLES)
+
+    @pytest.mark.parametrize(
+        ("option", "value"),
+        [
+            ("--subscription-id", "my subscription"),
+            ("--client-id", ID + "0"),
+            ("--resource-group", "a/b"),
+            ("--resource-group", "ends."),
+            ("--workspace", "$(id)"),
+            ("--endpoint", "1heart"),
+            ("--location", "West Europe"),
+            ("--identity-name", "x"),
+            ("--repository", "heart"),
+            ("--reviewer", "@alice"),
+            ("--team", "ml"),
+            ("--stage", "test"),
+        ],
+    )
+    def test_wrong(self, github: LocalGitHub, option: str, value: str) -> None:
+        """A value that can't be one is refused before GitHub is asked."""
+        result = setup(github, option, value)
+
+        assert (result.exit_code, github.calls) == (2, [])
+
+
+class TestNotes:
+    def test_admins(self, github: LocalGitHub) -> None:
+        """Administrators can pass by the reviewers; GitHub's API can't change it, so it says where to click."""
+        assert re.search(r"untick .*acme/heart/settings/environments/\d+/edit", done(github, *ALICE).stderr)
+
+        github.environments["production"].admins_bypass = False
+        assert "untick" not in done(github).stderr
+
+    def test_alone(self, github: LocalGitHub) -> None:
+        """One person alone can't approve their own rollouts; a team can."""
+        assert "only alice may approve" in done(github, *ALICE).stderr
+        assert "only alice" not in done(github, "--team", "acme/ml").stderr
+
+    def test_waiting_rollback(self, github: LocalGitHub) -> None:
+        """A rollback that would wait is pointed out, and left to a person."""
+        github.add_environment("rollback", ["bob"])
+
+        result = done(github, *ALICE)
+
+        assert "jobs in rollback must not wait" in result.stderr
+        assert github.environments["rollback"].reviewers == ["bob"]
+
+    def test_other_branches(self, github: LocalGitHub) -> None:
+        """Other branches that may deploy are pointed out."""
+        github.add_environment("production", ["bob"], branches=["main", "release/*"])
+
+        assert "main, release/* may all deploy to production" in done(github).stderr
+
+
+class TestAzure:
+    def shell(self, github: LocalGitHub, folder: Path, lines: str) -> list[list[str]]:
+        """Run the lines in a shell with a stand-in for `az`; the arguments of its calls."""
+        az = folder / "bin" / "az"
+        az.parent.mkdir(exist_ok=True)
+        az.write_text(AZ.format(python=sys.executable, log=str(folder / "log"), id=ID))
+        az.chmod(0o755)
+        (folder / "log").unlink(missing_ok=True)
+        path = os.pathsep.join([str(az.parent), os.environ["PATH"]])
+        environ = {**os.environ, **github.environ(), "PATH": path}
+        ran = subprocess.run(["sh", "-e"], input=lines, text=True, capture_output=True, env=environ, cwd=ROOT)
+        assert ran.returncode == 0, ran.stderr
+        return [json.loads(line) for line in (folder / "log").read_text().splitlines()]
+
+    def test_creates(self, github: LocalGitHub, tmp_path: Path) -> None:
+        """The lines, run in a shell, create what isn't there, give the role, and tell GitHub who the identity is."""
+        lines = done(github, *ALICE, *PLACE, "--location", "westeurope").stdout
+
+        calls = self.shell(github, tmp_path, lines)
+
+        created = [" ".join(call[: call.index("create")]) for call in calls if "create" in call]
+        assert created[:3] == ["group", "ml workspace", "identity"]
+        assert created[-1] == "role assignment"
+        role = calls[[call[:3] for call in calls].index(["role", "assignment", "create"])]
+        assert role[role.index("--assignee-object-id") + 1] == ID
+        assert role[role.index("--role") + 1] == "AzureML Data Scientist"
+        assert role[role.index("--scope") + 1].endswith("Microsoft.MachineLearningServices/workspaces/ws-1")
+        assert github.variables["AZURE_CLIENT_ID"] == github.variables["AZURE_TENANT_ID"] == ID
+
+    def test_leaves_alone(self, github: LocalGitHub, tmp_path: Path) -> None:
+        """What is there is not created again, and once GitHub knows the identity it isn't told again."""
+        lines = done(github, *ALICE, *PLACE, "--location", "westeurope").stdout
+        twice = "\n".join(line for line in lines.splitlines() if "setup_github" not in line)
+
+        calls = self.shell(github, tmp_path, f"{twice}\n{twice}")
+
+        for created in (["group", "create"], ["identity", "create"], ["role", "assignment", "create"]):
+            assert [call[: len(created)] for call in calls].count(created) == 1
+        done(github, "--client-id", ID, "--tenant-id", ID)
+        assert "setup_github" not in done(github, "--location", "westeurope").stdout
+
+    @pytest.mark.parametrize("immutable", [True, False])
+    def test_subjects(self, github: LocalGitHub, tmp_path: Path, immutable: bool) -> None:
+        """Azure is to trust exactly the subjects that GitHub gives, one for each environment."""
+        github.immutable = immutable
+        prefix = github.subject_document()["sub_claim_prefix"]
+        lines = done(github, *ALICE, *PLACE, "--location", "westeurope", "--dry-run").stdout
+
+        trusted = [shlex.split(line) for line in lines.splitlines() if "federated-credential" in line]
+
+        subjects = {call[call.index("--subject") + 1] for call in trusted}
+        assert subjects == {f"{prefix}:environment:{name}" for name in ("deploy", "production", "rollback")}
+        assert len({call[call.index("--name") + 1] for call in trusted}) == len(subjects)
+        assert all("https://token.actions.githubusercontent.com" in call for call in trusted)
+        assert all("api://AzureADTokenExchange" in call for call in trusted)
+
+    def test_custom_subject(self, github: LocalGitHub) -> None:
+        """Where the subject is a custom one no credential is made up; it says what is left to do."""
+        github.claim_keys = ["repository_owner"]
+
+        result = done(github, *ALICE, *PLACE, "--location", "westeurope")
+
+        assert "federated-credential" not in result.stdout
+        assert "no workflow can log in" in result.stderr
+
+    def test_not_enough(self, github: LocalGitHub) -> None:
+        """Without a location, or a workspace, there are no lines, and it says which options it takes."""
+        result = done(github, *ALICE, *PLACE)
+
+        assert result.stdout == ""
+        assert "--location" in result.stderr
+
+    def test_staging(self, github: LocalGitHub) -> None:
+        """Staging has variables, an environment and an identity of its own; neither identity serves the other stage."""
+        done(github, *ALICE, *PLACE, "--client-id", ID, "--tenant-id", ID)
+        assert "staging" not in github.environments
+        arguments = ("--stage", "staging", "--workspace", "ws-2", "--location", "westeurope")
+
+        lines = done(github, *arguments).stdout
+
+        assert github.variables["STAGING_AZURE_ML_WORKSPACE"] == "ws-2"
+        assert github.variables["AZURE_ML_WORKSPACE"] == "ws-1"
+        assert github.environments["staging"].reviewers == []
+        assert "--name github-heart-staging" in lines
+        assert "workspaces/ws-2" in lines
+        assert "environment:staging" in lines
+        assert "environment:production" not in lines
+        assert "--stage staging" in lines
+        production = done(github, "--location", "westeurope").stdout
+        assert "environment:staging" not in production
+        assert "environment:production" in production
+
+    def test_undo(self, github: LocalGitHub) -> None:
+        """The lines that undo name what is there and nothing else; printing them changes nothing."""
+        github.variables = {"OTHER": "1"}
+        github.add_environment("github-pages")
+        done(github, *ALICE, *PLACE)
+        before = state(github)
+        github.calls.clear()
+
+        lines = done(github, "--undo").stdout.splitlines()
+
+        assert (state(github), writes(github)) == (before, [])
+        assert "gh api --method DELETE repos/acme/heart/environments/production" in lines
+        assert "gh variable delete AZURE_ML_WORKSPACE --repo acme/heart" in lines
+        assert not [line for line in lines if "OTHER" in line or "github-pages" in line]
+        assert any(line.startswith("az identity delete --name github-heart ") for line in lines)
+        assert all(line.startswith("#") for line in lines if "workspace delete" in line or "group delete" in line)
+
+
+PEOPLE = [Reviewer("User", number, f"user-{number}") for number in range(4)] + [Reviewer("Team", 1, "acme/ml")]
+SETTINGS = st.builds(
+    Settings,
+    reviewers=st.lists(st.sampled_from(PEOPLE), unique=True, max_size=4).map(tuple),
+    prevent_self_review=st.booleans(),
+    wait_timer=st.integers(0, 43200),
+    deploying=st.sampled_from([EVERY, PROTECTED, LISTED]),
+    branches=st.lists(st.sampled_from(["main", "release/*"]), unique=True).map(tuple),
+).map(lambda found: found if found.deploying == LISTED else replace(found, branches=()))
+PRESENT = st.builds(
+    Present,
+    st.dictionaries(st.sampled_from(["production", "deploy"]), SETTINGS),
+    st.dictionaries(st.sampled_from(["A", "B"]), st.sampled_from(["1", "2"])),
+)
+WISH = st.builds(
+    Wish,
+    st.just({"production": True, "deploy": False}),
+    st.just("main"),
+    st.lists(st.sampled_from(PEOPLE), unique=True, max_size=1).map(tuple),
+    st.dictionaries(st.sampled_from(["A", "B"]), st.sampled_from(["1", "2"])),
+)
+
+
+def after(present: Present, actions: list[Any]) -> Present:
+    """What is there when the actions are done, as GitHub does them."""
+    found, variables = dict(present.environments), dict(present.variables)
+    for action in actions:
+        if isinstance(action, PutEnvironment):
+            branches = found[action.name].branches if action.name in found else ()
+            found[action.name] = replace(action.settings, branches=branches)
+        elif isinstance(action, AddBranch):
+            there = found[action.environment]
+            found[action.environment] = replace(there, branches=(*there.branches, action.branch))
+        else:
+            variables[action.name] = action.value
+    return Present(found, variables)
+
+
+@given(PRESENT, WISH)
+def test_plan_ends(present: Present, wish: Wish) -> None:
+    """Whatever is there: done once there is nothing left to do, and nobody's reviewer, timer or branch is lost."""
+    done = after(present, plan(present, wish))
+
+    assert plan(done, wish) == []
+    assert {name for name in wish.environments if "main" in done.environments[name].branches} == set(wish.environments)
+    for name, before in present.environments.items():
+        assert set(done.environments[name].reviewers) >= set(before.reviewers)
+        assert set(done.environments[name].branches) >= set(before.branches)
+        assert done.environments[name].wait_timer == before.wait_timer
+
+
+@given(SETTINGS)
+def test_read_back(wanted: Settings) -> None:
+    """What is put is what is read: the body and GitHub's document are two forms of the same settings."""
+    with_reviewers = replace(wanted, prevent_self_review=wanted.prevent_self_review and bool(wanted.reviewers))
+    body = with_reviewers.body()
+    rules = [{"type": "wait_timer", "wait_timer": body["wait_timer"]}] if body["wait_timer"] else []
+    if body["reviewers"]:
+        who = [{"type": entry["type"], "reviewer": {"id": entry["id"], "login": "x"}} for entry in body["reviewers"]]
+        rules.append(
+            {"type": "required_reviewers", "prevent_self_review": body["prevent_self_review"], "reviewers": who}
+        )
+    document = {"protection_rules": rules, "deployment_branch_policy": body["deployment_branch_policy"]}
+
+    assert settings(document, list(wanted.branches)) == with_reviewers
+
+
+def test_too_many_reviewers() -> None:
+    """Six reviewers are allowed together, seven are refused."""
+    six = tuple(Reviewer("User", number, f"user-{number}") for number in range(6))
+    wish = Wish({"production": True}, "main", (Reviewer("User", 5, "user-5"),))
+
+    assert plan(Present({"production": Settings(six)}, {}), wish)
+    with pytest.raises(Refused, match="user-0"):
+        plan(Present({"production": Settings(six)}, {}), replace(wish, reviewers=(Reviewer("User", 6, "g"),)))

@@ -1,0 +1,230 @@
+"""smoke_test and invoke: what is wrong with an answer, and both against the local Azure ML."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from scripts.lib.azure.scoring_client import Answer
+from scripts.smoke_test import alone, broken, problems, wrong_input
+from tests.support import ROOT
+from tests.support.scripts import SAMPLE, Live, repository, run, toy_model
+
+ROWS = len(json.loads((ROOT / "endpoints" / "smoke-requests.json").read_text())["input_data"]["data"])
+GREEN = "xgboost-model-2"
+
+
+def answer(body: str = "[1]", status: int = 200, deployment: str = "green") -> Answer:
+    return Answer(status, {"azureml-model-deployment": deployment}, body, 0.01)
+
+
+# what is wrong with an answer
+
+
+def test_a_right_answer_has_no_problem() -> None:
+    """One label per row, from the deployment that was asked."""
+    assert list(problems(answer("[1, 0]"), 2, "green", [0, 1])) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        (answer(status=424, body="no"), "HTTP 424: no"),
+        (answer(deployment="default"), "answered by default, not by green"),
+        (answer(deployment=""), "answered by nobody"),
+        (answer("[1, 1]"), "not a list of 1 predictions"),
+        (answer("[]"), "not a list of 1 predictions"),
+        (answer("1"), "not a list of 1 predictions"),
+        (answer("<html>"), "not a list of 1 predictions"),
+        (answer("[2]"), "[2] are none of the labels [0, 1]"),
+        (answer("[1.0]"), "[1.0] are none of the labels"),
+        (answer("[true]"), "[true] are none of the labels"),
+        (answer('["1"]'), '["1"] are none of the labels'),
+        (answer("[null]"), "[null] are none of the labels"),
+        (answer("[NaN]"), "are none of the labels"),
+    ],
+)
+def test_a_wrong_answer_has_a_problem(given: Answer, problem: str) -> None:
+    """Status, sender, length, type and label are each checked."""
+    assert problem in next(problems(given, 1, "green", [0, 1]))
+
+
+def test_all_problems_of_an_answer_are_listed() -> None:
+    """Not just the first."""
+    assert len(list(problems(answer("[7]", deployment="default"), 1, "green", [0, 1]))) == 2
+
+
+@pytest.mark.parametrize("status", [200, 500, 502, 401, 403, 404, 408, 429])
+def test_wrong_input_must_be_refused_for_what_it_is(status: int) -> None:
+    """An answer, a server's failure, or a 4xx that says nothing of the input are no refusal."""
+    assert len(wrong_input(lambda body: answer(status=status), broken(SAMPLE))) == 2
+
+
+@pytest.mark.parametrize("status", [400, 415, 422, 424])
+def test_refused_wrong_input_is_right(status: int) -> None:
+    """The container's 400, and Azure's 424 for what it answers otherwise."""
+    assert wrong_input(lambda body: answer(status=status), broken(SAMPLE)) == []
+
+
+def test_each_row_is_asked_alone() -> None:
+    """A request of three rows makes three requests."""
+    body = {"input_data": {"columns": ["a", "b"], "index": [0, 1, 2], "data": [[1, 2], [3, None], [5, 6]]}}
+
+    rows = [request["input_data"] for request in alone(body)]
+
+    assert rows == [{"columns": ["a", "b"], "index": [0], "data": [row]} for row in [[1, 2], [3, None], [5, 6]]]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"input_data": [[1, 2]]},
+        {"input_data": {"columns": ["a"], "data": []}},
+        {"input_data": {"columns": [], "data": [[]]}},
+        {"input_data": {"columns": ["a"], "data": [[1, 2]]}},
+        {"input_data": {"columns": ["a"], "data": 3}},
+    ],
+)
+def test_a_request_file_of_another_form_is_refused(body: dict[str, Any]) -> None:
+    """Rows can be told apart only in the split form."""
+    with pytest.raises(click.BadParameter, match="columns"):
+        alone(body)
+
+
+def test_broken_requests_lack_one_thing_each() -> None:
+    """One has no input_data, the other no first column."""
+    without_data, without_column = broken({"input_data": {"columns": ["a", "b"], "data": [[1, 2]]}}).values()
+
+    assert "input_data" not in without_data
+    assert without_column["input_data"] == {"columns": ["b"], "index": [0], "data": [[2]]}
+
+
+# against the local Azure ML
+
+
+@pytest.fixture(scope="module")
+def rollout(azure: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """Green answers the label 1. Versions 3 to 5: a wrong label, no check of the input, no tag for the labels."""
+    folder = tmp_path_factory.mktemp("smoke")
+    toys: list[dict[str, Any]] = [{"answer": 0}, {"answer": 1}, {"answer": 7}, {"signature": False}, {"metadata": {}}]
+    with repository(folder / "repository", model="toy-smoke"):
+        for number, facts in enumerate(toys):
+            run("register_model", toy_model(folder / str(number), **facts))
+        live = Live("toy-smoke")
+        live.do("create_endpoint")
+        live.do("deploy", "--version", 1)
+        live.do("deploy", "--version", 2)
+        yield live
+
+
+@pytest.fixture(scope="module")
+def bad(rollout: Live) -> Iterator[Live]:
+    """An endpoint to deploy the bad versions to."""
+    live = Live("toy-smoke-bad")
+    live.do("create_endpoint")
+    live.do("deploy", "--version", 1)
+    yield live
+
+
+def test_a_good_deployment_passes(rollout: Live, tmp_path: Path) -> None:
+    """Green is asked past the split, at 0 %; how many requests and how long they took is printed as JSON."""
+    summary = tmp_path / "summary"
+
+    result = json.loads(rollout.do("smoke_test", GREEN, GITHUB_STEP_SUMMARY=str(summary)))
+
+    assert (result["deployment"], result["requests"]) == (GREEN, 1 + ROWS)
+    assert 0 < result["p50_ms"] <= result["max_ms"]
+    assert rollout.traffic == {"default": 100}
+    assert "0 failures" in summary.read_text()
+
+
+def test_wrong_labels_fail_and_are_all_listed(bad: Live) -> None:
+    """Every request's failure is listed, the exit code is 1, and the traffic is as it was."""
+    green = bad.do("deploy", "--version", 3)
+
+    result = bad.run("smoke_test", green)
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.count("[7] are none of the labels [0, 1]") == 1 + ROWS
+    assert bad.traffic == {"default": 100}
+
+
+def test_a_model_that_takes_wrong_input_fails(bad: Live) -> None:
+    """A row that lacks a column must not get a prediction."""
+    green = bad.do("deploy", "--version", 4)
+
+    result = bad.run("smoke_test", green)
+
+    assert result.exit_code == 1
+    assert f"a row without {SAMPLE['input_data']['columns'][0]}: answered 200" in result.stderr
+
+
+def test_labels_can_be_given(bad: Live) -> None:
+    """Without the tag nobody knows what is right, unless it is said."""
+    green = bad.do("deploy", "--version", 5)
+
+    without, given = bad.run("smoke_test", green), bad.run("smoke_test", green, "--labels", "[0, 1]")
+
+    assert without.exit_code == 1
+    assert "no tag `labels`" in without.stderr
+    assert given.exit_code == 0, given.output
+
+
+@pytest.mark.parametrize("labels", ["0, 1", "1", "[]", '{"a": 1}'])
+def test_malformed_labels_are_refused(rollout: Live, labels: str) -> None:
+    """Labels are a JSON list."""
+    result = rollout.run("smoke_test", GREEN, "--labels", labels)
+
+    assert result.exit_code == 1
+    assert "is not a JSON list of labels" in result.stderr
+
+
+def test_an_unknown_deployment_is_refused(rollout: Live) -> None:
+    """The error names those there are."""
+    result = rollout.run("smoke_test", "nobody")
+
+    assert result.exit_code == 1
+    assert f"it has: default, {GREEN}" in result.stderr
+
+
+@pytest.mark.parametrize("content", ["[1]", "{", ""])
+def test_a_malformed_request_file_is_refused(rollout: Live, tmp_path: Path, content: str) -> None:
+    """Nothing is sent that the endpoint would only refuse."""
+    (tmp_path / "request.json").write_text(content)
+
+    result = rollout.run("invoke", "--request", tmp_path / "request.json")
+
+    assert result.exit_code == 2
+    assert "request.json is not" in result.stderr
+
+
+def test_invoke_asks_by_the_split(rollout: Live) -> None:
+    """The answer is printed as it came; who answered, and how fast, is said beside it."""
+    result = rollout.run("invoke")
+
+    assert (result.exit_code, json.loads(result.stdout)) == (0, [0])
+    assert result.stderr.startswith("default answered 200 in ")
+
+
+def test_invoke_asks_one_deployment(rollout: Live) -> None:
+    """A named deployment answers without traffic; the next call goes by the split again."""
+    named, plain = rollout.run("invoke", "--deployment", GREEN), rollout.run("invoke")
+
+    assert json.loads(named.stdout) == [1]
+    assert json.loads(plain.stdout) == [0]
+
+
+def test_invoke_tells_a_refusal(rollout: Live, tmp_path: Path) -> None:
+    """The endpoint's status and words, and exit code 1."""
+    (tmp_path / "request.json").write_text('{"data": 1}')
+
+    result = rollout.run("invoke", "--request", tmp_path / "request.json")
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "HTTP 4" in result.stderr

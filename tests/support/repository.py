@@ -1,0 +1,119 @@
+"""What the tests of the workflows share: a copy of this repository on a local GitHub, before a local Azure ML."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from azureml_emulator.github.server import LocalGitHub
+from azureml_emulator.process import running
+from azureml_emulator.workflows.act import (
+    WORKSPACE_VARIABLES,
+    Run,
+    commit,
+    copy_tree,
+    repository_variables,
+    run_workflow,
+)
+from tests.support import ROOT
+from tests.support.forked_scripts import Zygote, zygote
+from tests.support.scripts import name_deployments
+
+DEPLOYING = ["register", "deploy", "smoke-test"]
+PROMOTING = ["promote-10", "promote-50", "promote-100"]
+AUTHOR, COLLEAGUE = "author", "colleague"
+
+
+@dataclass
+class Repository:
+    """A copy of this repository on GitHub, whose variables lead to an emulator."""
+
+    tree: Path
+    artifacts: Path
+    environ: dict[str, str]
+    github: LocalGitHub
+    zygote: Zygote
+    variables: dict[str, str] = field(default_factory=dict)
+
+    def run(self, workflow: str, event: str = "workflow_dispatch", **options: Any) -> Run:
+        """Run a workflow to its end."""
+        steps = {name: value for name, value in self.environ.items() if name not in WORKSPACE_VARIABLES}
+        options = {"environ": {**steps, **self.github.environ(), **options.pop("environ", {})}} | options
+        return run_workflow(
+            f".github/workflows/{workflow}.yml",
+            event,
+            workdir=self.tree,
+            variables=self.variables,
+            artifacts=self.artifacts,
+            **options,
+        )
+
+    def dispatch(self, workflow: str, inputs: dict[str, str] | None = None, **options: Any) -> Run:
+        """A person starts a workflow."""
+        return self.run(workflow, inputs=inputs or {}, **{"actor": COLLEAGUE, **options})
+
+    def push(self, **options: Any) -> Run:
+        """What a merge to main starts."""
+        return self.run("rollout", "push", actor=AUTHOR, **options)
+
+    def merge(self, path: str, pattern: str, replacement: str) -> None:
+        """Merge a change of one file to main."""
+        file = self.tree / path
+        text, changes = re.subn(pattern, replacement, file.read_text())
+        assert changes == 1
+        file.write_text(text)
+        commit(self.tree, f"Change {path}")
+        self.know_head()
+
+    def merge_model(self, seed: int) -> None:
+        self.merge("model/train.py", r"(?m)^SEED = \d+", f"SEED = {seed}")
+
+    def know_head(self) -> str:
+        """Make GitHub know the newest commit, and who its author is."""
+        head = subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=self.tree, text=True).strip()
+        self.github.add_commit(head, author=AUTHOR)
+        return head
+
+    def script(self, name: str, *arguments: object) -> str:
+        """What a script prints that somebody runs by hand."""
+        ours = {"ENDPOINT_NAME": self.variables["ENDPOINT_NAME"]} if "ENDPOINT_NAME" in self.variables else {}
+        output, errors = (self.tree.parent / f"{name}.{end}" for end in ("out", "err"))
+        environ = {**self.environ, **ours}
+        self.zygote.launch(name, *arguments, output=output, errors=errors, folder=self.tree, **environ)
+        assert self.zygote.wait() == 0, errors.read_text()
+        return output.read_text()
+
+    def endpoint(self) -> dict[str, Any]:
+        return dict(json.loads(self.script("show_endpoint")))
+
+    @property
+    def traffic(self) -> dict[str, int]:
+        return dict(self.endpoint()["traffic"])
+
+
+@contextmanager
+def repository(folder: Path, *options: str, **variables: str) -> Iterator[Repository]:
+    """A repository with all that a rollout needs: variables, environments, and reviewers for production.
+
+    `options` are the emulator's, `variables` stand among the repository's.
+    """
+    copy_tree(ROOT, folder / "tree")
+    name_deployments(folder / "tree" / "endpoints")
+    commit(folder / "tree", "Name the deployments")
+    with running(folder / "state", *options) as environ, LocalGitHub("local/rollout") as github, zygote() as forks:
+        github.set_up(COLLEAGUE)
+        given = repository_variables(environ, **variables)
+        made = Repository(folder / "tree", folder / "artifacts", environ, github, forks, given)
+        made.know_head()
+        yield made
+
+
+def results(run: Run, result: str) -> list[str]:
+    """The jobs with a result, without the name of the call they are in."""
+    return [name.split("/")[-1] for name, job in run.jobs.items() if job.result == result]

@@ -1,0 +1,107 @@
+"""What the tests of the scripts share: a repository with a model name of its own, toy models, a way to run a script."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+from click.testing import CliRunner, Result
+
+from azureml_emulator import testing
+from azureml_emulator.testing import Arm
+from azureml_emulator.testing import endpoint as endpoint_body
+from scripts.lib.azure.endpoint import OnlineEndpoint
+from scripts.lib.azure.workspace import Workspace
+from tests.support import ROOT
+
+SAMPLE = json.loads((ROOT / "endpoints" / "sample-request.json").read_text())
+toy_model = functools.partial(testing.toy_model, sample=SAMPLE)
+
+
+def run(script: str, *arguments: object, stdin: str = "", **environ: str) -> Result:
+    """Run a script in this process, which has imported the SDK already."""
+    command = importlib.import_module(f"scripts.{script}").main
+    return CliRunner().invoke(command, [str(argument) for argument in arguments], input=stdin, env=environ)
+
+
+def outputs(path: Path) -> dict[str, str]:
+    """The outputs of a step, of which each has one line."""
+    return dict(line.split("=", 1) for line in path.read_text().splitlines())
+
+
+def change(path: Path, **fields: Any) -> None:
+    """Set fields of a YAML file."""
+    path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), **fields}))
+
+
+def name_deployments(endpoints: Path) -> None:
+    """Name them as the article and the tests do, whatever this repository names them."""
+    change(endpoints / "blue-deployment.yml", name="default")
+    change(endpoints / "green-deployment.yml", name="xgboost-model")
+
+
+@contextmanager
+def repository(folder: Path, model: str) -> Iterator[Path]:
+    """Work in a copy of endpoints/ whose model has another name, so that its versions are the test's own."""
+    shutil.copytree(ROOT / "endpoints", folder / "endpoints")
+    change(folder / "endpoints" / "endpoint.yml", tags={"model": model})
+    name_deployments(folder / "endpoints")
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield folder
+    finally:
+        os.chdir(before)
+
+
+class Live:
+    """An endpoint that the scripts work on."""
+
+    def __init__(self, name: str):
+        self.name = name
+
+    def run(self, script: str, *arguments: object, **environ: str) -> Result:
+        """Run a script on it."""
+        return run(script, *arguments, ENDPOINT_NAME=self.name, **environ)
+
+    def do(self, script: str, *arguments: object, **environ: str) -> str:
+        """Run a script that must succeed; what it prints."""
+        result = self.run(script, *arguments, **environ)
+        assert result.exit_code == 0, result.output
+        return result.stdout.strip()
+
+    def show(self) -> dict[str, Any]:
+        """What show_endpoint prints."""
+        shown: dict[str, Any] = json.loads(self.do("show_endpoint"))
+        return shown
+
+    @property
+    def traffic(self) -> dict[str, int]:
+        return dict(self.show()["traffic"])
+
+    @property
+    def deployments(self) -> dict[str, dict[str, Any]]:
+        return {deployment["name"]: deployment for deployment in self.show()["deployments"]}
+
+
+def opened(azure: dict[str, str], live: Live) -> OnlineEndpoint:
+    """It as the scripts see it, for what no command does."""
+    names = ("AZURE_SUBSCRIPTION_ID", "AZURE_RESOURCE_GROUP", "AZURE_ML_WORKSPACE")
+    return OnlineEndpoint(Workspace(*(azure[name] for name in names)), live.name)
+
+
+def write(arm: Arm, live: Live, traffic: dict[str, int], **more: Any) -> None:
+    """Somebody else's write of the split, once no operation is running."""
+    body = endpoint_body(traffic=traffic, **more)
+    while (answer := arm("PUT", f"onlineEndpoints/{live.name}", body)).status_code == 409:
+        time.sleep(0.1)
+    assert arm.settle(answer)["status"] == "Succeeded"

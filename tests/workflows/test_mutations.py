@@ -1,0 +1,133 @@
+"""Deliberate breakages of the workflow files: for each of them some check fails."""
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from scripts.lib.decisions.state import Refused
+from tests.support import ROOT
+from tests.workflows.rules import RULES, Files
+
+BIN = Path(sys.prefix) / "bin"
+FILES = sorted(path.relative_to(ROOT) for path in Files(ROOT).texts)
+Mutate = Callable[[str], Iterator[str]]
+
+
+def dropped(pattern: str) -> Mutate:
+    """Without each line that the pattern matches, one at a time."""
+    return lambda text: (text[: m.start()] + text[m.end() :] for m in re.finditer(rf"^.*{pattern}.*\n", text, re.M))
+
+
+def replaced(pattern: str, replacement: str) -> Mutate:
+    """With each match replaced, one at a time."""
+    return lambda text: (
+        text[: m.start()] + m.expand(replacement) + text[m.end() :] for m in re.finditer(pattern, text, re.M)
+    )
+
+
+def steps_dropped(text: str) -> Iterator[str]:
+    """Without each step, one at a time."""
+    return (
+        text[: m.start()] + text[m.end() :]
+        for m in re.finditer(r"^( +)- (?:id|uses|run|name):.*\n(?:\1  .*\n)*", text, re.M)
+    )
+
+
+MUTATIONS: dict[str, Mutate] = {
+    "a `needs` dropped": dropped(r"^    needs:"),
+    "one of several needs dropped": replaced(r"(needs: \[.*?)(?:, )?[\w-]+\]", r"\1]"),
+    "a percentage swapped": replaced(r"percent: \d+", "percent: 75"),
+    "a percentage offered that is none": replaced(r'"25"', '"250"'),
+    "an `environment:` dropped": dropped(r"^    environment:"),
+    "an environment without reviewers": replaced(r"^    environment: .*", "    environment: deploy"),
+    "permissions dropped": dropped(r"permissions:"),
+    "everything permitted": replaced(r"permissions: .*", "permissions: write-all"),
+    "reading loosened to writing": replaced(r": read\b", ": write"),
+    "a permission added": replaced(r"(permissions: \{) ", r"\1 packages: write, "),
+    "an action unpinned": replaced(r"@[0-9a-f]{40} # (v\d+)\..*", r"@\1"),
+    "an action at a branch": replaced(r"@[0-9a-f]{40} # .*", "@main"),
+    "another commit of an action": replaced(r"(actions/checkout)@[0-9a-f]{40} # ", rf"\1@{'0' * 40} # "),
+    "an input interpolated into a command": replaced(r'(run: .*)"\$[A-Z]\w*"', r"\1${{ inputs.data }}"),
+    "an unquoted value": replaced(r'(run: .*)"(\$[A-Z]\w*)"', r"\1\2"),
+    "two commands in a step": replaced(r"run: (.*)", r"run: true; \1"),
+    "a token left in the tree": replaced(r"persist-credentials: false", "persist-credentials: true"),
+    "a checkout by default": replaced(r"\n +with: \{ persist-credentials: false \}", ""),
+    "no time limit": dropped(r"timeout-minutes:"),
+    "a time limit too short": replaced(r"timeout-minutes: \d+", "timeout-minutes: 5"),
+    "a condition dropped": dropped(r"^ +if: [^>]"),
+    "always() dropped": replaced(r"always\(\) && ", ""),
+    "cancelled() forgotten": replaced(r"!cancelled\(\) && ", ""),
+    "a run that a newer one cancels": replaced(r"cancel-in-progress: false", "cancel-in-progress: true"),
+    "no concurrency group": replaced(r"^concurrency:\n(  .*\n)+", ""),
+    "one group for all": replaced(r"group: \w+-", "group: all-"),
+    "the base's rights for a pull request": replaced(r"pull_request:", "pull_request_target:"),
+    "any branch": replaced(r"\n +branches: \[main\]", ""),
+    "a step dropped": steps_dropped,
+    "an expectation dropped": replaced(r' --expect "\$REVIEWED"', ""),
+    "an option's value dropped": replaced(r' "\$[A-Z_]+"(?=\n| )', ' ""'),
+    "a failing step overlooked": replaced(r"^( +)- run: (.*)", r"\1- run: \2\n\1  continue-on-error: true"),
+    "a stored secret": replaced(r"client-id: .*", "client-id: ${{ secrets.CLIENT_ID }}"),
+    "the token for a script that needs none": replaced(r"VERSION: .*", "VERSION: ${{ github.token }}"),
+    "a gate for nobody": replaced(r"GATE: .*", 'GATE: ""'),
+    "a stand-in for reviewers": replaced(r'PERSON: "".*', "PERSON: somebody"),
+    "another stage's output": replaced(r"needs\.promote-10\.outputs", "needs.smoke-test.outputs"),
+    "another digest": replaced(r"needs\.train\.outputs\.digest", "inputs.version"),
+}
+
+
+def caught(tree: Path) -> bool:
+    """Whether a rule, actionlint or zizmor finds something in the tree."""
+    try:
+        if any(finding for rule in RULES for finding in rule(Files(tree))):
+            return True
+    except (LookupError, TypeError, AttributeError, ValueError, Refused):
+        return True  # a rule's test fails by error, too
+    commands = (
+        ["actionlint", "-oneline", f"-shellcheck={BIN / 'shellcheck'}"],
+        ["zizmor", "-q", "--offline", "--persona=pedantic", "--strict-collection", "."],
+    )
+    return any(
+        subprocess.run([BIN / command[0], *command[1:]], cwd=tree, capture_output=True, check=False).returncode
+        for command in commands
+    )
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    shutil.copytree(ROOT / ".github", tmp_path / ".github")
+    subprocess.run(["git", "init", "--quiet", tmp_path], check=True)  # actionlint looks for a repository
+    return tmp_path
+
+
+def test_untouched_files_pass(tree: Path) -> None:
+    """The copy that is mutated has no finding to begin with."""
+    assert not caught(tree)
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS)
+def test_is_caught(tree: Path, mutation: str) -> None:
+    """Wherever the breakage can be made, in each workflow and action, some check finds it."""
+    survivors, made = [], 0
+
+    for path in FILES:
+        text = (ROOT / path).read_text()
+        for mutant in {*MUTATIONS[mutation](text)} - {text}:
+            (tree / path).write_text(mutant)
+            made += 1
+            if not caught(tree):
+                survivors.append(f"{path}: {difference(text, mutant)}")
+        (tree / path).write_text(text)
+
+    assert made
+    assert not survivors, "\n".join(survivors)
+
+
+def difference(text: str, mutant: str) -> str:
+    """The first line that differs."""
+    pairs = zip(text.splitlines(), mutant.splitlines(), strict=False)
+    return next((f"{number}: {old.strip()}" for number, (old, new) in enumerate(pairs, 1) if old != new), "the end")
