@@ -27,7 +27,7 @@ def main(environment: str, expect: Reviewed | None, person: str) -> str:
     relied_on = _relied_on(environment, expect, person) if environment else required_reviewers.NONE
     told = {
         required_reviewers.REVIEWERS: f"{environment} has required reviewers",
-        required_reviewers.PERSON: f"{environment} has no required reviewers; {person} is not green's author",
+        required_reviewers.PERSON: f"{environment} has no required reviewers; {person} is not the author of green",
         required_reviewers.NONE: "this stage needs no approval",
     }[relied_on]
     say(told)

@@ -65,7 +65,7 @@ def roll_out(folder: Path) -> None:
     client = MLClient(DefaultAzureCredential(), *(os.environ[name] for name in names))
     for answer, broken in ((0, False), (1, False), (2, True)):
         register(client, toy_model(folder / str(answer), answer=answer, broken=broken))
-    client.online_endpoints.begin_create_or_update(ManagedOnlineEndpoint("contract", auth_mode="key")).result()
+    client.online_endpoints.begin_create_or_update(ManagedOnlineEndpoint(name="contract", auth_mode="key")).result()
     deploy(client, "default", 1)
     deploy(client, GREEN, 2, package(client, 2))
     for share in (0, 10, 0, 50, 100):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import multiprocessing
 import os
 import random
@@ -20,7 +19,7 @@ from hypothesis import strategies as st
 
 from azureml_emulator.arm.store import Store
 from azureml_emulator.process import start, variables
-from azureml_emulator.testing import Arm, deployment, endpoint
+from azureml_emulator.testing import SAMPLE, Arm, deployment, endpoint
 
 SPAWN = multiprocessing.get_context("spawn")
 KEPT, GONE, KEYED = "kept-endpoint", "gone-endpoint", "keyed-endpoint"
@@ -195,7 +194,7 @@ def collect(answers: dict[str, requests.Response], name: str, write: Callable[[]
 def score(arm: Arm) -> requests.Response:
     key = primary_key(arm, KEPT)
     uri = arm("GET", f"onlineEndpoints/{KEPT}").json()["properties"]["scoringUri"]
-    body = json.loads(Path("endpoints/sample-request.json").read_text())
+    body = SAMPLE
     return arm.session.post(uri, json=body, headers={"Authorization": f"Bearer {key}"}, timeout=30)
 
 
