@@ -52,4 +52,4 @@ lock: install
 	$(LOCK) --constraint requirements.txt model/requirements.in --output-file model/requirements.txt
 
 clean:
-	rm -rf .venv outputs .emulator
+	rm -rf .venv outputs mlruns .emulator
