@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
+import resource
 import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
+from click import ClickException
 from click.testing import CliRunner, Result
 
 MODEL = Path(__file__).parents[2] / "model"
@@ -22,7 +27,6 @@ def train(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Train:
     """Run the command in this process (imports once), in an empty folder."""
     monkeypatch.syspath_prepend(MODEL)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", (tmp_path / "mlruns").as_uri())
     for variable in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"):
         monkeypatch.delenv(variable, raising=False)
     from train import main
@@ -207,7 +211,55 @@ def test_gate_keeps_the_earlier_model(train: Train, tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert "is below --min-auc 0.99; no model was written" in result.output
     assert [(file.name, file.read_text()) for file in earlier.parent.iterdir()] == [("MLmodel", "earlier")]
-    assert {path.name for path in tmp_path.iterdir()} == {"out", "mlruns"}
+    assert {path.name for path in tmp_path.iterdir()} == {"out"}
+
+
+@pytest.mark.parametrize(("auc", "good"), [(0.87, False), (0.88, True), (0.89, True), (math.nan, False)])
+def test_gate_is_open_from_min_auc_on(train: Train, auc: float, good: bool) -> None:
+    """A model passes with an AUC of at least --min-auc; one whose AUC is no number never does."""
+    from train import check
+
+    with contextlib.nullcontext() if good else pytest.raises(ClickException, match="no model was written"):
+        check(auc, 0.88)
+
+
+def train_apart(out: Path, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run the command in a process of its own: MLflow warns of itself when it is imported."""
+    command = [sys.executable, "-B", MODEL / "train.py", "--data", MODEL / "heart.csv", "--out", out]
+    return subprocess.run(command, capture_output=True, text=True, check=False, **options)
+
+
+def test_an_earlier_model_is_replaced_whole(tmp_path: Path) -> None:
+    """Nothing of the model that was at --out is left, and nothing else beside it."""
+    earlier = tmp_path / "out"
+    earlier.mkdir()
+    (earlier / "MLmodel").write_text("earlier")
+    (earlier / "older.pkl").write_text("earlier")
+
+    result = train_apart(earlier)
+
+    assert result.returncode == 0, result.stderr
+    assert "auc" in (earlier / "MLmodel").read_text()
+    assert not (earlier / "older.pkl").exists()
+    assert {path.name for path in tmp_path.iterdir()} == {"out"}
+
+
+def test_a_model_that_cannot_be_written_leaves_the_earlier_one(tmp_path: Path) -> None:
+    """When writing fails half-way, here because no file may grow over 4 kB, the earlier model is as it was."""
+    earlier = tmp_path / "out"
+    earlier.mkdir()
+    (earlier / "MLmodel").write_text("earlier")
+
+    result = train_apart(earlier, preexec_fn=full_disk)
+
+    assert result.returncode == 1
+    assert "saving the model failed: [Errno 27] File too large; no model was written" in result.stderr
+    assert [(file.name, file.read_text()) for file in earlier.iterdir()] == [("MLmodel", "earlier")]
+    assert {path.name for path in tmp_path.iterdir()} == {"out"}
+
+
+def full_disk() -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
 
 
 def test_never_replaces_another_folder(train: Train, tmp_path: Path) -> None:

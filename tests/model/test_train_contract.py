@@ -24,7 +24,7 @@ HOMES = [home for home in (ROOT, ROOT / "tests" / "template" / "breast_cancer") 
 def train(home: Path, folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     """Run a train.py as the workflow does, its outputs in `folder`/output."""
     command = [sys.executable, home / "model" / "train.py", "--out", folder / "model", *options]
-    environ = {**os.environ, "GITHUB_OUTPUT": str(folder / "output"), "MLFLOW_TRACKING_URI": (folder / "runs").as_uri()}
+    environ = {**os.environ, "GITHUB_OUTPUT": str(folder / "output")}
     return subprocess.run(command, cwd=home, env=environ, capture_output=True, text=True, check=False)
 
 

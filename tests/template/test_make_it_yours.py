@@ -14,8 +14,8 @@ import pytest
 
 from azureml_emulator.testing import Arm
 from azureml_emulator.workflows.act import Run, commit
-from demo.__main__ import change_model
 from demo.clients import Clients
+from demo.rollouts import change_model
 from scripts.smoke_test import ROWS
 from tests.support import ROOT
 from tests.support.repository import DEPLOYING, PROMOTING, Repository, results

@@ -1,0 +1,125 @@
+"""`make demo` is red when one of its clients was not answered well."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import click
+import pytest
+
+from azureml_emulator.workflows.act import copy_tree
+from demo.__main__ import report
+from demo.clients import DEPLOYMENT, Clients
+from scripts.smoke_test import ROWS
+from tests.support import ROOT
+
+
+@contextmanager
+def answering(status: int, body: str, deployment: str = "") -> Iterator[str]:
+    """The address of a server that answers every request so."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            if deployment:
+                self.send_header(DEPLOYMENT, deployment)
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/score"
+        server.shutdown()
+        thread.join()
+
+
+def ask(url: str) -> Clients:
+    """Clients that have asked for a while."""
+    clients = Clients(ROOT / ROWS)
+    clients.start(url, "key")
+    deadline = time.monotonic() + 30
+    while not clients.answers and not clients.problems and time.monotonic() < deadline:
+        time.sleep(0.05)
+    clients.stop()
+    return clients
+
+
+def test_good_answers_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    """One prediction from a deployment that says its name is an answer, and the demo is content."""
+    with answering(200, "[1]", "blue") as url:
+        clients = ask(url)
+
+    report(clients)
+
+    assert f"{len(clients.answers)} requests were answered by blue\nnone failed" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [(503, "busy", "blue"), (200, "[]", "blue"), (200, "[1, 0]", "blue"), (200, "no JSON", "blue"), (200, "[1]")],
+    ids=str,
+)
+def test_a_bad_answer_is_red(answer: tuple[int, str]) -> None:
+    """An error, another number of predictions or no deployment's name: the demo ends with an error that says so."""
+    with answering(*answer) as url:
+        clients = ask(url)
+
+    assert clients.answers == []
+    with pytest.raises(click.ClickException, match="requests failed: "):
+        report(clients)
+
+
+def test_no_answer_is_red() -> None:
+    """Where nobody listens, the demo ends with an error that says so."""
+    with answering(200, "[1]") as url:
+        pass
+
+    with pytest.raises(click.ClickException, match="requests failed: no answer"):
+        report(ask(url))
+
+
+def test_one_failure_among_many_is_red() -> None:
+    """Good answers don't make up for a bad one."""
+    clients = Clients(ROOT / ROWS)
+    clients.answers += ["blue"] * 1000
+    clients.problems.append("502: gone")
+
+    with pytest.raises(click.ClickException, match=r"1 requests failed: 502: gone"):
+        report(clients)
+
+
+def test_a_demo_without_requests_is_red() -> None:
+    """That none failed says nothing where none was made."""
+    with pytest.raises(click.ClickException, match="nobody asked"):
+        report(Clients(ROOT / ROWS))
+
+
+@pytest.mark.drill
+def test_a_failed_request_ends_the_demo_red(tmp_path: Path, outside: dict[str, str]) -> None:
+    """One request of a client that fails while both rollouts pass, and `python -m demo` ends with exit code 1."""
+    copy_tree(ROOT, tree := tmp_path / "tree")
+    fault = ["fault", "--state", ".emulator", "add", "misbehave", "--status", "500", "--times", "1"]
+    environ = {**outside, "PYTHONUNBUFFERED": "1"}
+    options = {"cwd": tree, "env": environ, "text": True, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    with subprocess.Popen([sys.executable, "-m", "demo", "--keep"], **options) as demo:
+        told = []
+        for line in demo.stdout or ():
+            told.append(line)
+            if line.startswith("Second rollout"):  # it trains first: only the clients ask now
+                subprocess.run([sys.executable, "-m", "azureml_emulator", *fault], cwd=tree, check=True)
+
+    assert demo.returncode == 1, "".join(told)
+    assert "Error: 1 requests failed: 424" in told[-1]
