@@ -4,16 +4,16 @@ import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from azureml_emulator.arm.documents import LOCATION, PROVIDER, Document, resource
+from azureml_emulator.arm.documents import Document, resource
 from azureml_emulator.arm.errors import BadRequest, NotFound
 from azureml_emulator.arm.messages import Call, Reply
+from azureml_emulator.arm.names import CLOUD, LOCATION, PROVIDER
 from azureml_emulator.resources import quotas
 from azureml_emulator.resources.azure import Azure
 from azureml_emulator.resources.blobs import ACCOUNT, SUFFIX
 from azureml_emulator.resources.identities import KIND as IDENTITIES
 from azureml_emulator.resources.registry import DATASTORE
 
-CLOUD = "LocalAzureML"
 #: Azure sends no Retry-After on these routes and the SDK then polls every 5 to 30 s; this header makes it quick.
 POLL_MS = "100"
 

@@ -13,9 +13,9 @@ from aiohttp.typedefs import Handler, Middleware
 
 from azureml_emulator.api.routes import BLOBS, Route, table
 from azureml_emulator.api.trace import SENT
-from azureml_emulator.arm.documents import PROVIDER
 from azureml_emulator.arm.errors import ApiError, BadRequest, MethodNotAllowed, NotFound, TooLarge, Unauthorized
 from azureml_emulator.arm.messages import Call, Reply
+from azureml_emulator.arm.names import PROVIDER
 from azureml_emulator.resources.azure import Azure
 from azureml_emulator.resources.tokens import ARM
 
