@@ -9,7 +9,10 @@ PYTEST := .venv/bin/python -m pytest --numprocesses 4 --dist loadfile --no-loads
 # Some machines export it; every process would then compile all its imports again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install demo test drill soak check lock clean
+# What a wheel's files are dated, else each build gives other bytes: 1 January 1980, the first day that zip knows.
+wheel: export SOURCE_DATE_EPOCH := 315532800
+
+.PHONY: install wheel demo test drill soak check lock clean
 
 install: .venv/installed
 
@@ -23,6 +26,9 @@ install: .venv/installed
 	.venv/bin/uv pip install --quiet --no-deps --no-build-isolation --editable emulator
 	@touch $@
 
+wheel: install ## the emulator as a package for others; OUT=dist
+	.venv/bin/uv build --quiet --wheel --no-build-isolation --out-dir $(or $(OUT),dist) emulator
+
 demo: install ## the whole rollout, twice, under traffic; KEEP=1 leaves the local Azure ML running
 	.venv/bin/python -m demo $(if $(KEEP),--keep)
 
@@ -34,9 +40,10 @@ drill: install ## the workflows' long drills: stale approvals, killed runners, r
 	.venv/bin/python -m pytest -m drill --numprocesses 3 --timeout 900
 
 soak: install ## the long runs: scripts killed at every call, 100,000 requests while weights change, a million for the memory
-	SOAK=1 .venv/bin/python -m pytest --timeout 3600 tests/promises/test_interruptions.py emulator/tests/resources/test_durability.py
-	.venv/bin/python -m benchmarks.router
-	.venv/bin/python -m benchmarks.router --soak
+	SOAK=1 .venv/bin/python -m pytest --timeout 3600 tests/promises/test_interruptions.py
+	cd emulator && SOAK=1 ../.venv/bin/python -m pytest --timeout 3600 tests/resources/test_durability.py
+	cd emulator && ../.venv/bin/python -m benchmarks.router
+	cd emulator && ../.venv/bin/python -m benchmarks.router --soak
 
 check: install
 	.venv/bin/ruff check
@@ -52,4 +59,4 @@ lock: install
 	$(LOCK) --constraint requirements.txt model/requirements.in --output-file model/requirements.txt
 
 clean:
-	rm -rf .venv outputs mlruns .emulator
+	rm -rf .venv dist outputs mlruns .emulator

@@ -10,8 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from subprocess import PIPE
 
-from azureml_emulator.api.routes import CLOUD
-from azureml_emulator.resources.azure import GROUP, SUBSCRIPTION
+from azureml_emulator.arm.names import CLOUD, GROUP, SUBSCRIPTION
 
 #: A variable that could lead a client past the emulator, to the real Azure or through a proxy.
 FOREIGN = ("AZURE_", "AZUREML_", "ARM_", "IDENTITY_", "MSI_")

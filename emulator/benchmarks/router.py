@@ -20,8 +20,8 @@ import click
 import psutil
 import uvloop
 
-from azureml_emulator.__main__ import issue_certificate, listening
 from azureml_emulator.api.server import Server, listen
+from azureml_emulator.emulator import issue_certificate, listening
 from azureml_emulator.resources.azure import Azure, Options
 from azureml_emulator.serving.pool import Pool, Settings
 from azureml_emulator.serving.router import Route, any_of

@@ -3,17 +3,18 @@
 import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 
-from azureml_emulator.arm.documents import LOCATION, PROVIDER, Document, resource
+from azureml_emulator.arm.documents import Document, resource
 from azureml_emulator.arm.errors import BadRequest, NotFound
 from azureml_emulator.arm.messages import Call, Reply
+from azureml_emulator.arm.names import CLOUD, LOCATION, PROVIDER
 from azureml_emulator.resources import quotas
 from azureml_emulator.resources.azure import Azure
 from azureml_emulator.resources.blobs import ACCOUNT, SUFFIX
 from azureml_emulator.resources.identities import KIND as IDENTITIES
 from azureml_emulator.resources.registry import DATASTORE
 
-CLOUD = "LocalAzureML"
 #: Azure sends no Retry-After on these routes and the SDK then polls every 5 to 30 s; this header makes it quick.
 POLL_MS = "100"
 
@@ -117,55 +118,53 @@ def endpoints(azure: Azure, call: Call) -> Document:
 
 
 def endpoint(azure: Azure, call: Call) -> Document:
-    return azure.endpoints.get(call.scope, call["endpoint"].lower())
+    return azure.endpoints.get(call.scope, call["endpoint"])
 
 
 def put_endpoint(azure: Azure, call: Call) -> Reply:
-    document, operation = azure.endpoints.put(call.scope, call["endpoint"].lower(), call.document)
+    document, operation = azure.endpoints.put(call.scope, call["endpoint"], call.document)
     return _accepted(call, operation, Reply(document, 201))
 
 
 def delete_endpoint(azure: Azure, call: Call) -> Reply:
-    return _deleted(call, azure.endpoints.delete(call.scope, call["endpoint"].lower()))
+    return _deleted(call, azure.endpoints.delete(call.scope, call["endpoint"]))
 
 
 def endpoint_keys(azure: Azure, call: Call) -> Document:
-    return azure.endpoints.keys(call.scope, call["endpoint"].lower())
+    return azure.endpoints.keys(call.scope, call["endpoint"])
 
 
 def endpoint_token(azure: Azure, call: Call) -> Document:
-    return azure.endpoints.token(call.scope, call["endpoint"].lower())
+    return azure.endpoints.token(call.scope, call["endpoint"])
 
 
 def regenerate_key(azure: Azure, call: Call) -> Reply:
-    operation = azure.endpoints.regenerate_key(call.scope, call["endpoint"].lower(), call.document)
+    operation = azure.endpoints.regenerate_key(call.scope, call["endpoint"], call.document)
     return _accepted(call, operation, Reply(status=202))
 
 
 def deployments(azure: Azure, call: Call) -> Document:
-    return {"value": azure.deployments.all(call.scope, call["endpoint"].lower())}
+    return {"value": azure.deployments.all(call.scope, call["endpoint"])}
 
 
 def deployment(azure: Azure, call: Call) -> Document:
-    return azure.deployments.get(call.scope, call["endpoint"].lower(), call["name"].lower())
+    return azure.deployments.get(call.scope, call["endpoint"], call["deployment"])
 
 
 def put_deployment(azure: Azure, call: Call) -> Reply:
-    names = call["endpoint"].lower(), call["name"].lower()
-    document, operation = azure.deployments.put(call.scope, *names, call.document)
+    document, operation = azure.deployments.put(call.scope, call["endpoint"], call["deployment"], call.document)
     return _accepted(call, operation, Reply(document, 201))
 
 
 def delete_deployment(azure: Azure, call: Call) -> Reply:
-    return _deleted(call, azure.deployments.delete(call.scope, call["endpoint"].lower(), call["name"].lower()))
+    return _deleted(call, azure.deployments.delete(call.scope, call["endpoint"], call["deployment"]))
 
 
 def deployment_logs(azure: Azure, call: Call) -> Document:
     lines = call.document.get("tail") or 500
     if type(lines) is not int:
         raise BadRequest(f"tail must be a whole number, not {lines!r}.")
-    names = call["endpoint"].lower(), call["name"].lower()
-    return {"content": azure.deployments.logs(call.scope, *names, lines)}
+    return {"content": azure.deployments.logs(call.scope, call["endpoint"], call["deployment"], lines)}
 
 
 def operation(azure: Azure, call: Call) -> Reply:
@@ -223,8 +222,9 @@ L = f"/subscriptions/{{subscription}}{LOCATIONS}"
 G = "/subscriptions/{subscription}/resourceGroups/{group}"
 W = f"{G}/providers/{PROVIDER}/workspaces/{{workspace}}"
 E = f"{W}/onlineEndpoints/{{endpoint}}"
-D = f"{E}/deployments/{{name}}"
+D = f"{E}/deployments/{{deployment}}"
 I = f"{G}/providers/{IDENTITIES}"  # noqa: E741 (a table's letter)
+LOWERED = {"endpoint", "deployment"}  # the service itself lower-cases these; other names are kept as they were given
 STORAGE = f"/{ACCOUNT}.blob.{SUFFIX}/{{container}}"
 
 #: Open to whoever shows the identity header, or to all.
@@ -275,20 +275,28 @@ BLOBS = [
 Handler = Callable[[Azure, Call], Any]
 
 
-class Route(NamedTuple):
+class Row(NamedTuple):
     method: str
     path: re.Pattern[str]
     handler: Handler
     guarded: bool  # by a bearer token for the resource manager
 
 
-def table() -> list[Route]:
+def table() -> list[Row]:
     """The rows above, compiled; ARM paths ignore case."""
     rows = [(*row, guarded) for rows, guarded in ((LOGIN, False), (MANAGER, True), (BLOBS, False)) for row in rows]
-    return [Route(method, _pattern(path), handler, guarded) for method, path, handler, guarded in rows]
+    return [Row(method, pattern(path), handler, guarded) for method, path, handler, guarded in rows]
 
 
-def _pattern(template: str) -> re.Pattern[str]:
+def names(path: re.Pattern[str], raw: str) -> dict[str, str] | None:
+    """What stands in an undecoded path where `path` has names, in lower case as LOWERED says; None if it is another."""
+    if (found := path.fullmatch(raw)) is None:
+        return None
+    decoded = {name: unquote(part) for name, part in found.groupdict().items()}
+    return {name: part.lower() if name in LOWERED else part for name, part in decoded.items()}
+
+
+def pattern(template: str) -> re.Pattern[str]:
     """`{name}` stands for one part of the path, `{name:.+}` for the rest of it."""
     quoted = re.sub(r"[.]", r"\\.", template.replace("{name:.+}", "\0"))
     named = re.sub(r"{(\w+)}", r"(?P<\1>(?:(?!%2f)[^/])+)", quoted)  # a slash in a name would be another resource
@@ -309,8 +317,7 @@ def _accepted(call: Call, operation: str, reply: Reply) -> Reply:
 def _group(azure: Azure, call: Call) -> str:
     """The resource group that a call is about. Raises NotFound where no workspace is in it."""
     subscription, group = call["subscription"], call["group"]
-    groups = {(scope.subscription.lower(), scope.resource_group.lower()) for scope in azure.scopes}
-    if (subscription.lower(), group.lower()) not in groups:
+    if f"{subscription}/{group}".lower() not in {scope.key.rpartition("/")[0] for scope in azure.scopes}:
         raise NotFound(f"Resource group '{group}' could not be found.", "ResourceGroupNotFound")
     return f"/subscriptions/{subscription}/resourceGroups/{group}"
 

@@ -6,16 +6,15 @@ import socket
 import ssl
 import uuid
 from collections.abc import Iterable
-from urllib.parse import unquote
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from azureml_emulator.api.routes import BLOBS, Route, table
+from azureml_emulator.api.routes import BLOBS, Row, names, table
 from azureml_emulator.api.trace import SENT
-from azureml_emulator.arm.documents import PROVIDER
 from azureml_emulator.arm.errors import ApiError, BadRequest, MethodNotAllowed, NotFound, TooLarge, Unauthorized
 from azureml_emulator.arm.messages import Call, Reply
+from azureml_emulator.arm.names import PROVIDER
 from azureml_emulator.resources.azure import Azure
 from azureml_emulator.resources.tokens import ARM
 
@@ -31,7 +30,7 @@ class Server:
     def __init__(self, azure: Azure, base: str, around: Iterable[Middleware] = ()):
         self._azure = azure
         self._base = base
-        self._routes = table()
+        self._rows = table()
         self.app = web.Application(client_max_size=MAX_BLOB, middlewares=[*around, refusals])
         self.app.router.add_post("/endpoints/{endpoint}/score", self._score)
         self.app.router.add_route("*", r"/{path:[\s\S]*}", self._answer)
@@ -46,24 +45,24 @@ class Server:
 
     async def _dispatch(self, request: web.Request) -> Reply:
         path = request.rel_url.raw_path
-        matches = [(route, found) for route in self._routes if (found := route.path.fullmatch(path))]
-        if path.lower().startswith("/subscriptions/") or any(route.guarded for route, _ in matches):
+        matches = [(row, found) for row in self._rows if (found := names(row.path, path)) is not None]
+        if path.lower().startswith("/subscriptions/") or any(row.guarded for row, _ in matches):
             self._check_token(request.headers.get("Authorization", ""))
         if not matches:
             raise NotFound(f"The local Azure ML has no {path}; its README lists what it has.", "NotEmulated")
-        for route, found in matches:
-            if route.method == request.method:
-                return await self._call(request, route, {key: unquote(part) for key, part in found.groupdict().items()})
+        for row, found in matches:
+            if row.method == request.method:
+                return await self._call(request, row, found)
         raise MethodNotAllowed(f"{request.method} is not allowed on {path}.")
 
-    async def _call(self, request: web.Request, route: Route, names: dict[str, str]) -> Reply:
-        body = await read(request, MAX_BLOB if route.handler is BLOBS[0][2] else MAX_DOCUMENT)
-        call = Call(request.method, self._base, names, request.query, request.headers, body)
-        if "workspace" in names and not self._azure.knows(call.scope):
-            resource = f"'{PROVIDER}/workspaces/{names['workspace']}' under resource group '{names['group']}'"
+    async def _call(self, request: web.Request, row: Row, found: dict[str, str]) -> Reply:
+        body = await read(request, MAX_BLOB if row.handler is BLOBS[0][2] else MAX_DOCUMENT)
+        call = Call(request.method, self._base, found, request.query, request.headers, body)
+        if "workspace" in found and not self._azure.knows(call.scope):
+            resource = f"'{PROVIDER}/workspaces/{call['workspace']}' under resource group '{call['group']}'"
             more = "For more details please go to https://aka.ms/ARMResourceNotFoundFix"
             raise NotFound(f"The Resource {resource} was not found. {more}", "ResourceNotFound")
-        answer = route.handler(self._azure, call)
+        answer = row.handler(self._azure, call)
         return answer if isinstance(answer, Reply) else Reply(answer)
 
     def _check_token(self, authorization: str) -> None:

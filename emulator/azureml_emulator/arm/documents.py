@@ -6,10 +6,9 @@ from datetime import datetime, timezone
 from typing import Any
 
 from azureml_emulator.arm.errors import BadRequest
+from azureml_emulator.arm.names import LOCATION, PROVIDER
 
 Document = dict[str, Any]
-PROVIDER = "Microsoft.MachineLearningServices"
-LOCATION = "local"
 IDENTITIES = ("SystemAssigned", "UserAssigned", "SystemAssigned,UserAssigned", "None")
 ACCESS = ("Enabled", "Disabled")
 

@@ -4,13 +4,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
+from importlib.resources import files
 from typing import Any
 
 import yaml
 from jsonschema import Draft202012Validator
 
-DESCRIPTION: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("openapi.yml").read_text(encoding="utf-8"))
+DESCRIPTION: dict[str, Any] = yaml.safe_load((files("azureml_emulator.github") / "openapi.yml").read_bytes())
 METHODS = ("get", "put", "post", "patch")
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from azureml_emulator.arm.documents import Scope
+from azureml_emulator.arm.names import GROUP, SUBSCRIPTION
 from azureml_emulator.arm.store import Store
 from azureml_emulator.resources.blobs import Blobs
 from azureml_emulator.resources.deployments import Deployments
@@ -13,9 +14,6 @@ from azureml_emulator.resources.operations import Operations
 from azureml_emulator.resources.registry import Registry
 from azureml_emulator.resources.tokens import Tokens
 from azureml_emulator.serving.router import Router
-
-SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"
-GROUP = "local"
 
 
 @dataclass(frozen=True)

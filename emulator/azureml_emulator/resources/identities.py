@@ -6,8 +6,9 @@ Only what can be set up and read: nobody logs in with one here.
 import re
 import uuid
 
-from azureml_emulator.arm.documents import LOCATION, Document, properties_of, text, texts
+from azureml_emulator.arm.documents import Document, properties_of, text, texts
 from azureml_emulator.arm.errors import BadRequest, NotFound
+from azureml_emulator.arm.names import LOCATION
 from azureml_emulator.arm.store import Store
 
 KIND = "Microsoft.ManagedIdentity/userAssignedIdentities"

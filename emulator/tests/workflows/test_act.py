@@ -1,6 +1,8 @@
 """Small workflows through act, for what a run must never get wrong silently."""
 
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -63,3 +65,29 @@ def test_workflow_that_act_refuses(tmp_path: Path) -> None:
     """A workflow that cannot run at all is an error with act's own words, not a run without jobs."""
     with pytest.raises(RuntimeError, match=r"act failed: .*Unknown Property mistake"):
         run(tmp_path, greet("exit 0") + "    mistake: true\n")
+
+
+def test_act_of_the_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no act lies beside this Python, the one in PATH runs the workflow."""
+    act = shutil.which("act", path=str(Path(sys.prefix) / "bin"))
+    assert act
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "act").symlink_to(act)
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "nothing"))
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=":")
+
+    (tmp_path / "tree").mkdir()
+    assert run(tmp_path / "tree", greet("echo hi")).jobs["greet"].log == "hi\n"
+
+
+def test_no_act(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is no act at all, the error says what to install."""
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    git = shutil.which("git")
+    assert git
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "git").symlink_to(git)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+
+    with pytest.raises(RuntimeError, match=r"install azureml-emulator\[workflows\]"):
+        run(tmp_path, greet("exit 0"))
