@@ -11,7 +11,7 @@ import pytest
 from click.testing import Result
 
 from azureml_emulator.github.server import LocalGitHub
-from scripts.lib.decisions.approval import Reviewed, Side
+from scripts.lib.decisions.approval import Proposal, Side
 from scripts.lib.decisions.state import Refused
 from scripts.lib.doctor import finding
 from scripts.lib.github import required_reviewers
@@ -39,7 +39,7 @@ def commit(author: str | None, committer: str | None = "web-flow") -> dict[str, 
 
 def expect(sha: str = SHA) -> str:
     blue, green = Side("default", "toy", "1"), Side("xgboost-model-2", "toy", "2", commit=sha)
-    return str(Reviewed("toy-gate", {"default": 100}, blue, green))
+    return str(Proposal("toy-gate", {"default": 100}, blue, green))
 
 
 @pytest.fixture

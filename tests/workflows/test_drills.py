@@ -280,7 +280,7 @@ def another_version(repository: Repository) -> int:
 @pytest.mark.drill
 def test_drift_between_steps(serving: Repository, approval: Approval, waiting: Future[Run]) -> None:
     """When somebody has moved the split since the review, the promotion stops, says so, and the run goes back."""
-    serving.script("shift_traffic", "--to", GREEN, "--percent", 25)
+    serving.script("promote", "--to", GREEN, "--percent", 25)
 
     approval.give()
     run = waiting.result()

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from scripts.lib.decisions.approval import Reviewed
+from scripts.lib.decisions.approval import Proposal
 
 
 class Name(click.ParamType[str]):
@@ -63,16 +63,16 @@ class Variables(click.ParamType[dict[str, str]]):
         return variables
 
 
-class Expectation(click.ParamType[Reviewed]):
+class Proposed(click.ParamType[Proposal]):
     """What `review` printed. An empty text is none: an output that got lost must not become "expect nothing"."""
 
     name = "json"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Reviewed:
-        if isinstance(value, Reviewed):
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Proposal:
+        if isinstance(value, Proposal):
             return value
         try:
-            return Reviewed.parse(value)
+            return Proposal.parse(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
 
@@ -81,7 +81,7 @@ DEPLOYMENT = Name()
 ENDPOINT = Name(lower=False)
 SPLIT = Split()
 VARIABLES = Variables()
-REVIEWED = Expectation()
+PROPOSAL = Proposed()
 PERCENT = click.IntRange(0, 100)
 SHARE = click.IntRange(1, 100)
 VERSION = click.IntRange(min=1)
