@@ -326,7 +326,7 @@ def the_first_reviewer_is_told(files: Files) -> Findings:
     """The smoke test and promote.yml tell what is to be approved; to rest, and how long to bake, is decided there."""
     first = files.row[3]
     steps = {
-        where: next(s for s in files.jobs[where]["steps"] if s.get("id") == "review")
+        where: next((step for step in files.jobs[where]["steps"] if step.get("id") == "review"), {})
         for where in ("stages.smoke-test", "promote.review")
     }
     rests = f"needs.deploy.outputs.green != '' && inputs.stop-after != 'smoke-test' && '{first}' || ''"
@@ -343,7 +343,7 @@ def the_first_reviewer_is_told(files: Files) -> Findings:
             },
         ),
     }
-    if {where: (step["run"], step["env"]) for where, step in steps.items()} != wanted:
+    if {where: (step.get("run"), step.get("env")) for where, step in steps.items()} != wanted:
         yield f"{steps}"
     bake = files.jobs["promote.bake"]["steps"][0]
     if (bake["run"], bake["env"]) != (
@@ -509,14 +509,14 @@ def checks_need_nothing(files: Files) -> Findings:
 
 @rule
 def no_stored_secret(files: Files) -> Findings:
-    """Nothing reads a secret but the job's own token; only `env:` of a step that asks GitHub has that."""
+    """Nothing reads a secret but the job's own token; `env:` of a step that asks GitHub has that, and no other's."""
     for path, text in files.texts.items():
         yield from (f"{path.name}: {found}" for found in re.findall(r"secrets[.\[ :].*", text))
     for where, step in files.steps.items():
         tokens = [name for name, value in step.get("env", {}).items() if "github.token" in str(value)]
         if tokens not in ([], ["GITHUB_TOKEN"]):
             yield f"{where}: {tokens}"
-        if "github.token" in str(step) and not any(part in step.get("run", "") for part in (*ASKS_GITHUB, CANCEL)):
+        if bool(tokens) != any(part in step.get("run", "") for part in (*ASKS_GITHUB, CANCEL)):
             yield where
 
 
@@ -528,6 +528,8 @@ def inputs_are_offered_as_they_are(files: Files) -> Findings:
         yield "rollout: stop-after"
     if asked["promote"]["percent"].get("options") != ["5", "10", "25", "50", "75", "100"]:
         yield "promote: percent"
+    if not asked["promote"]["percent"].get("required"):
+        yield "promote: percent may be left out"
     if not asked["teardown"]["endpoint"].get("required"):
         yield "teardown: endpoint"
 
