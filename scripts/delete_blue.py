@@ -10,7 +10,7 @@ from scripts.lib.azure.endpoint import OnlineEndpoint
 from scripts.lib.azure.waiting import Deadline, again_on_conflict, say
 from scripts.lib.cli import option_types
 from scripts.lib.cli.command import command, endpoint_options, timeout_option
-from scripts.lib.decisions.approval import Reviewed, check
+from scripts.lib.decisions.approval import Proposal, check
 from scripts.lib.decisions.state import percentages
 from scripts.lib.decisions.traffic import plan_delete_blue
 from scripts.lib.github import step_output
@@ -19,9 +19,9 @@ from scripts.lib.github import step_output
 @command()
 @endpoint_options
 @click.argument("name", type=option_types.DEPLOYMENT)
-@click.option("--expect", type=option_types.REVIEWED, help="What `review` printed: refuse unless it still is so.")
+@click.option("--expect", type=option_types.PROPOSAL, help="What `review` printed: refuse unless it still is so.")
 @timeout_option(1800)
-def main(endpoint: OnlineEndpoint, name: str, expect: Reviewed | None, timeout: float) -> str:
+def main(endpoint: OnlineEndpoint, name: str, expect: Proposal | None, timeout: float) -> str:
     """Delete NAME; prints the split as JSON. From then on there is no rollback.
 
     Refused unless NAME has no traffic and the deployment with 100 % replaces it, and where versions or split are not
@@ -36,7 +36,7 @@ def main(endpoint: OnlineEndpoint, name: str, expect: Reviewed | None, timeout: 
     return json.dumps(dict(traffic))
 
 
-def _delete(endpoint: OnlineEndpoint, name: str, expect: Reviewed | None, deadline: Deadline) -> bool:
+def _delete(endpoint: OnlineEndpoint, name: str, expect: Proposal | None, deadline: Deadline) -> bool:
     endpoint.settled(deadline, also=lambda state: name in state.deployments and state.deployments[name].busy)
     state = endpoint.read()
     wanted = plan_delete_blue(state, name)

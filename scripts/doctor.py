@@ -1,4 +1,4 @@
-"""Check what silently goes wrong in a copied template: the gate, the variables, the login, the role, names, quotas."""
+"""Check what silently goes wrong in a copied template: reviewers, variables, login, role, names, quotas."""
 
 from __future__ import annotations
 
@@ -14,24 +14,20 @@ from scripts.lib.cli import option_types
 from scripts.lib.cli.command import command
 from scripts.lib.decisions.state import Refused
 from scripts.lib.doctor import azure_checks, checks, finding, quota, trust
-from scripts.lib.doctor.azure_facts import AtAzure
-from scripts.lib.doctor.facts import AtGitHub, told
-from scripts.lib.doctor.finding import CANNOT_TELL, OK, WRONG, Finding
+from scripts.lib.doctor.azure_facts import AzureFacts
+from scripts.lib.doctor.facts import GitHubFacts, told
+from scripts.lib.doctor.finding import CANNOT_TELL, OK, WRONG, Finding, Unknown
 from scripts.lib.doctor.quota import Shape
-from scripts.lib.github import repository_variables, required_reviewers, step_output, workflow_files
-from scripts.lib.github.api import CannotTell
+from scripts.lib.github import repository_variables, step_output
+from scripts.lib.github.environment import ENVIRONMENTS, ROLLBACK, STAGING
 
 REQUIREMENTS = Path("model/requirements.txt")
-#: With one of these wrong a rollout fails for sure; the others are advice to it, and the gate decides how far it goes.
+STAGES = ("", "train", "deploy", "smoke-test", "promote-10", "promote-50", "promote-100")
+"""After which a rollout may stop, "" for none: what rollout.yml offers; tests/workflows/rules.py compares."""
+UNAPPROVED = "smoke-test"  # the last one before the first promotion
+#: With one of these wrong a rollout fails for sure; the others are advice, and reviewers decide how far it goes.
 FATAL = {"variables", "login", "workspace", "role", "OIDC subject", "endpoint name", "model requirements"}
-Variables = Mapping[str, str] | CannotTell
-
-
-def _stage(ctx: click.Context, param: click.Parameter, value: str) -> str:
-    stages = workflow_files.stages()
-    if value and value not in stages:
-        raise click.BadParameter(f"{value!r} is not one of {', '.join(stages)}")
-    return value
+Variables = Mapping[str, str] | Unknown
 
 
 def _version(ctx: click.Context, param: click.Parameter, value: str) -> int | None:
@@ -40,15 +36,21 @@ def _version(ctx: click.Context, param: click.Parameter, value: str) -> int | No
 
 @command()
 @click.option("--rollout", is_flag=True, help="First job of a rollout: fail only for what would fail it anyway.")
-@click.option("--stop-after", default="", callback=_stage, metavar="STAGE", help="Where the rollout shall stop.")
+@click.option("--stop-after", default="", type=click.Choice(STAGES), help="Where the rollout shall stop.")
 @click.option("--version", default="", callback=_version, metavar="N", help="The version it rolls out, if registered.")
-@click.option("--variables", envvar="VARIABLES", show_envvar=True, type=option_types.VARIABLES, help="toJSON(vars).")
+@click.option(
+    "--variables",
+    envvar="VARIABLES",
+    show_envvar=True,
+    type=option_types.VARIABLES,
+    help="The repository's, as JSON. Else GitHub is asked.",
+)
 def main(rollout: bool, stop_after: str, version: int | None, variables: dict[str, str] | None) -> None:
     """Check the set-up at GitHub and Azure; prints the findings as JSON. Nothing is changed.
 
-    Each is ok, wrong or cannot tell, with how to mend it. Exit code 1 if one is wrong, or if the gate of a promotion
-    can't be told. With --rollout a missing gate stops the rollout before its first promotion instead (outputs `gate`,
-    `stop-after`).
+    Each is ok, wrong or cannot tell, with how to mend it. Exit code 1 if one is wrong, or if it can't be told who
+    approves. With --rollout missing reviewers stop the rollout before its first promotion instead (outputs
+    `reviewers`, `stop-after`).
     """
     findings: list[Finding] = []
     click.get_current_context().call_on_close(lambda: click.echo(finding.as_json(findings)))  # also if it fails
@@ -67,31 +69,26 @@ def fatal(found: Finding) -> bool:
 
 
 def bad(found: Finding) -> bool:
-    """Whether a finding needs mending before all is well: only the gate counts as missing where it can't be told."""
-    return found.verdict == WRONG or (found.verdict == CANNOT_TELL and found.name.startswith("gate "))
+    """Whether a finding needs mending before all is well: reviewers alone count as missing where they can't be told."""
+    return found.verdict == WRONG or (found.verdict == CANNOT_TELL and found.name.startswith("reviewers "))
 
 
-def has_gate(findings: Sequence[Finding]) -> bool:
+def approved(findings: Sequence[Finding]) -> bool:
     """Whether each environment that promotes has its reviewers."""
-    gates = [found for found in findings if found.name.startswith("gate ")]
-    return bool(gates) and all(found.verdict == OK for found in gates)
+    verdicts = [found.verdict for found in findings if found.name.startswith("reviewers ")]
+    return bool(verdicts) and all(verdict == OK for verdict in verdicts)
 
 
-def stop(asked: str, gated: bool, stages: Sequence[str], promotions: Sequence[str]) -> str:
-    """After which stage the rollout stops, "" for none: where it was asked to, without a gate before all promotions."""
-    if gated or not promotions:
-        return asked
-    last = stages.index(promotions[0]) - 1
-    return asked if asked and stages.index(asked) <= last else stages[last]
+def stop(asked: str, approved: bool) -> str:
+    """After which stage the rollout stops: where it was asked to; if nobody approves before any promotion."""
+    early = STAGES[1 : STAGES.index(UNAPPROVED) + 1]
+    return asked if approved or asked in early else UNAPPROVED
 
 
 def _let_out(findings: Sequence[Finding], asked: str) -> None:
-    gated = has_gate(findings)
-    until = stop(asked, gated, workflow_files.stages(), list(workflow_files.promotions()))
-    step_output.output(
-        **{"gate": required_reviewers.REVIEWERS if gated else required_reviewers.NONE, "stop-after": until}
-    )
-    if not gated:
+    until = stop(asked, approved(findings))
+    step_output.output(**{"reviewers": "required" if approved(findings) else "none", "stop-after": until})
+    if not approved(findings):
         said = f"Nobody has to approve promotions: this rollout stops after {until}, and promote.yml goes on."
         say(said)
         step_output.summary(said)
@@ -108,38 +105,36 @@ def examine(given: Mapping[str, str] | None, registered: bool) -> Iterator[Findi
 
     `registered`: the rollout is of a version that is registered already, so the requirements here say nothing of it.
     """
-    github = AtGitHub()
+    github = GitHubFacts()
     variables: Variables = given if given is not None else github.ask(lambda known: known.variables())
-    known: Mapping[str, str] = {} if isinstance(variables, CannotTell) else variables
+    known: Mapping[str, str] = {} if isinstance(variables, Unknown) else variables
     yield checks.variables(variables, str(endpoint_yaml()["name"]), f"{github.page}/settings/variables/actions")
-    environments = _environments(known)
-    for name, gated in environments.items():
-        yield from at_github(github, name, gated)
-    picked = {
-        **repository_variables.pick(known),
-        **{name: os.environ[name] for name in repository_variables.EXPORTED if name in os.environ},
-    }
+    environments = [name for name in ENVIRONMENTS if name != STAGING or repository_variables.staged(known)]
+    for name in environments:
+        yield from at_github(github, name)
+    picked = repository_variables.pick(known)
+    picked |= {name: value for name in repository_variables.PLACE if (value := os.environ.get(name))}
     yield from at_azure(github, picked, _logging_in(known, environments))
     if not registered:
         text = told(lambda: REQUIREMENTS.read_text(encoding="utf-8"))
         yield azure_checks.requirements(text, str(REQUIREMENTS))
 
 
-def at_github(github: AtGitHub, name: str, gated: bool) -> Iterator[Finding]:
-    """What an environment must be like. `gated`: its jobs promote or delete."""
+def at_github(github: GitHubFacts, name: str) -> Iterator[Finding]:
+    """What an environment must be like."""
     environment, page = github.environment(name), f"{github.page}/settings/environments"
-    if gated:
-        yield required_reviewers.gate(name, environment, page)
+    if ENVIRONMENTS[name]:
+        yield checks.reviewers(name, environment, github.page)
         yield checks.self_review(name, environment, page)
         yield checks.admin_bypass(name, environment, page)
     yield checks.branches(name, environment, github.patterns(name), github.default_branch, page)
-    if name == workflow_files.ROLLBACK:
+    if name == ROLLBACK:
         yield checks.no_wait(name, environment, page)
 
 
-def at_azure(github: AtGitHub, picked: Mapping[str, str], environments: Sequence[str]) -> Iterator[Finding]:
+def at_azure(github: GitHubFacts, picked: Mapping[str, str], environments: Sequence[str]) -> Iterator[Finding]:
     """What Azure must let the workflows do. `picked` are production's variables."""
-    azure = AtAzure(_workspace(picked))
+    azure = AzureFacts(_workspace(picked))
     reach, sent = azure.reach(), github.subjects(environments)
     yield azure_checks.login(reach, sent)
     yield trust.subjects(sent, azure.trusted(picked.get("AZURE_CLIENT_ID", "")))
@@ -147,33 +142,25 @@ def at_azure(github: AtGitHub, picked: Mapping[str, str], environments: Sequence
     yield azure_checks.role(reach, azure.permissions())
     name = picked.get("ENDPOINT_NAME") or str(endpoint_yaml()["name"])
     deployments = azure.deployments(name)
-    exists = deployments if isinstance(deployments, CannotTell) else deployments[0]
+    exists = deployments if isinstance(deployments, Unknown) else deployments[0]
     yield azure_checks.endpoint_name(name, exists)
-    if isinstance(deployments, CannotTell):
+    if isinstance(deployments, Unknown):
         yield finding.cannot_tell("core quota", deployments)
     else:
         wanted = _wanted(*deployments[1:])
         yield quota.quota(wanted, list(deployments[1].values()), azure.sizes(), azure.usages())
 
 
-def _environments(variables: Mapping[str, str]) -> dict[str, bool]:
-    """Those that the workflows use, staging only where it is on."""
-    staged = repository_variables.staged(variables)
-    return {
-        name: gated for name, gated in workflow_files.environments().items() if staged or name != workflow_files.STAGING
-    }
-
-
-def _logging_in(variables: Mapping[str, str], environments: Mapping[str, bool]) -> list[str]:
+def _logging_in(variables: Mapping[str, str], environments: Sequence[str]) -> list[str]:
     """The environments whose jobs log in as production's identity: not staging, where that has one of its own."""
-    ids = {repository_variables.pick(variables, stage).get("AZURE_CLIENT_ID") for stage in repository_variables.STAGES}
-    return [name for name in environments if name != workflow_files.STAGING or len(ids) == 1]
+    ids = {repository_variables.pick(variables, staging).get("AZURE_CLIENT_ID") for staging in (False, True)}
+    return [name for name in environments if name != STAGING or len(ids) == 1]
 
 
-def _workspace(picked: Mapping[str, str]) -> Workspace | CannotTell:
+def _workspace(picked: Mapping[str, str]) -> Workspace | Unknown:
     missing = [name for name in repository_variables.WORKSPACE if not picked.get(name)]
     if missing:
-        return CannotTell(f"which workspace? {', '.join(missing)} are not set.")
+        return Unknown(f"which workspace? {', '.join(missing)} are not set.")
     return Workspace(*(picked[name] for name in repository_variables.WORKSPACE))
 
 

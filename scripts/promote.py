@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import click
 
@@ -10,23 +11,34 @@ from scripts.lib.azure.endpoint import OnlineEndpoint
 from scripts.lib.azure.waiting import Deadline, say
 from scripts.lib.cli import option_types
 from scripts.lib.cli.command import command, endpoint_options, timeout_option
-from scripts.lib.decisions.approval import Reviewed, plan_promotion
+from scripts.lib.decisions.approval import plan_promotion
 from scripts.lib.decisions.state import percentages
+from scripts.lib.decisions.traffic import plan_shift
 from scripts.lib.github import step_output
 
 
 @command()
 @endpoint_options
-@click.option("--percent", type=option_types.SHARE, required=True, help="Green's share.")
-@click.option("--expect", type=option_types.REVIEWED, help="What `review` printed: refuse unless it still is so.")
+@click.option("--percent", type=option_types.PERCENT, required=True, help="Its share.")
+@click.option("--to", type=option_types.DEPLOYMENT, metavar="NAME", help="A deployment by its name, instead of green.")
+@click.option(
+    "--expect",
+    help="Refuse unless it is so now: what `review` printed, or with --to the split, default=90,xgboost-model-2=10.",
+)
 @timeout_option(900)
-def main(endpoint: OnlineEndpoint, percent: int, expect: Reviewed | None, timeout: float) -> str:
+def main(endpoint: OnlineEndpoint, percent: int, to: str | None, expect: str | None, timeout: float) -> str:
     """Give green PERCENT of the traffic, and what it replaces the rest; prints the split as JSON.
 
-    Refused where green is not healthy, and where versions or split are not what --expect says (without it: where
-    anything but the pair has traffic). A split that is there already is done, so a repeated run goes on.
+    With --to another deployment gets it, 0 included, and its counterpart the rest. Refused where what gets more is not
+    healthy, and where the endpoint is not what --expect says (without it: where anything but the pair has traffic).
+    A split that is there already is done, so a repeated run goes on.
     """
-    shift = endpoint.shift(lambda state: plan_promotion(state, percent, expect), Deadline(timeout))
+    if to:
+        plan = partial(plan_shift, to=to, percent=percent, expect=option_types.SPLIT(expect))
+    else:
+        share, proposal = option_types.SHARE(percent), option_types.PROPOSAL(expect)
+        plan = partial(plan_promotion, percent=share, expected=proposal)
+    shift = endpoint.shift(plan, Deadline(timeout))
     say(shift.say)
     step_output.summary(f"Traffic: **{percentages(shift.split)}**")
     return json.dumps(dict(shift.split))

@@ -7,16 +7,18 @@ from typing import Any
 import click
 
 from scripts.lib.azure.waiting import say
+from scripts.lib.azure.workspace import Workspace
 from scripts.lib.cli.command import command
 from scripts.lib.decisions.state import Refused
-from scripts.lib.github import repository_variables, workflow_files
+from scripts.lib.github import repository_variables
 from scripts.lib.github.api import CannotTell, GitHub
+from scripts.lib.github.environment import ENVIRONMENTS, STAGING, Document, Environment, Reviewer
 from scripts.lib.setup import azure
 from scripts.lib.setup.apply import RIGHTS, apply, read
-from scripts.lib.setup.azure import Place
+from scripts.lib.setup.azure import Identity
 from scripts.lib.setup.notes import notes
 from scripts.lib.setup.options import VALUES, azure_options, github_options
-from scripts.lib.setup.plan import Action, AddBranch, Document, Present, PutEnvironment, Reviewer, Settings, Wish, plan
+from scripts.lib.setup.plan import Action, AddBranch, Present, PutEnvironment, Wish, plan
 
 
 @command()
@@ -32,45 +34,36 @@ def main(repository: str | None, dry_run: bool, undo: bool, **options: Any) -> s
     workflows log in as; read them, then run them with `sh -e`. The token is an admin's, from GITHUB_TOKEN or GH_TOKEN.
     """
     github = GitHub.here(repository)
-    facts, named = github.facts(), _environments()
-    present = read(github, named)
+    facts, present = github.facts(), read(github, ENVIRONMENTS)
     if undo:
         return _lines(_removal(github, present, options))
-    wish = _wish(github, facts, named, present, options)
+    wish = _wish(github, facts, present, options)
     _set_up(github, facts, present, wish, dry_run)
     return _lines(_creation(github, present, wish, options))
 
 
-def _environments() -> dict[str, bool]:
-    if not (found := workflow_files.environments()):
-        raise Refused(
-            f"no workflow in {workflow_files.FOLDER} names an environment. Run this from the repository's root."
-        )
-    return found
-
-
-def _wish(github: GitHub, facts: Document, named: dict[str, bool], present: Present, given: Document) -> Wish:
+def _wish(github: GitHub, facts: Document, present: Present, given: Document) -> Wish:
     """Staging's environment is only wished for where there is a staging workspace, or shall be."""
-    staged = given["stage"] or repository_variables.staged(present.variables)
-    environments = {name: needs for name, needs in named.items() if staged or name != workflow_files.STAGING}
+    staged = given["staging"] or repository_variables.staged(present.variables)
+    environments = {name: needs for name, needs in ENVIRONMENTS.items() if staged or name != STAGING}
     branch = given["branch"] or facts["default_branch"]
     if github.branch(branch) is None:
         raise click.BadParameter(f"{github.repository} has no branch {branch}", param_hint="--branch")
     reviewers = _reviewers(github, given["logins"], given["teams"])
     for name in (name for name, needs_approval in environments.items() if needs_approval and not reviewers):
-        if not present.environments.get(name, Settings()).reviewers:
+        if not present.environments.get(name, Environment()).reviewers:
             raise click.UsageError(f"who may approve in {name}? Give --reviewer or --team, up to six; one approves.")
-    return Wish(environments, branch, reviewers, _given(given), given["stage"])
+    return Wish(environments, branch, reviewers, _given(given), given["staging"])
 
 
 def _given(options: Document) -> dict[str, str]:
     """The variables that the options set."""
-    return {_own(name, options["stage"]): options[name] for name in VALUES if options[name]}
+    return {_own(name, options["staging"]): options[name] for name in VALUES if options[name]}
 
 
-def _own(variable: str, stage: str) -> str:
-    """The name of a stage's own variable."""
-    return repository_variables.PREFIX + variable if stage else variable
+def _own(variable: str, staging: bool) -> str:
+    """The name of staging's own variable, or production's."""
+    return repository_variables.PREFIX + variable if staging else variable
 
 
 def _reviewers(github: GitHub, logins: tuple[str, ...], teams: tuple[str, ...]) -> tuple[Reviewer, ...]:
@@ -121,24 +114,22 @@ def _apply(github: GitHub, actions: list[Action], wish: Wish) -> Present:
 
 
 def _creation(github: GitHub, present: Present, wish: Wish, options: Document) -> list[str]:
-    place = _place(github, present, options)
-    if place is None or not place.location:
+    identity, location = _identity(github, present, options), options["location"]
+    if identity is None or not location:
         say("For the lines that set up Azure give --subscription-id, --resource-group, --workspace and --location.")
         return []
-    lines = azure.creation(place, _subjects(github, wish))
-    own = {_own(name, wish.stage) for name in ("AZURE_CLIENT_ID", "AZURE_TENANT_ID")}
+    lines = azure.creation(identity, location, _subjects(github, wish))
+    own = {_own(name, wish.staging) for name in ("AZURE_CLIENT_ID", "AZURE_TENANT_ID")}
     known = own <= {*present.variables, *wish.variables}
-    return lines if known else [*lines, azure.set_up_again(place, _again(github, options))]
+    return lines if known else [*lines, azure.set_up_again(identity, _again(github, options))]
 
 
 def _subjects(github: GitHub, wish: Wish) -> dict[str, str]:
     """The OIDC subject of each environment's jobs, by the credential's name; none, and why, where GitHub doesn't tell.
 
-    No identity is trusted for the other stage: not production's for jobs that need no approval, nor staging's.
+    Production's identity isn't trusted for staging's jobs, which need no approval, nor staging's for production's.
     """
-    others = {
-        name for name, needs in wish.environments.items() if (needs if wish.stage else name == workflow_files.STAGING)
-    }
+    others = {name for name, needs in wish.environments.items() if (needs if wish.staging else name == STAGING)}
     try:
         prefix = github.subject_prefix()
     except CannotTell as why:
@@ -153,28 +144,27 @@ def _subjects(github: GitHub, wish: Wish) -> dict[str, str]:
 
 def _removal(github: GitHub, present: Present, options: Document) -> list[str]:
     """Staging has an environment, variables and an identity of its own; the rest goes with production."""
-    stage = options["stage"]
-    environments = [name for name in present.environments if not stage or name == workflow_files.STAGING]
-    names = [_own(name, stage) for name in repository_variables.VARIABLES]
+    staging = options["staging"]
+    environments = [name for name in present.environments if not staging or name == STAGING]
+    names = [_own(name, staging) for name in repository_variables.VARIABLES]
     variables = [name for name in names if name in present.variables]
-    return azure.removal(_place(github, present, options), github.repository, environments, variables)
+    return azure.removal(_identity(github, present, options), github.repository, environments, variables)
 
 
-def _place(github: GitHub, present: Present, options: Document) -> Place | None:
-    """The workspace that the options, or else the variables, name; None where something of it is missing."""
-    values = repository_variables.pick({**present.variables, **_given(options)}, options["stage"])
+def _identity(github: GitHub, present: Present, options: Document) -> Identity | None:
+    """For the workspace that the options, or else the variables, name; None where something of it is missing."""
+    values = repository_variables.pick({**present.variables, **_given(options)}, options["staging"])
     if not values.keys() >= set(repository_variables.WORKSPACE):
         return None
-    subscription, group, workspace = (values[name] for name in repository_variables.WORKSPACE)
-    identity = options["identity_name"] or azure.identity_name(github.repository, options["stage"])
-    return Place(subscription, group, workspace, identity, options["location"] or "")
+    name = options["identity_name"] or azure.identity_name(github.repository, options["staging"])
+    return Identity(Workspace(*(values[name] for name in repository_variables.WORKSPACE)), name)
 
 
 def _again(github: GitHub, options: Document) -> list[str]:
     """The arguments of this run that the next one needs, too."""
     named = [("--reviewer", login) for login in options["logins"]] + [("--team", team) for team in options["teams"]]
-    named += [(f"--{name}", options[name]) for name in ("branch", "stage") if options[name]]
-    return ["--repository", github.repository, *(part for pair in named for part in pair)]
+    named += [("--branch", options["branch"])] * bool(options["branch"])
+    return ["--repository", github.repository, *sum(named, ()), *["--staging"] * options["staging"]]
 
 
 def _lines(lines: list[str]) -> str | None:

@@ -20,7 +20,7 @@ from tests.support.scripts import Live, opened, repository, run, toy_model, writ
 
 GREEN = "xgboost-model-2"
 BEFORE, ASKED = {"default": 100}, {"default": 90, GREEN: 10}
-SHIFT = ("shift_traffic", "--to", GREEN, "--percent", 10)
+SHIFT = ("promote", "--to", GREEN, "--percent", 10)
 ENDPOINT, DEPLOYMENT = "*/onlineEndpoints/toy-faults", "*/deployments/*"
 
 
@@ -245,7 +245,7 @@ def test_an_interrupt(
     write(arm, pair, ASKED)
     hold = faults.add("hold", method="PUT", path=ENDPOINT, when=when)["id"]
     output = tmp_path / "output"
-    shift = ("shift_traffic", "--to", GREEN, "--percent", 50)
+    shift = ("promote", "--to", GREEN, "--percent", 50)
 
     process = processes.launch(*shift, output=output, ENDPOINT_NAME=pair.name)
     assert faults.get(hold, wait=20)["held"]

@@ -168,7 +168,7 @@ CASES = [
     Case("create_endpoint", (), absent),
     Case("deploy", ("--version", 1), empty),
     Case("deploy", ("--version", 2), serving),
-    Case("shift_traffic", ("--to", GREEN, "--percent", 10, "--expect", f"default=100,{GREEN}=0"), waiting),
+    Case("promote", ("--to", GREEN, "--percent", 10, "--expect", f"default=100,{GREEN}=0"), waiting),
     Case("promote", ("--percent", 100), halfway),
     Case("rollback", (), halfway),
     Case("rollback", (), promoted),

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts.lib.decisions.approval import Reviewed, Side, check, plan_promotion, reviewed
+from scripts.lib.decisions.approval import Proposal, Side, check, plan_promotion, propose
 from scripts.lib.decisions.metrics import comparison, metrics, table
 from scripts.lib.decisions.state import Ambiguous, Deployment, Endpoint, Model, Refused
-from scripts.review import comparison_table, consequence
+from scripts.lib.github.review_text import comparison_table, consequence
 
 BLUE = Deployment("default", Model("heart", "1", "digest-1"), tags={"commit": "aaaaaaa", "auc": "0.9"})
 GREEN = Deployment(
@@ -33,8 +33,8 @@ def endpoint(green: int, *more: Deployment, **deployments: Deployment) -> Endpoi
     return Endpoint("heart", traffic, {d.name: d for d in [*pair, *more]})
 
 
-def seen(state: Endpoint) -> Reviewed:
-    found = reviewed(state)
+def seen(state: Endpoint) -> Proposal:
+    found = propose(state)
     assert found
     return found
 
@@ -47,7 +47,7 @@ APPROVED = seen(endpoint(10))
 
 def test_a_pair_is_reviewed() -> None:
     """Who is blue and green, their versions, digests and commits, and the split."""
-    assert seen(endpoint(10)) == Reviewed(
+    assert seen(endpoint(10)) == Proposal(
         "heart",
         {"default": 90, "xgboost-model-2": 10},
         Side("default", "heart", "1", "digest-1", "aaaaaaa"),
@@ -59,8 +59,8 @@ def test_without_a_green_there_is_nothing_to_review() -> None:
     """The first rollout, and one that has ended."""
     alone = Endpoint("heart", {"default": 100}, {"default": BLUE})
 
-    assert reviewed(alone) is None
-    assert reviewed(Endpoint("heart")) is None
+    assert propose(alone) is None
+    assert propose(Endpoint("heart")) is None
 
 
 def test_an_unclear_pair_is_not_guessed() -> None:
@@ -68,7 +68,7 @@ def test_an_unclear_pair_is_not_guessed() -> None:
     state = Endpoint("heart", {"default": 50, "other": 50}, {"default": BLUE, "other": OTHER})
 
     with pytest.raises(Ambiguous):
-        reviewed(state)
+        propose(state)
 
 
 texts = st.text()
@@ -76,12 +76,12 @@ sides = st.builds(Side, texts, texts, texts, texts, texts)
 shares = st.dictionaries(texts, st.integers(0, 100))
 
 
-@given(st.builds(Reviewed, texts, shares, sides, sides))
-def test_it_travels_as_json_on_one_line(review: Reviewed) -> None:
+@given(st.builds(Proposal, texts, shares, sides, sides))
+def test_it_travels_as_json_on_one_line(review: Proposal) -> None:
     """A job's output holds it, whatever the names are, and the next job reads the same."""
     text = str(review)
 
-    assert Reviewed.parse(text) == review
+    assert Proposal.parse(text) == review
     assert len(text.splitlines()) == 1
 
 
@@ -117,7 +117,7 @@ def spoilt(path: str, value: Any) -> str:
 def test_what_no_review_printed_is_no_expectation(text: str) -> None:
     """An output that got lost, or was typed, is refused instead of meaning: expect nothing."""
     with pytest.raises(ValueError, match="not what `review` prints"):
-        Reviewed.parse(text)
+        Proposal.parse(text)
 
 
 # whether it still is so

@@ -210,7 +210,7 @@ def test_an_unfinished_first_rollout_of_another_model_is_made_anew() -> None:
 
 def test_an_endpoint_set_to_zero_stops_the_deploy() -> None:
     """Somebody took the traffic away for a reason; the error says how to give it back."""
-    with pytest.raises(Refused, match="shift_traffic --to default --percent 100"):
+    with pytest.raises(Refused, match="promote --to default --percent 100"):
         deploy(endpoint({}, default()), 2)
 
 
@@ -492,7 +492,7 @@ def test_a_rollback_by_hand_starts_a_stopped_endpoint() -> None:
 
 def test_a_rollback_of_a_version_leaves_an_endpoint_at_zero() -> None:
     """A failed run doesn't undo what a person did; the error says how to serve again."""
-    with pytest.raises(Refused, match="shift_traffic --to default --percent 100"):
+    with pytest.raises(Refused, match="promote --to default --percent 100"):
         plan_rollback(endpoint({}, default(), green()), version="2")
 
 

@@ -195,16 +195,16 @@ def test_an_endpoint_set_to_zero_is_left_alone(serving: Live, versions: dict[str
     result = serving.run("deploy", "--version", versions["second"])
 
     assert result.exit_code == 1
-    assert "shift_traffic --to default --percent 100" in result.stderr
+    assert "promote --to default --percent 100" in result.stderr
     assert (serving.traffic, list(serving.deployments)) == ({}, ["default"])
-    serving.do("shift_traffic", "--to", "default", "--percent", 100)
+    serving.do("promote", "--to", "default", "--percent", 100)
     assert serving.traffic == {"default": 100}
 
 
 def test_a_rollout_in_progress_is_left_alone(serving: Live, versions: dict[str, str]) -> None:
     """A green with traffic isn't removed for a newer one."""
     green = serving.do("deploy", "--version", versions["second"])
-    serving.do("shift_traffic", "--to", green, "--percent", 10)
+    serving.do("promote", "--to", green, "--percent", 10)
     before = serving.show()
 
     result = serving.run("deploy", "--version", versions["third"])
@@ -398,7 +398,7 @@ def test_a_packaged_model_is_deployed_unnamed(serving: Live, versions: dict[str,
 def test_show_endpoint(serving: Live, versions: dict[str, str]) -> None:
     """One JSON object tells the split, the roles and each deployment's origin; the situation is a line on stderr."""
     green = serving.do("deploy", "--version", versions["second"])
-    serving.do("shift_traffic", "--to", green, "--percent", 10)
+    serving.do("promote", "--to", green, "--percent", 10)
 
     result = serving.run("show_endpoint")
 

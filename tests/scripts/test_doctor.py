@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import shutil
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -20,7 +19,6 @@ from azureml_emulator.faults.command import Faults
 from azureml_emulator.github.server import LocalGitHub
 from azureml_emulator.testing import Arm
 from scripts.lib.setup.azure import AUDIENCE, ISSUER
-from tests.support import ROOT
 from tests.support.scripts import outputs, repository, run
 
 ENDPOINT = "doctor-endpoint"
@@ -70,9 +68,8 @@ def arm(azure: dict[str, str]) -> Arm:
 
 
 @pytest.fixture
-def copy(azure: dict[str, str], arm: Arm, tmp_path: Path) -> Iterator[Copy]:
-    with repository(tmp_path / "copy", model="toy-doctor") as folder, LocalGitHub() as github:
-        shutil.copytree(ROOT / ".github", folder / ".github")
+def copy(azure: dict[str, str], arm: Arm, github: LocalGitHub, tmp_path: Path) -> Iterator[Copy]:
+    with repository(tmp_path / "copy", model="toy-doctor") as folder:
         (folder / "model").mkdir()
         (folder / "model" / "requirements.txt").write_text("mlflow==2.22.5 \\\n    --hash=sha256:0\n")
         for name in ENVIRONMENTS:
@@ -121,15 +118,15 @@ def test_no_secret_is_printed(copy: Copy, arm: Arm) -> None:
 
 
 def test_an_environment_that_nobody_made(copy: Copy) -> None:
-    """A fresh copy: GitHub would make the environment open, so the gate is wrong, and what mends it is said."""
+    """A fresh copy: GitHub would make the environment open, so there are no reviewers, and what mends it is said."""
     del copy.github.environments["production"]
 
     result = copy.run()
 
     found = {one["name"]: one for one in json.loads(result.stdout)}
     assert result.exit_code == 1
-    assert "not ready: gate production, branches production" in result.stderr
-    assert "setup_github" in found["gate production"]["mend"]
+    assert "not ready: reviewers production, branches production" in result.stderr
+    assert "setup_github" in found["reviewers production"]["mend"]
 
 
 def test_an_environment_without_reviewers(copy: Copy) -> None:
@@ -137,7 +134,7 @@ def test_an_environment_without_reviewers(copy: Copy) -> None:
     copy.github.environments["production"].reviewers.clear()
     copy.github.environments["production"].prevent_self_review = False
 
-    assert copy.verdict("gate production") == "wrong"
+    assert copy.verdict("reviewers production") == "wrong"
 
 
 @pytest.mark.parametrize(
@@ -151,7 +148,7 @@ def test_an_environment_without_reviewers(copy: Copy) -> None:
     ],
 )
 def test_rules_that_are_too_loose(copy: Copy, field: str, value: Any, check: str) -> None:
-    """Self-review, administrators, branches: each is a finding of its own, and the gate is still there."""
+    """Self-review, administrators, branches: each is a finding of its own, and the reviewers are still there."""
     setattr(copy.github.environments["production"], field, value)
 
     result = copy.run()
@@ -399,19 +396,19 @@ def test_a_quota_that_is_too_small(copy: Copy) -> None:
 
 
 @pytest.mark.parametrize("asked", ["", "promote-50", "train"])
-def test_a_rollout_with_its_gate(copy: Copy, tmp_path: Path, asked: str) -> None:
+def test_a_rollout_with_reviewers(copy: Copy, tmp_path: Path, asked: str) -> None:
     """It stops where it was asked to, or nowhere."""
     output = tmp_path / "output"
 
     result = copy.run("--rollout", "--stop-after", asked, GITHUB_OUTPUT=str(output))
 
     assert result.exit_code == 0, result.stderr
-    assert outputs(output) == {"gate": "reviewers", "stop-after": asked}
+    assert outputs(output) == {"reviewers": "required", "stop-after": asked}
 
 
 @pytest.mark.parametrize(("asked", "until"), [("", "smoke-test"), ("promote-50", "smoke-test"), ("train", "train")])
 @pytest.mark.parametrize("missing", ["the environment", "reviewers", "an answer"])
-def test_a_rollout_without_its_gate(copy: Copy, tmp_path: Path, missing: str, asked: str, until: str) -> None:
+def test_a_rollout_without_reviewers(copy: Copy, tmp_path: Path, missing: str, asked: str, until: str) -> None:
     """It goes on, but stops before its first promotion, and says what to do then."""
     output, summary = tmp_path / "output", tmp_path / "summary.md"
     if missing == "the environment":
@@ -424,18 +421,18 @@ def test_a_rollout_without_its_gate(copy: Copy, tmp_path: Path, missing: str, as
     result = copy.run("--rollout", "--stop-after", asked, GITHUB_OUTPUT=str(output), GITHUB_STEP_SUMMARY=str(summary))
 
     assert result.exit_code == 0, result.stderr
-    assert outputs(output) == {"gate": "none", "stop-after": until}
+    assert outputs(output) == {"reviewers": "none", "stop-after": until}
     assert f"stops after {until}" in summary.read_text() and "promote.yml" in summary.read_text()
 
 
 def test_without_github_nothing_is_certain(copy: Copy) -> None:
-    """Where GitHub doesn't answer, the gate can't be told: by hand that is a failure, and the only one."""
+    """Where GitHub doesn't answer, reviewers can't be told: by hand that is a failure, and the only one."""
     copy.github.forbidden |= {"repos/get-environment", "actions/list-repo-variables"}
 
     result = copy.run(GITHUB_REPOSITORY="local/rollout")
 
     assert result.exit_code == 1
-    assert "not ready: gate production." in result.stderr
+    assert "not ready: reviewers production." in result.stderr
 
 
 @pytest.mark.parametrize("token", ["", "wrong"])
@@ -444,7 +441,7 @@ def test_a_token_that_is_none(copy: Copy, token: str) -> None:
     result = copy.run(GITHUB_TOKEN=token)
 
     assert result.exit_code == 1
-    assert "not ready: gate production." in result.stderr and "Traceback" not in result.output
+    assert "not ready: reviewers production." in result.stderr and "Traceback" not in result.output
 
 
 @pytest.mark.parametrize(
@@ -501,8 +498,17 @@ def test_wrong_inputs(copy: Copy, arguments: list[str]) -> None:
 
 
 def test_variables_that_are_no_json(copy: Copy) -> None:
-    """VARIABLES is what toJSON(vars) makes, or a wrong call."""
+    """VARIABLES is a JSON object, or a wrong call."""
     assert copy.run(VARIABLES="[1]").exit_code == 2
+
+
+def test_variables_that_are_not_set_are_null(copy: Copy) -> None:
+    """As GitHub writes them."""
+    given = {**copy.github.variables, "AZURE_TENANT_ID": None}
+
+    found = copy.findings(VARIABLES=json.dumps(given))["variables"]
+
+    assert found["verdict"] == "wrong" and "AZURE_TENANT_ID" in found["say"]
 
 
 def test_inputs_left_empty(copy: Copy) -> None:

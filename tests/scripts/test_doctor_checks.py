@@ -10,19 +10,17 @@ from azureml_emulator.resources import quotas, skus
 from scripts import doctor
 from scripts.lib.doctor import azure_checks, checks, quota, trust
 from scripts.lib.doctor.azure_checks import NO_LOGIN, NO_RIGHT, NO_WORKSPACE, REACHED, UNKNOWN, Reach
-from scripts.lib.doctor.finding import Finding, cannot_tell, ok, wrong
+from scripts.lib.doctor.finding import Finding, Unknown, cannot_tell, ok, wrong
 from scripts.lib.doctor.quota import Shape, Usage
-from scripts.lib.github.api import CannotTell
+from scripts.lib.github.environment import Environment
 from scripts.lib.setup.azure import AUDIENCE, ISSUER
 
 PAGE = "https://github.com/o/r/settings"
-UNTOLD = CannotTell("HTTP 403")
+UNTOLD = Unknown("HTTP 403")
 WHOLE = dict.fromkeys(
     ["AZURE_CLIENT_ID", "AZURE_TENANT_ID", "AZURE_SUBSCRIPTION_ID", "AZURE_RESOURCE_GROUP", "AZURE_ML_WORKSPACE"], "a"
 )
 STAGING = {"STAGING_AZURE_ML_WORKSPACE": "rehearsal"}
-STAGES = ["train", "deploy", "smoke-test", "promote-10", "promote-100"]
-PROMOTIONS = ["promote-10", "promote-100"]
 ROLE = "Microsoft.MachineLearningServices/workspaces"
 OLD, NEW = "repo:o/r:environment:deploy", "repo:o@1/r@2:environment:deploy"
 REVIEWER = {"type": "User", "reviewer": {"login": "ada"}}
@@ -30,6 +28,11 @@ REVIEWER = {"type": "User", "reviewer": {"login": "ada"}}
 
 def reviewers(**rule: Any) -> dict[str, Any]:
     return {"protection_rules": [{"type": "required_reviewers", "reviewers": [REVIEWER], **rule}]}
+
+
+def read(document: Any) -> Any:
+    """An environment as the client reads it; what isn't one stays as it is."""
+    return Environment.parse(document) if isinstance(document, dict) else document
 
 
 @pytest.mark.parametrize(
@@ -68,7 +71,7 @@ def test_variables(found: Any, expected: str, says: str) -> None:
 )
 def test_self_review(environment: Any, expected: str) -> None:
     """Whoever starts a rollout must not approve it; without reviewers there is nothing to tell."""
-    assert checks.self_review("production", environment, PAGE).verdict == expected
+    assert checks.self_review("production", read(environment), PAGE).verdict == expected
 
 
 @pytest.mark.parametrize(
@@ -83,7 +86,7 @@ def test_self_review(environment: Any, expected: str) -> None:
 )
 def test_admin_bypass(environment: Any, expected: str) -> None:
     """Administrators must not go past the reviewers."""
-    assert checks.admin_bypass("production", environment, PAGE).verdict == expected
+    assert checks.admin_bypass("production", read(environment), PAGE).verdict == expected
 
 
 PROTECTED = {"deployment_branch_policy": {"protected_branches": True, "custom_branch_policies": False}}
@@ -117,7 +120,7 @@ LISTED = {"deployment_branch_policy": {"protected_branches": False, "custom_bran
 )
 def test_branches(environment: Any, patterns: Any, default: Any, expected: str) -> None:
     """The default branch may use an environment, and not every branch: it may log in to Azure there."""
-    assert checks.branches("production", environment, patterns, default, PAGE).verdict == expected
+    assert checks.branches("production", read(environment), patterns, default, PAGE).verdict == expected
 
 
 @pytest.mark.parametrize(
@@ -132,7 +135,7 @@ def test_branches(environment: Any, patterns: Any, default: Any, expected: str) 
 )
 def test_rollback_waits_for_nobody(environment: Any, expected: str) -> None:
     """Neither reviewers nor a timer may hold up a rollback."""
-    assert checks.no_wait("rollback", environment, PAGE).verdict == expected
+    assert checks.no_wait("rollback", read(environment), PAGE).verdict == expected
 
 
 @pytest.mark.parametrize(
@@ -351,7 +354,7 @@ def test_families_are_found_among_the_usages(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "gated", "until"),
+    ("asked", "approved", "until"),
     [
         ("", True, ""),
         ("promote-10", True, "promote-10"),
@@ -364,25 +367,25 @@ def test_families_are_found_among_the_usages(name: str) -> None:
         ("promote-100", False, "smoke-test"),
     ],
 )
-def test_where_a_rollout_stops(asked: str, gated: bool, until: str) -> None:
-    """Where it was asked to; without a gate before the first promotion at the latest."""
-    assert doctor.stop(asked, gated, STAGES, PROMOTIONS) == until
+def test_where_a_rollout_stops(asked: str, approved: bool, until: str) -> None:
+    """Where it was asked to; if nobody approves before the first promotion at the latest."""
+    assert doctor.stop(asked, approved) == until
 
 
 @pytest.mark.parametrize(
     ("findings", "expected"),
     [
-        ([ok("gate production", "")], True),
-        ([ok("gate a", ""), ok("gate b", "")], True),
-        ([ok("gate a", ""), wrong("gate b", "", "")], False),
-        ([cannot_tell("gate production", "")], False),
+        ([ok("reviewers production", "")], True),
+        ([ok("reviewers a", ""), ok("reviewers b", "")], True),
+        ([ok("reviewers a", ""), wrong("reviewers b", "", "")], False),
+        ([cannot_tell("reviewers production", "")], False),
         ([ok("variables", "")], False),
         ([], False),
     ],
 )
-def test_every_gate_counts(findings: list[Finding], expected: bool) -> None:
-    """A rollout has its gate only if each environment that promotes has, and there is one."""
-    assert doctor.has_gate(findings) is expected
+def test_all_reviewers_count(findings: list[Finding], expected: bool) -> None:
+    """Promotions are approved only if each environment that promotes has reviewers, and there is one."""
+    assert doctor.approved(findings) is expected
 
 
 @pytest.mark.parametrize(
@@ -390,8 +393,8 @@ def test_every_gate_counts(findings: list[Finding], expected: bool) -> None:
     [
         (wrong("variables", "", ""), True, True),
         (cannot_tell("variables", ""), False, False),
-        (wrong("gate production", "", ""), True, False),
-        (cannot_tell("gate production", ""), True, False),
+        (wrong("reviewers production", "", ""), True, False),
+        (cannot_tell("reviewers production", ""), True, False),
         (wrong("self-review production", "", ""), True, False),
         (wrong("core quota", "", ""), True, False),
         (wrong("OIDC subject", "", ""), True, True),
@@ -400,5 +403,5 @@ def test_every_gate_counts(findings: list[Finding], expected: bool) -> None:
     ],
 )
 def test_what_counts_as_not_ready(found: Finding, by_hand: bool, in_a_rollout: bool) -> None:
-    """By hand all that is wrong, and a gate that can't be told; in a rollout what would fail it for sure."""
+    """By hand all that is wrong, and reviewers that can't be told; in a rollout what would fail it for sure."""
     assert (doctor.bad(found), doctor.fatal(found)) == (by_hand, in_a_rollout)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 import subprocess
 import threading
+import time
 from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
+from unittest.mock import ANY
 
 import pytest
 import requests
@@ -17,6 +19,7 @@ from azureml_emulator.github.routes import ROUTES
 from azureml_emulator.github.schema import operations, wrong_answer, wrong_request
 from azureml_emulator.github.server import LocalGitHub
 from scripts.lib.github.api import CannotTell, Denied, GitHub
+from scripts.lib.github.environment import LISTED, Environment
 
 SHA = "a" * 40
 BODY = {
@@ -28,6 +31,30 @@ BODY = {
 
 class Silent(SimpleHTTPRequestHandler):
     """A web server that doesn't log."""
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+class Once(dict[str, int]):
+    """Failures of which each happens once."""
+
+    def __getitem__(self, name: str) -> int:
+        return self.pop(name)
+
+
+class Busy(BaseHTTPRequestHandler):
+    """Answers the first request with a status and with when to ask again."""
+
+    status = 429
+    asked: ClassVar[list[float]] = []
+
+    def do_GET(self) -> None:
+        self.asked.append(time.monotonic())
+        self.send_response(200 if len(self.asked) > 1 else self.status)
+        self.send_header("Retry-After", "1")
+        self.end_headers()
+        self.wfile.write(b'{"name": "rollout"}')
 
     def log_message(self, format: str, *args: object) -> None:
         pass
@@ -68,21 +95,19 @@ class TestReading:
         """An environment tells its reviewers, users and teams, who may not review, and which branches deploy."""
         github.add_environment("production", ["alice", "local/ml"], branches=["main", "release/*"])
 
-        found = client(github).environment("production") or {}
+        found = client(github).environment("production")
 
-        rules = {rule["type"]: rule for rule in found["protection_rules"]}
-        assert rules["required_reviewers"]["prevent_self_review"] is True
-        assert [entry["type"] for entry in rules["required_reviewers"]["reviewers"]] == ["User", "Team"]
-        assert found["deployment_branch_policy"] == {"protected_branches": False, "custom_branch_policies": True}
-        assert found["can_admins_bypass"] is False
+        assert found and found.prevent_self_review is True
+        assert [(who.kind, who.name) for who in found.reviewers] == [("User", "alice"), ("Team", "ml")]
+        assert (found.deploying, found.admins_bypass, found.branches) == (LISTED, False, ())
         assert client(github).branch_policies("production") == ["main", "release/*"]
 
     def test_names_with_slashes(self, github: LocalGitHub) -> None:
         """A slash in a name is part of the name, not of the path."""
-        github.add_environment("eu/production")
+        github.add_environment("eu/production", ["alice"])
         github.branches["feature/x"] = SHA
 
-        assert (client(github).environment("eu/production") or {})["name"] == "eu/production"
+        assert client(github).environment("eu/production")
         assert (client(github).branch("feature/x") or {})["commit"]["sha"] == SHA
 
     @pytest.mark.parametrize("immutable", [True, False])
@@ -191,7 +216,7 @@ class TestWriting:
         with pytest.raises(Denied, match="billing plan supports the required reviewers"):
             client(github).put_environment("production", {**BODY, "reviewers": who})
 
-        assert (client(github).environment("production") or {})["protection_rules"] == []
+        assert client(github).environment("production") == Environment(admins_bypass=ANY, id=ANY)
 
     def test_no_admin(self, github: LocalGitHub) -> None:
         """Settings are an admin's: others are refused."""
@@ -226,11 +251,51 @@ class TestCannotTell:
 
     def test_hiccup(self, github: LocalGitHub) -> None:
         """A question that fails once is asked again."""
-        github.failing = {"repos/get": 503}
-        threading.Timer(0.2, github.failing.clear).start()
+        github.failing = Once({"repos/get": 503})
 
         assert client(github).facts()["name"] == "rollout"
         assert len(github.calls) == 2
+
+    def test_twice(self, github: LocalGitHub) -> None:
+        """Not for ever, and each time a little later."""
+        github.failing = {"repos/get": 503}
+        started = time.monotonic()
+
+        with pytest.raises(CannotTell, match="503"):
+            client(github).facts()
+
+        assert len(github.calls) == 3
+        assert time.monotonic() - started > 0.5
+
+    def test_change(self, github: LocalGitHub) -> None:
+        """A change is asked for once: it may have happened."""
+        github.failing = {"actions/create-repo-variable": 503}
+
+        with pytest.raises(CannotTell):
+            client(github).set_variable("NAME", "one")
+
+        assert len(github.calls) == 1
+
+    @pytest.mark.parametrize("status", [429, 503])
+    def test_later(self, status: int) -> None:
+        """When GitHub says how long to wait, it waits that long."""
+        Busy.status, Busy.asked = status, []
+        with ThreadingHTTPServer(("127.0.0.1", 0), Busy) as server:
+            threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+
+            facts = GitHub("local/rollout", "token", f"http://127.0.0.1:{server.server_port}").facts()
+
+            server.shutdown()
+
+        first, second = Busy.asked
+        assert facts == {"name": "rollout"}
+        assert second - first > 0.9
+
+    def test_much_later(self) -> None:
+        """An hour is not waited for, whatever GitHub says."""
+        again = client(LocalGitHub())._session.get_adapter("https://api.github.com").max_retries
+
+        assert again.total * again.retry_after_max <= 60
 
     def test_wrong_token(self, github: LocalGitHub) -> None:
         """A wrong token is named as such."""

@@ -15,13 +15,7 @@ from tests.support.scripts import Live, outputs, repository, run, toy_model, wri
 
 GREEN = "xgboost-model-2"
 RUN = {"GITHUB_SERVER_URL": "https://github.com", "GITHUB_REPOSITORY": "team/heart", "GITHUB_RUN_ID": "12"}
-STAGES = """
-jobs:
-  smoke-test: {}
-  promote-10: {needs: smoke-test, steps: [{uses: ./.github/actions/promote, with: {percent: 10}}]}
-  promote-100: {needs: promote-10, steps: [{uses: ./.github/actions/promote, with: {percent: 100}}]}
-  delete-blue: {needs: promote-100}
-"""
+NEXT = ("--next", "promote-10", "--percent", 10)
 
 
 @pytest.fixture(scope="module")
@@ -31,11 +25,9 @@ def arm(azure: dict[str, str]) -> Arm:
 
 @pytest.fixture(scope="module")
 def rollout(azure: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    """An endpoint with blue, `default`, and green, `xgboost-model-2`, made by two commits; stages of its own."""
+    """An endpoint with blue, `default`, and green, `xgboost-model-2`, made by two commits."""
     folder = tmp_path_factory.mktemp("promote")
     with repository(folder / "repository", model="toy-promote"):
-        Path(".github/workflows").mkdir(parents=True)
-        Path(".github/workflows/stages.yml").write_text(STAGES)
         live = Live("toy-promote")
         live.do("create_endpoint")
         for number, (auc, commit) in enumerate([(0.9, "aaaaaaa"), (0.95, "bbbbbbb")], start=1):
@@ -76,7 +68,7 @@ def review(live: Live, folder: Path, *arguments: object) -> dict[str, str]:
 
 def test_the_reviewer_sees_green_against_blue(pair: Live, tmp_path: Path) -> None:
     """Versions, metrics with their change, commits with their difference, runs, split, and what approval will do."""
-    page = review(pair, tmp_path, "--after", "smoke-test")["summary"]
+    page = review(pair, tmp_path, *NEXT)["summary"]
 
     assert "|  | default (blue) | xgboost-model-2 (green) | change |" in page
     assert "| model | toy-promote 1 | toy-promote 2 |" in page
@@ -88,66 +80,72 @@ def test_the_reviewer_sees_green_against_blue(pair: Live, tmp_path: Path) -> Non
 
 
 def test_the_next_job_gets_what_was_seen(pair: Live, tmp_path: Path) -> None:
-    """As an output, which is what is printed, with the names of both."""
-    found = review(pair, tmp_path, "--after", "smoke-test")
+    """As an output, which is what is printed; it names both."""
+    found = review(pair, tmp_path, *NEXT)
 
-    seen = json.loads(found["reviewed"])
+    seen = json.loads(found["proposal"])
     assert (seen["endpoint"], seen["traffic"]) == (pair.name, {"default": 100})
     assert (seen["blue"]["version"], seen["blue"]["commit"]) == ("1", "aaaaaaa")
     assert (seen["green"]["version"], seen["green"]["commit"]) == ("2", "bbbbbbb")
     assert seen["green"]["digest"] == pair.deployments[GREEN]["digest"]
-    assert (found["blue"], found["green"]) == ("default", GREEN)
-    assert pair.do("review", "--after", "smoke-test") == found["reviewed"]
+    assert (seen["blue"]["deployment"], seen["green"]["deployment"]) == ("default", GREEN)
+    assert pair.do("review", *NEXT) == found["proposal"]
 
 
 @pytest.mark.parametrize(
     ("arguments", "asks"),
     [
-        (("--after", "promote-10"), "**promote-100** gives xgboost-model-2 all traffic"),
-        (("--after", "promote-10", "--stop-after", "promote-10"), ""),
-        (("--after", "promote-10", "--stop-after", "promote-100"), "**promote-100** gives"),
-        (("--after", "promote-10", "--stop-after", ""), "**promote-100** gives"),
-        (("--after", "delete-blue"), ""),
-        (("--after", "a-job-of-another-workflow"), ""),
-        (("--percent", 25), "**promote** gives xgboost-model-2 25 % (now 10 %)"),
-        (("--percent", 100, "--delete-blue", "true", "--bake", "60"), "60 min later **delete-blue** asks"),
-        (("--percent", 25, "--delete-blue", "false", "--bake", "60"), "**promote** gives"),
+        (("--next", "promote-100", "--percent", 100), "**promote-100** gives xgboost-model-2 all traffic"),
+        (("--next", "", "--percent", 100), ""),
+        (("--percent", 25), ""),
+        (("--next", "promote", "--percent", 25), "**promote** gives xgboost-model-2 25 % (now 10 %)"),
+        (("--next", "promote", "--percent", 100, "--bake", "60"), "60 min later **delete-blue** asks"),
+        (("--next", "promote", "--percent", 100, "--bake", "0"), "0 min later **delete-blue** asks"),
         ((), ""),
     ],
 )
-def test_what_follows(pair: Live, arm: Arm, tmp_path: Path, arguments: tuple[str, ...], asks: str) -> None:
-    """The next stage, or what promote.yml was asked for; where nothing follows, the output that starts it is empty."""
+def test_what_follows(pair: Live, arm: Arm, tmp_path: Path, arguments: tuple[object, ...], asks: str) -> None:
+    """The next job, and what it does; where nothing follows, the output that starts it is empty."""
     write(arm, pair, {"default": 90, GREEN: 10})
 
     found = review(pair, tmp_path, *arguments)
+    printed = pair.do("review", *arguments)
 
-    assert found["reviewed"] == (found["seen"] if asks else "")
-    assert json.loads(found["seen"])["traffic"] == {"default": 90, GREEN: 10}
+    assert found["proposal"] == (printed if asks else "")
+    assert json.loads(printed)["traffic"] == {"default": 90, GREEN: 10}
     assert (asks or "Nothing waits for approval.") in found["summary"]
+
+
+@pytest.mark.parametrize(("minutes", "seconds"), [((), ""), (("--bake", 0), "0"), (("--bake", 300), "18000")])
+def test_the_time_to_bake_is_told_in_seconds(
+    pair: Live, tmp_path: Path, minutes: tuple[object, ...], seconds: str
+) -> None:
+    """What the job that waits hands to `sleep`: only a number that was checked."""
+    assert review(pair, tmp_path, "--next", "promote", "--percent", 100, *minutes)["bake"] == seconds
 
 
 def test_the_deletion_of_blue_is_reviewed(pair: Live, arm: Arm, tmp_path: Path) -> None:
     """It is the last step, and the one without a way back."""
     write(arm, pair, {GREEN: 100})
 
-    found = review(pair, tmp_path, "--after", "promote-100")
+    found = review(pair, tmp_path, "--next", "delete-blue")
 
     assert "Approving **delete-blue** deletes default: from then on" in found["summary"]
-    assert json.loads(found["reviewed"])["traffic"] == {GREEN: 100}
+    assert json.loads(found["proposal"])["traffic"] == {GREEN: 100}
 
 
 def test_after_the_first_rollout_there_is_nothing_to_approve(alone: Live, tmp_path: Path) -> None:
-    """The outputs are empty, so the jobs that need them are skipped."""
-    found = review(alone, tmp_path, "--after", "smoke-test")
+    """The output is empty, so the jobs that need it are skipped."""
+    found = review(alone, tmp_path)
 
-    assert {found[name] for name in ("reviewed", "seen", "blue", "green")} == {""}
+    assert found["proposal"] == ""
     assert "there is nothing to promote: default 100 %, and no green." in found["summary"]
-    assert alone.do("review", "--after", "smoke-test") == "null"
+    assert alone.do("review") == "null"
 
 
 def test_a_person_who_promotes_nothing_is_told(alone: Live) -> None:
     """promote.yml on an endpoint without a green must not end well."""
-    result = alone.run("review", "--percent", 50)
+    result = alone.run("review", "--next", "promote", "--percent", 50)
 
     assert result.exit_code == 1
     assert "no green. deploy makes one." in result.stderr
@@ -156,14 +154,16 @@ def test_a_person_who_promotes_nothing_is_told(alone: Live) -> None:
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        (("--percent", 10, "--after", "smoke-test"), "not both"),
         (("--percent", 0), "0 is not in the range"),
-        (("--percent", "half"), "not a valid integer"),
-        (("--percent", 50, "--delete-blue", "true"), "goes with --percent 100"),
-        (("--after", "smoke-test", "--delete-blue", "true"), "goes with --percent 100"),
-        (("--percent", 100, "--delete-blue", "perhaps"), "not a valid boolean"),
-        (("--percent", 100, "--bake", "400"), "400 is not in the range"),
-        (("--after", "smoke-test", "--stop-after", "promote-20"), "'promote-20' is none of train, smoke-test, promote"),
+        (("--percent", 101), "101 is not in the range"),
+        (("--percent", "$(id)"), "not a valid integer"),
+        (("--percent", 50, "--bake", 60), "goes with --percent 100"),
+        (("--bake", 0), "goes with --percent 100"),
+        (("--percent", 100, "--bake", 301), "301 is not in the range"),
+        (("--percent", 100, "--bake", -1), "-1 is not in the range"),
+        (("--percent", 100, "--bake", "1.5"), "not a valid integer"),
+        (("--percent", 100, "--bake", "an hour"), "not a valid integer"),
+        (("--percent", 100, "--bake="), "not a valid integer"),
     ],
 )
 def test_wrong_inputs_are_refused(pair: Live, arguments: tuple[object, ...], why: str) -> None:
@@ -181,7 +181,7 @@ def test_an_unhealthy_green_is_not_offered(pair: Live, arm: Arm, faults: Faults)
     faults.add("fail", method="PUT", path=f"*/{path}")
     assert arm.settle(arm("PUT", path, body))["status"] == "Failed"
 
-    results = [pair.run("review", "--after", "smoke-test"), pair.run("promote", "--percent", 10)]
+    results = [pair.run("review", *NEXT), pair.run("promote", "--percent", 10)]
     healed = arm.settle(arm("PUT", path, body))
 
     assert healed["status"] == "Succeeded"
@@ -195,7 +195,7 @@ def test_an_unhealthy_green_is_not_offered(pair: Live, arm: Arm, faults: Faults)
 
 def test_green_gets_its_share(pair: Live, tmp_path: Path) -> None:
     """As approved; the split is printed and in the summary."""
-    seen, summary = pair.do("review", "--after", "smoke-test"), tmp_path / "summary"
+    seen, summary = pair.do("review", *NEXT), tmp_path / "summary"
 
     printed = pair.do("promote", "--percent", 10, "--expect", seen, GITHUB_STEP_SUMMARY=str(summary))
 
@@ -205,7 +205,7 @@ def test_green_gets_its_share(pair: Live, tmp_path: Path) -> None:
 
 def test_a_repeated_promotion_writes_nothing(pair: Live) -> None:
     """The runner was killed after the write: the job, run again, goes on."""
-    seen = pair.do("review", "--after", "smoke-test")
+    seen = pair.do("review", *NEXT)
     pair.do("promote", "--percent", 10, "--expect", seen)
 
     again = pair.run("promote", "--percent", 10, "--expect", seen)
@@ -216,7 +216,7 @@ def test_a_repeated_promotion_writes_nothing(pair: Live) -> None:
 
 def test_a_split_that_moved_since_the_review_stays(pair: Live, arm: Arm) -> None:
     """Somebody shifted while the approval was waited for: refused, with both splits."""
-    seen = pair.do("review", "--after", "smoke-test")
+    seen = pair.do("review", *NEXT)
     write(arm, pair, {"default": 70, GREEN: 30})
 
     result = pair.run("promote", "--percent", 10, "--expect", seen)
@@ -233,7 +233,7 @@ def test_another_green_since_the_review_is_not_touched(
     """A newer rollout put another version there under the same name: that one nobody has approved."""
     share = {"default": 100} if command[0] == "promote" else {GREEN: 100}
     write(arm, rollout, share)
-    seen = json.loads(rollout.do("review", "--after", "smoke-test"))
+    seen = json.loads(rollout.do("review", *NEXT))
     seen["green"]["version"] = "7"
 
     result = rollout.run(*command, "--expect", json.dumps(seen))
@@ -245,7 +245,7 @@ def test_another_green_since_the_review_is_not_touched(
 
 def test_a_review_of_another_endpoint_is_refused(pair: Live) -> None:
     """ENDPOINT_NAME was changed between the review and the approval."""
-    seen = {**json.loads(pair.do("review", "--after", "smoke-test")), "endpoint": "elsewhere"}
+    seen = {**json.loads(pair.do("review", *NEXT)), "endpoint": "elsewhere"}
 
     result = pair.run("promote", "--percent", 10, "--expect", json.dumps(seen))
 
@@ -293,19 +293,20 @@ def test_a_lost_update_is_noticed(pair: Live, faults: Faults) -> None:
 def test_blue_is_deleted_as_approved(alone: Live, tmp_path: Path) -> None:
     """The whole chain: each step expects what the reviewer of the step before saw."""
     alone.do("deploy", "--version", 2)
-    for job, percent in (("smoke-test", 10), ("promote-10", 100)):
-        alone.do("promote", "--percent", percent, "--expect", review(alone, tmp_path, "--after", job)["reviewed"])
+    for percent in (10, 100):
+        proposal = review(alone, tmp_path, "--next", f"promote-{percent}", "--percent", percent)["proposal"]
+        alone.do("promote", "--percent", percent, "--expect", proposal)
 
-    last = review(alone, tmp_path, "--after", "promote-100")
+    last = review(alone, tmp_path, "--next", "delete-blue")["proposal"]
     for _ in range(2):
-        alone.do("delete_blue", last["blue"], "--expect", last["reviewed"])
+        alone.do("delete_blue", json.loads(last)["blue"]["deployment"], "--expect", last)
 
     assert (alone.traffic, list(alone.deployments)) == ({GREEN: 100}, [GREEN])
-    assert review(alone, tmp_path, "--after", "promote-100")["reviewed"] == ""
+    assert alone.do("review") == "null"
 
 
 def test_nothing_is_printed_but_the_result(pair: Live) -> None:
     """Progress and the SDK's dots stay off stdout."""
-    results: list[Any] = [pair.run("review", "--after", "smoke-test"), pair.run("promote", "--percent", 10)]
+    results: list[Any] = [pair.run("review", *NEXT), pair.run("promote", "--percent", 10)]
 
     assert [len(result.stdout.splitlines()) for result in results] == [1, 1]

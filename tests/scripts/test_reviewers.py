@@ -1,9 +1,8 @@
-"""The gate before a promotion: required reviewers, or another person than the author; what is unknown is no gate."""
+"""Who must agree to a promotion: required reviewers, or another person than the author; what is unknown is nobody."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,21 +10,22 @@ import pytest
 from click.testing import Result
 
 from azureml_emulator.github.server import LocalGitHub
-from scripts.lib.decisions.approval import Reviewed, Side
+from scripts.lib.decisions.approval import Proposal, Side
 from scripts.lib.decisions.state import Refused
-from scripts.lib.doctor import finding
-from scripts.lib.github import required_reviewers
-from scripts.lib.github.api import CannotTell
+from scripts.lib.doctor import checks, finding
+from scripts.lib.doctor.finding import Unknown
+from scripts.lib.github.environment import Environment
+from scripts.lib.github.required_reviewers import refuse_author
 from tests.support.scripts import run
 
 SHA = "a" * 40
-PAGE = "https://github.com/local/rollout/settings/environments"
+REPOSITORY = "https://github.com/local/rollout"
+PAGE = f"{REPOSITORY}/settings/environments"
 REVIEWER = {"type": "User", "reviewer": {"login": "ada"}}
-OPEN = finding.wrong("gate production", "nobody approves.", "Have reviewers.")
 
 
-def with_rules(*rules: dict[str, Any]) -> dict[str, Any]:
-    return {"name": "production", "protection_rules": list(rules)}
+def with_rules(*rules: dict[str, Any]) -> Environment:
+    return Environment.parse({"name": "production", "protection_rules": list(rules)})
 
 
 def reviewers(*who: dict[str, Any]) -> dict[str, Any]:
@@ -39,17 +39,11 @@ def commit(author: str | None, committer: str | None = "web-flow") -> dict[str, 
 
 def expect(sha: str = SHA) -> str:
     blue, green = Side("default", "toy", "1"), Side("xgboost-model-2", "toy", "2", commit=sha)
-    return str(Reviewed("toy-gate", {"default": 100}, blue, green))
-
-
-@pytest.fixture
-def github() -> Iterator[LocalGitHub]:
-    with LocalGitHub() as found:
-        yield found
+    return str(Proposal("toy-reviewers", {"default": 100}, blue, green))
 
 
 def check(github: LocalGitHub, *arguments: str, **environ: str) -> Result:
-    return run("check_gate", *arguments, **{**github.environ(), **environ})
+    return run("check_reviewers", *arguments, **{**github.environ(), **environ})
 
 
 @pytest.mark.parametrize(
@@ -62,31 +56,25 @@ def check(github: LocalGitHub, *arguments: str, **environ: str) -> Result:
         (with_rules({"type": "branch_policy"}), "wrong", "no required reviewers"),
         (with_rules({"type": "wait_timer", "wait_timer": 30}), "wrong", "no required reviewers"),
         (with_rules(), "wrong", "no required reviewers"),
-        ({"name": "production"}, "wrong", "no required reviewers"),
+        (Environment.parse({"name": "production"}), "wrong", "no required reviewers"),
         (None, "wrong", "nobody has made the environment production"),
-        (CannotTell("HTTP 403"), "cannot tell", "HTTP 403"),
+        (Unknown("HTTP 403"), "cannot tell", "HTTP 403"),
     ],
 )
-def test_a_gate_is_at_least_one_reviewer(environment: Any, verdict: str, says: str) -> None:
-    """Only required reviewers make a gate: no other rule, no empty list, no environment that nobody made."""
-    found = required_reviewers.gate("production", environment, PAGE)
+def test_somebody_must_approve(environment: Any, verdict: str, says: str) -> None:
+    """Only required reviewers count: no other rule, no empty list, no environment that nobody made."""
+    found = checks.reviewers("production", environment, REPOSITORY)
 
     assert found.verdict == verdict
     assert says in found.say
 
 
 @pytest.mark.parametrize("environment", [None, with_rules()])
-def test_a_missing_gate_can_be_mended(environment: Any) -> None:
+def test_missing_reviewers_can_be_mended(environment: Any) -> None:
     """The page with the setting is named, the script that sets it up, and what to do where GitHub offers none."""
-    mend = required_reviewers.gate("production", environment, PAGE).mend
+    mend = checks.reviewers("production", environment, REPOSITORY).mend
 
     assert PAGE in mend and "setup_github" in mend and "promote.yml" in mend
-
-
-@pytest.mark.parametrize("person", ["", "grace", "ada"])
-def test_reviewers_are_enough(person: str) -> None:
-    """With reviewers it doesn't matter who promotes: they see to it."""
-    assert required_reviewers.relies_on(finding.ok("gate production", ""), person, SHA, None) == "reviewers"
 
 
 @pytest.mark.parametrize(
@@ -94,13 +82,12 @@ def test_reviewers_are_enough(person: str) -> None:
 )
 def test_another_person_stands_in(author: str, committer: str) -> None:
     """Without reviewers it takes somebody who neither wrote nor committed green's commit."""
-    assert required_reviewers.relies_on(OPEN, "grace", SHA, commit(author, committer)) == "person"
+    refuse_author("grace", SHA, commit(author, committer))
 
 
 @pytest.mark.parametrize(
     ("person", "sha", "found", "says"),
     [
-        ("", SHA, commit("ada"), "nobody approves"),
         ("ada", SHA, commit("ada"), "ada is the author"),
         ("Ada", SHA, commit("aDA"), "Ada is the author"),
         ("linus", SHA, commit("ada", "linus"), "linus is the author"),
@@ -116,19 +103,11 @@ def test_another_person_stands_in(author: str, committer: str) -> None:
     ],
 )
 def test_nobody_stands_in(person: str, sha: str, found: dict[str, Any] | None, says: str) -> None:
-    """The author, a program, nobody at all, and all of whom GitHub doesn't tell who they are: refused."""
+    """The author, a program, and all of whom GitHub doesn't tell who they are: refused."""
     with pytest.raises(Refused) as refused:
-        required_reviewers.relies_on(OPEN, person, sha, found)
+        refuse_author(person, sha, found)
 
     assert says in str(refused.value)
-
-
-def test_a_gate_that_cannot_be_told_is_none() -> None:
-    """Where GitHub doesn't say whether there are reviewers, no other person helps."""
-    unknown = finding.cannot_tell("gate production", "HTTP 403", "")
-
-    with pytest.raises(Refused, match="HTTP 403"):
-        required_reviewers.relies_on(unknown, "grace", SHA, commit("ada"))
 
 
 def test_with_reviewers_a_promotion_goes_on(github: LocalGitHub, tmp_path: Path) -> None:
@@ -142,12 +121,14 @@ def test_with_reviewers_a_promotion_goes_on(github: LocalGitHub, tmp_path: Path)
     assert "production has required reviewers" in summary.read_text()
 
 
-def test_with_reviewers_nobody_is_looked_up(github: LocalGitHub) -> None:
-    """Whoever promotes, GitHub is asked for the environment alone."""
+@pytest.mark.parametrize("person", ["", "grace", "ada"])
+def test_with_reviewers_nobody_is_looked_up(github: LocalGitHub, person: str) -> None:
+    """Whoever promotes, GitHub is asked for the environment alone: the reviewers see to it."""
     github.add_environment("production")
 
-    check(github, "production", "--expect", expect(), "--person", "ada")
+    result = check(github, "production", "--expect", expect(), "--person", person)
 
+    assert result.stdout == "reviewers\n"
     assert github.calls == [("GET", "/repos/local/rollout/environments/production")]
 
 
@@ -226,6 +207,8 @@ def test_github_that_does_not_tell(github: LocalGitHub, operation: str, status: 
     result = check(github, "production", "--expect", expect(), "--person", "grace")
 
     assert (result.exit_code, result.stdout) == (1, "")
+    assert f"HTTP {status}" in result.stderr and "Nothing is promoted" in result.stderr
+    assert "has no commit" not in result.stderr and "nobody has made" not in result.stderr
     assert github.token not in result.output and "Traceback" not in result.output
 
 
@@ -240,7 +223,7 @@ def test_github_that_does_not_tell(github: LocalGitHub, operation: str, status: 
     ids=str,
 )
 def test_github_that_cannot_be_asked(github: LocalGitHub, wrong: dict[str, str]) -> None:
-    """No token, a wrong one, nobody at the address: the gate can't be told, so there is none."""
+    """No token, a wrong one, nobody at the address: reviewers can't be told, so there are none."""
     github.add_environment("production")
 
     result = check(github, "production", "--expect", expect(), "--person", "grace", **wrong)
@@ -249,12 +232,23 @@ def test_github_that_cannot_be_asked(github: LocalGitHub, wrong: dict[str, str])
     assert "Traceback" not in result.output
 
 
-def test_staging_has_no_gate(github: LocalGitHub) -> None:
-    """An empty name is a stage without approvals: said, and nobody is asked."""
-    result = check(github, "", "--expect", expect())
+def test_staging_has_no_reviewers(github: LocalGitHub) -> None:
+    """`none` is a target without approvals: said, and nobody is asked."""
+    result = check(github, "none", "--expect", expect())
 
     assert (result.exit_code, result.stdout) == (0, "none\n")
     assert github.calls == []
+
+
+@pytest.mark.parametrize("environment", ["", " ", "\n"])
+def test_an_empty_name_opens_nothing(github: LocalGitHub, environment: str) -> None:
+    """A line of YAML that got lost is a wrong call, not a target without approvals."""
+    github.add_environment("production", reviewers=[], prevent_self_review=False)
+
+    result = check(github, environment, "--expect", expect(), "--person", "grace")
+
+    assert (result.exit_code, result.stdout, github.calls) == (2, "", [])
+    assert "it is empty: name the environment whose reviewers must approve" in result.stderr
 
 
 @pytest.mark.parametrize("text", ["", "{}", "no JSON", json.dumps({"green": {"commit": SHA}})])

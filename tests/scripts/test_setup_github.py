@@ -19,22 +19,10 @@ from hypothesis import strategies as st
 
 from azureml_emulator.github.server import LocalGitHub
 from scripts.lib.decisions.state import Refused
+from scripts.lib.github.environment import ENVIRONMENTS, EVERY, LISTED, PROTECTED, Environment, Reviewer
 from scripts.lib.github.repository_variables import VARIABLES
-from scripts.lib.github.workflow_files import environments
 from scripts.lib.setup.options import VALUES
-from scripts.lib.setup.plan import (
-    EVERY,
-    LISTED,
-    PROTECTED,
-    AddBranch,
-    Present,
-    PutEnvironment,
-    Reviewer,
-    Settings,
-    Wish,
-    plan,
-    settings,
-)
+from scripts.lib.setup.plan import AddBranch, Present, PutEnvironment, Wish, plan
 from tests.support import ROOT
 from tests.support.scripts import run
 
@@ -94,9 +82,9 @@ class TestEnvironments:
         """All environments are there then, for the default branch only; promotions wait for the reviewers."""
         done(github, *ALICE, "--team", "acme/ml")
 
-        assert set(github.environments) == set(environments()) - {"staging"}
+        assert set(github.environments) == set(ENVIRONMENTS) - {"staging"}
         assert {tuple(there.branches or ()) for there in github.environments.values()} == {("main",)}
-        for name, needs_approval in environments().items():
+        for name, needs_approval in ENVIRONMENTS.items():
             if there := github.environments.get(name):
                 assert there.reviewers == (["alice", "acme/ml"] if needs_approval else [])
                 assert there.prevent_self_review is needs_approval
@@ -202,7 +190,7 @@ class TestPlan:
 
         result = done(github, *ALICE)
 
-        assert "NO GATE" in result.stderr
+        assert "NOBODY APPROVES" in result.stderr
         assert "promote.yml" in result.stderr
         assert github.environments["production"].reviewers == []
         assert github.environments["production"].branches == ["main"]
@@ -281,15 +269,6 @@ class TestPlan:
         assert "still to be done" in result.stderr
         assert "AZURE_ML_WORKSPACE" in result.stderr
 
-    def test_elsewhere(self, github: LocalGitHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Outside of the repository's root it doesn't know the environments, and says so."""
-        monkeypatch.chdir(tmp_path)
-
-        result = setup(github, *ALICE)
-
-        assert result.exit_code == 1
-        assert "root" in result.stderr
-
 
 class TestVariables:
     def test_set(self, github: LocalGitHub) -> None:
@@ -331,7 +310,6 @@ class TestVariables:
             ("--repository", "heart"),
             ("--reviewer", "@alice"),
             ("--team", "ml"),
-            ("--stage", "test"),
         ],
     )
     def test_wrong(self, github: LocalGitHub, option: str, value: str) -> None:
@@ -446,7 +424,7 @@ class TestAzure:
         """Staging has variables, an environment and an identity of its own; neither identity serves the other stage."""
         done(github, *ALICE, *PLACE, "--client-id", ID, "--tenant-id", ID)
         assert "staging" not in github.environments
-        arguments = ("--stage", "staging", "--workspace", "ws-2", "--location", "westeurope")
+        arguments = ("--staging", "--workspace", "ws-2", "--location", "westeurope")
 
         lines = done(github, *arguments).stdout
 
@@ -457,7 +435,7 @@ class TestAzure:
         assert "workspaces/ws-2" in lines
         assert "environment:staging" in lines
         assert "environment:production" not in lines
-        assert "--stage staging" in lines
+        assert "--staging" in lines
         production = done(github, "--location", "westeurope").stdout
         assert "environment:staging" not in production
         assert "environment:production" in production
@@ -482,7 +460,7 @@ class TestAzure:
 
 PEOPLE = [Reviewer("User", number, f"user-{number}") for number in range(4)] + [Reviewer("Team", 1, "acme/ml")]
 SETTINGS = st.builds(
-    Settings,
+    Environment,
     reviewers=st.lists(st.sampled_from(PEOPLE), unique=True, max_size=4).map(tuple),
     prevent_self_review=st.booleans(),
     wait_timer=st.integers(0, 43200),
@@ -532,7 +510,7 @@ def test_plan_ends(present: Present, wish: Wish) -> None:
 
 
 @given(SETTINGS)
-def test_read_back(wanted: Settings) -> None:
+def test_read_back(wanted: Environment) -> None:
     """What is put is what is read: the body and GitHub's document are two forms of the same settings."""
     with_reviewers = replace(wanted, prevent_self_review=wanted.prevent_self_review and bool(wanted.reviewers))
     body = with_reviewers.body()
@@ -542,9 +520,10 @@ def test_read_back(wanted: Settings) -> None:
         rules.append(
             {"type": "required_reviewers", "prevent_self_review": body["prevent_self_review"], "reviewers": who}
         )
-    document = {"protection_rules": rules, "deployment_branch_policy": body["deployment_branch_policy"]}
+    policy = body["deployment_branch_policy"]
+    document = {"protection_rules": rules, "deployment_branch_policy": policy}
 
-    assert settings(document, list(wanted.branches)) == with_reviewers
+    assert Environment.parse(document, wanted.branches) == with_reviewers
 
 
 def test_too_many_reviewers() -> None:
@@ -552,6 +531,6 @@ def test_too_many_reviewers() -> None:
     six = tuple(Reviewer("User", number, f"user-{number}") for number in range(6))
     wish = Wish({"production": True}, "main", (Reviewer("User", 5, "user-5"),))
 
-    assert plan(Present({"production": Settings(six)}, {}), wish)
+    assert plan(Present({"production": Environment(six)}, {}), wish)
     with pytest.raises(Refused, match="user-0"):
-        plan(Present({"production": Settings(six)}, {}), replace(wish, reviewers=(Reviewer("User", 6, "g"),)))
+        plan(Present({"production": Environment(six)}, {}), replace(wish, reviewers=(Reviewer("User", 6, "g"),)))

@@ -1,4 +1,4 @@
-"""shift_traffic, rollback and delete_blue against the local Azure ML."""
+"""promote --to, rollback and delete_blue against the local Azure ML."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def pair(rollout: Live, arm: Arm) -> Live:
 
 def test_a_share_is_shifted(pair: Live) -> None:
     """Green gets its share, blue keeps the rest; the split is printed as JSON."""
-    printed = pair.do("shift_traffic", "--to", GREEN, "--percent", 10, "--expect", "default=100")
+    printed = pair.do("promote", "--to", GREEN, "--percent", 10, "--expect", "default=100")
 
     assert json.loads(printed) == {"default": 90, GREEN: 10}
     assert pair.traffic == {"default": 90, GREEN: 10}
@@ -57,7 +57,7 @@ def test_a_shift_leaves_everything_else_as_it_was(pair: Live, arm: Arm) -> None:
     """Writing the split keeps the endpoint's tags and description, and adds no property."""
     before = arm("GET", f"onlineEndpoints/{pair.name}").json()
 
-    pair.do("shift_traffic", "--to", GREEN, "--percent", 10)
+    pair.do("promote", "--to", GREEN, "--percent", 10)
 
     after = arm("GET", f"onlineEndpoints/{pair.name}").json()
     assert after["properties"].pop("traffic") != before["properties"].pop("traffic")
@@ -66,7 +66,7 @@ def test_a_shift_leaves_everything_else_as_it_was(pair: Live, arm: Arm) -> None:
 
 def test_a_repeated_shift_writes_nothing(pair: Live) -> None:
     """The second run finds the split there, although it is no longer what was expected."""
-    shift = ("shift_traffic", "--to", GREEN, "--percent", 10, "--expect", "default=100")
+    shift = ("promote", "--to", GREEN, "--percent", 10, "--expect", "default=100")
     pair.do(*shift)
 
     again = pair.run(*shift)
@@ -79,7 +79,7 @@ def test_an_unexpected_split_is_left_alone(pair: Live, arm: Arm) -> None:
     """Somebody else shifted in between: refused, with both splits named."""
     write(arm, pair, {"default": 70, GREEN: 30})
 
-    result = pair.run("shift_traffic", "--to", GREEN, "--percent", 50, "--expect", f"default=90,{GREEN}=10")
+    result = pair.run("promote", "--to", GREEN, "--percent", 50, "--expect", f"default=90,{GREEN}=10")
 
     assert result.exit_code == 1
     assert f"expected default 90 %, {GREEN} 10 %, but it is default 70 %, {GREEN} 30 %" in result.stderr
@@ -88,14 +88,14 @@ def test_an_unexpected_split_is_left_alone(pair: Live, arm: Arm) -> None:
 
 def test_names_are_lower_cased_as_azure_does(pair: Live) -> None:
     """Azure keeps names in lower case, whatever was typed."""
-    pair.do("shift_traffic", "--to", GREEN.upper(), "--percent", 20)
+    pair.do("promote", "--to", GREEN.upper(), "--percent", 20)
 
     assert pair.traffic == {"default": 80, GREEN: 20}
 
 
 def test_an_unknown_deployment_is_refused(pair: Live) -> None:
     """The error names those there are."""
-    result = pair.run("shift_traffic", "--to", "nobody", "--percent", 10)
+    result = pair.run("promote", "--to", "nobody", "--percent", 10)
 
     assert result.exit_code == 1
     assert f"it has: default, {GREEN}" in result.stderr
@@ -119,7 +119,7 @@ def test_a_shift_waits_for_a_running_operation(pair: Live, arm: Arm) -> None:
     body = endpoint_body(traffic={"default": 80, GREEN: 20})
     arm("PUT", f"onlineEndpoints/{pair.name}", body)
 
-    result = pair.run("shift_traffic", "--to", GREEN, "--percent", 50, "--expect", f"default=80,{GREEN}=20")
+    result = pair.run("promote", "--to", GREEN, "--percent", 50, "--expect", f"default=80,{GREEN}=20")
 
     assert result.exit_code == 0, result.output
     assert pair.traffic == {"default": 50, GREEN: 50}
@@ -259,7 +259,7 @@ def test_blue_is_deleted_once_green_has_everything(azure: dict[str, str], arm: A
     live = Live("toy-traffic-end")
     live.do("create_endpoint")
     live.do("deploy", "--version", 1)
-    live.do("shift_traffic", "--to", live.do("deploy", "--version", 2), "--percent", 100)
+    live.do("promote", "--to", live.do("deploy", "--version", 2), "--percent", 100)
 
     printed = [live.do("delete_blue", "default") for _ in range(2)]
     back = live.run("rollback")
@@ -274,7 +274,7 @@ def test_a_summary_tells_the_split(pair: Live, tmp_path_factory: pytest.TempPath
     """The workflow's page says what became of the traffic."""
     summary = tmp_path_factory.mktemp("summary") / "summary"
 
-    pair.do("shift_traffic", "--to", GREEN, "--percent", 10, GITHUB_STEP_SUMMARY=str(summary))
+    pair.do("promote", "--to", GREEN, "--percent", 10, GITHUB_STEP_SUMMARY=str(summary))
     pair.do("rollback", GITHUB_STEP_SUMMARY=str(summary))
 
     assert f"default 90 %, {GREEN} 10 %" in summary.read_text()

@@ -25,7 +25,6 @@ NEEDED = {
     "register_model": ["model"],
     "deploy": ["--version", "1"],
     "smoke_test": ["default"],
-    "shift_traffic": ["--to", "default", "--percent", "10"],
     "delete_blue": ["default"],
     "promote": ["--percent", "10"],
 }
@@ -69,10 +68,10 @@ def test_a_missing_workspace_names_all_that_is_missing(script: str) -> None:
         ("deploy", [], "Missing option '--version'"),
         ("smoke_test", ["n" * 33], "3 to 32"),
         ("smoke_test", ["default", "--requests", "nowhere.json"], "does not exist"),
-        ("shift_traffic", ["--to", "default", "--percent", "110"], "110 is not in the range"),
-        ("shift_traffic", ["--to", "default", "--percent", "-1"], "-1 is not in the range"),
-        ("shift_traffic", ["--to", "default", "--percent", "ten"], "not a valid integer"),
-        ("shift_traffic", ["--to", "a--b", "--percent", "10"], "single dashes"),
+        ("promote", ["--to", "default", "--percent", "110"], "110 is not in the range"),
+        ("promote", ["--to", "default", "--percent", "-1"], "-1 is not in the range"),
+        ("promote", ["--to", "default", "--percent", "ten"], "not a valid integer"),
+        ("promote", ["--to", "a--b", "--percent", "10"], "single dashes"),
         ("promote", [], "Missing option '--percent'"),
         ("promote", ["--percent", "0"], "0 is not in the range"),
         ("promote", ["--percent", "101"], "101 is not in the range"),
@@ -111,7 +110,7 @@ def test_wrong_values_are_refused(script: str, arguments: list[str], why: str) -
 )
 def test_a_malformed_expectation_is_refused(split: str, why: str) -> None:
     """An expectation that no endpoint could meet is a mistake in the call."""
-    result = run("shift_traffic", "--to", "default", "--percent", 10, "--expect", split, **WORKSPACE)
+    result = run("promote", "--to", "default", "--percent", 10, "--expect", split, **WORKSPACE)
 
     assert result.exit_code == 2
     assert why in result.stderr

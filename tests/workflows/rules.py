@@ -1,7 +1,7 @@
 """What must hold of the workflow files, which act doesn't enforce and GitHub would, or nobody would.
 
-A rule takes the files and yields one line for each place that breaks it. test_workflow_static.py holds our files to the
-rules, test_workflow_mutations.py holds the rules to deliberate breakages.
+A rule takes the files and yields one line for each place that breaks it. test_static.py holds our files to the rules,
+test_mutations.py holds the rules to deliberate breakages.
 """
 
 import re
@@ -13,15 +13,18 @@ from typing import Any
 
 import yaml
 
-from scripts.lib.decisions.state import Refused
-from scripts.lib.github import workflow_files
+from scripts import doctor
+from scripts.lib.github.environment import ENVIRONMENTS
+from scripts.lib.github.repository_variables import PLACE, VARIABLES
 
 Job = dict[str, Any]
 Findings = Iterator[str]
 SETUP, CALL = "./.github/actions/setup", "./.github/workflows/"
 PROMOTE, DELETE = "./.github/actions/promote", "./.github/actions/delete-blue"
 LOGIN, CANCEL, ATTEST = "azure/login@", "scripts.cancel_rollout", "actions/attest-build-provenance@"
-ASKS_GITHUB = ("scripts.check_gate", "scripts.doctor")
+ASKS_GITHUB = ("scripts.check_reviewers", "scripts.doctor")
+INSIST = 'python -m scripts.check_reviewers "$REVIEWERS" --expect "$PROPOSAL" --person "$PERSON"'
+PERSON = "${{ github.triggering_actor || github.actor }}"
 
 
 @cache
@@ -54,9 +57,16 @@ class Files:
         holders |= {f"actions.{path.parent.name}": steps for path, steps in actions.items()}
         return {f"{where}[{number}]": step for where, steps in holders.items() for number, step in enumerate(steps)}
 
-    def chain(self) -> list[str]:
-        """The jobs of stages.yml in a row."""
-        return [*workflow_files.stages(self.root / ".github/workflows")[1:]]
+    @property
+    def row(self) -> list[str]:
+        """The jobs of stages.yml in their order, without the one that goes back."""
+        return [name for name in self.workflows["stages"]["jobs"] if name != "rollback"]
+
+    @property
+    def percents(self) -> dict[str, Any]:
+        """What each job of stages.yml that promotes gives green."""
+        found = {name: given(self.jobs[f"stages.{name}"], PROMOTE) for name in self.row}
+        return {name: inputs["percent"] for name, inputs in found.items() if inputs}
 
 
 Rule = Callable[[Files], Findings]
@@ -79,9 +89,17 @@ def does(job: Job, *parts: str) -> bool:
     return any(part in text for text in texts for part in parts)
 
 
-def logs_in(workflow: dict[str, Any], job: Job) -> bool:
-    variables = {**workflow.get("env", {}), **job.get("env", {})}.get("VARIABLES")
-    return bool(variables) and does(job, SETUP, PROMOTE, DELETE)
+def given(job: Job, action: str) -> dict[str, Any]:
+    """The inputs that a job's step hands to an action; none where no step uses it."""
+    return next((step.get("with", {}) for step in job.get("steps", []) if step.get("uses") == action), {})
+
+
+def logs_in(job: Job) -> bool:
+    return "target" in given(job, SETUP)
+
+
+def expression(text: str) -> str:
+    return f"${{{{ {text} }}}}"
 
 
 def decides(job: Job) -> bool:
@@ -104,12 +122,12 @@ def each_grant_is_needed(files: Files) -> Findings:
 
 
 def grants(files: Files, where: str) -> dict[str, str]:
-    job, workflow = files.jobs[where], files.workflows[where.split(".")[0]]
+    job = files.jobs[where]
     if called := job.get("uses", "").removeprefix(CALL).removesuffix(".yml"):
         return {k: v for inner in files.jobs if inner.split(".")[0] == called for k, v in grants(files, inner).items()}
     wanted = {
         "contents": "read" if does(job, "actions/checkout@") else "",
-        "id-token": "write" if logs_in(workflow, job) or does(job, ATTEST) else "",
+        "id-token": "write" if logs_in(job) or does(job, ATTEST) else "",
         "actions": "write" if does(job, CANCEL) else "read" if does(job, PROMOTE, DELETE, *ASKS_GITHUB) else "",
         "attestations": "write" if does(job, ATTEST) else "",
     }
@@ -134,84 +152,228 @@ def environments_tell_who_decides(files: Files) -> Findings:
     """
     for where, job in files.jobs.items():
         file = where.split(".")[0]
-        reviewed = "${{ inputs.stage }}" if file == "stages" else "production"
-        rest = "deploy" if logs_in(files.workflows[file], job) else None
+        reviewed = "${{ inputs.target }}" if file == "stages" else "production"
+        rest = "deploy" if logs_in(job) else None
         wanted = reviewed if decides(job) else "rollback" if does(job, "scripts.rollback") else rest
         if job.get("environment") != wanted:
             yield f"{where}: environment {job.get('environment')} instead of {wanted}"
 
 
 @rule
-def only_the_reviewed_environment_is_gated(files: Files) -> Findings:
-    """The gate that a promotion insists on is the environment its job has; staging, a rehearsal, has none."""
-    if files.workflows["stages"]["env"].get("GATE") != "${{ inputs.stage != 'staging' && inputs.stage || '' }}":
-        yield "stages: GATE"
-    if files.workflows["stages"]["env"].get("PERSON") != "":
-        yield "stages: somebody stands in for the reviewers"
-    if files.workflows["promote"]["env"].get("GATE") != "production":
-        yield "promote: GATE"
-    if files.workflows["promote"]["env"].get("PERSON") != "${{ github.triggering_actor || github.actor }}":
-        yield "promote: PERSON"
-    stages = {where: job["with"]["stage"] for where, job in files.jobs.items() if "stage" in job.get("with", {})}
-    if set(stages.values()) != {
-        "production",
-        "${{ needs.doctor.outputs.staging == 'true' && 'staging' || 'production' }}",
+def environments_are_known(files: Files) -> Findings:
+    """The scripts know each environment, and which of them must have reviewers: where jobs promote or delete."""
+    targets = ["production", "staging"]
+    named = {
+        name: ENVIRONMENTS.get(name, False) or (decides(job) and name != "staging")
+        for job in files.jobs.values()
+        if (environment := job.get("environment"))
+        for name in (targets if environment == "${{ inputs.target }}" else [environment])
+    }
+    if named != ENVIRONMENTS:
+        yield f"{named}"
+    called = {
+        where: job["with"].get("target") for where, job in files.jobs.items() if "/stages.yml" in str(job.get("uses"))
+    }
+    if called != {
+        "rollout.rollout": expression("needs.doctor.outputs.staging == 'true' && 'staging' || 'production'"),
+        "rollout.production-after-staging": "production",
     }:
-        yield f"rollout: stages {stages}"
+        yield f"{called}"
+    staging = files.jobs["rollout.doctor"]["outputs"]["staging"]
+    if staging != expression("vars.STAGING_AZURE_ML_WORKSPACE != '' && inputs.version == ''"):
+        yield f"staging: {staging}"
 
 
 @rule
-def the_gate_is_checked_where_it_is_used(files: Files) -> Findings:
-    """A promotion asks GitHub for its gate, then gives what was reviewed its share, then tells the next reviewer."""
-    runs = [step.get("run", step.get("uses")) for where, step in files.steps.items() if "actions.promote" in where]
-    wanted = [
-        SETUP,
-        'python -m scripts.check_gate "$GATE" --expect "$REVIEWED" --person "$PERSON"',
-        'python -m scripts.promote --percent "$PERCENT" --expect "$REVIEWED"',
-        'python -m scripts.review --after "$GITHUB_JOB" --stop-after "$STOP_AFTER"',
-    ]
-    if runs != wanted:
-        yield f"actions/promote: {runs}"
-    if not does(files.jobs["promote.review"], wanted[1]):
-        yield "promote.review"
-    deletes = [step.get("run", step.get("uses")) for where, step in files.steps.items() if "actions.delete" in where]
-    if deletes != [*wanted[:2], 'python -m scripts.delete_blue "$BLUE" --expect "$REVIEWED"']:
-        yield f"actions/delete-blue: {deletes}"
-    given = {where: job["steps"][-1]["with"] for where, job in files.jobs.items() if does(job, DELETE)}
-    if given != {
-        where: {"blue": f"${{{{ needs.{job}.outputs.blue }}}}", "reviewed": f"${{{{ needs.{job}.outputs.{seen} }}}}"}
-        for where, job, seen in (
-            ("promote.delete-blue", "promote", "seen"),
-            ("stages.delete-blue", files.chain()[-1], "reviewed"),
-        )
-    }:
-        yield f"{given}"
-    if not does(files.jobs["stages.smoke-test"], 'review --after smoke-test --stop-after "$STOP_AFTER"'):
-        yield "stages.smoke-test"
+def scripts_are_told_where_they_work(files: Files) -> Findings:
+    """Jobs that log in have the endpoint's variables; of staging its own first, and never production's workspace."""
+    production = {name: expression(f"vars.{name}") for name in PLACE}
+    for where in ("promote", "rollback", "teardown"):
+        if files.workflows[where].get("env") != production:
+            yield f"{where}: {files.workflows[where].get('env')}"
+    if files.jobs["rollout.doctor"].get("env") != production:
+        yield f"rollout.doctor: {files.jobs['rollout.doctor'].get('env')}"
+    names = {**{name: name for name in PLACE}, "CLIENT_ID": "AZURE_CLIENT_ID", "TENANT_ID": "AZURE_TENANT_ID"}
+    wanted = {
+        own: expression(f"inputs.target == 'staging' && vars.STAGING_{name} || vars.{name}")
+        for own, name in names.items()
+    }
+    wanted["AZURE_ML_WORKSPACE"] = expression(
+        "inputs.target == 'staging' && vars.STAGING_AZURE_ML_WORKSPACE "
+        "|| inputs.target == 'production' && vars.AZURE_ML_WORKSPACE || ''"
+    )
+    wanted["REVIEWERS"] = expression("inputs.target == 'staging' && 'none' || inputs.target")
+    wanted["PRODUCTION_ENDPOINT"] = expression(
+        f"format('{{0}}/{{1}}/{{2}}/{{3}}', {', '.join(f'vars.{name}' for name in PLACE)})"
+    )
+    if files.workflows["stages"].get("env") != wanted:
+        yield f"stages: {files.workflows['stages'].get('env')}"
+    env = files.jobs["rollout.doctor"]["steps"][-1]["env"]
+    asked = {**names, "CLIENT_ID": "AZURE_CLIENT_ID"}.values()
+    every = [prefix + name for prefix in ("", "STAGING_") for name in VARIABLES if name in asked]
+    told = {name: expression(f"toJSON(vars.{name})") for name in every}
+    if re.sub(r"\s+", "", env["VARIABLES"]) != re.sub(
+        r"\s+", "", "{" + ",".join(f'"{name}": {value}' for name, value in told.items()) + "}"
+    ):
+        yield f"rollout.doctor: {env['VARIABLES']}"
+    yield from (f"{path.name}: all variables" for path, text in files.texts.items() if "toJSON(vars)" in text)
+
+
+@rule
+def each_login_says_whose(files: Files) -> Findings:
+    """A job that logs in hands over the target and its identity."""
+    for where, job in files.jobs.items():
+        stages = where.startswith("stages.")
+        ids = ("env.CLIENT_ID", "env.TENANT_ID") if stages else ("vars.AZURE_CLIENT_ID", "vars.AZURE_TENANT_ID")
+        wanted = {
+            "target": "${{ inputs.target }}" if stages else "production",
+            "client-id": expression(ids[0]),
+            "tenant-id": expression(ids[1]),
+            **({"always": True} if where == "stages.rollback" else {}),
+        }
+        if "environment" in job and given(job, SETUP) != wanted:
+            yield f"{where}: {given(job, SETUP)}"
+
+
+@rule
+def actions_say_what_they_need(files: Files) -> Findings:
+    """Each input of an action is described and used; what guards something is required and has no default."""
+    for path, text in files.texts.items():
+        inputs = parsed(text).get("inputs", {}) if path.name == "action.yml" else {}
+        if path.name == "action.yml" and set(inputs) != set(re.findall(r"inputs\.([\w-]+)", text)):
+            yield f"{path.parent.name}: {set(inputs)}"
+        for name, found in inputs.items():
+            if not found.get("description") or ("default" in found) == bool(found.get("required")):
+                yield f"{path.parent.name}: {name}"
+            if name in ("reviewers", "proposal", "percent") and not found.get("required"):
+                yield f"{path.parent.name}: {name} may be left out"
+
+
+@rule
+def reviewers_are_insisted_on_where_they_count(files: Files) -> Findings:
+    """A promotion asks GitHub for its reviewers, then gives green its share, then tells the next reviewer."""
+    steps = {
+        name: [s for where, s in files.steps.items() if f"actions.{name}[" in where]
+        for name in ("promote", "delete-blue")
+    }
+    check = (
+        INSIST,
+        {
+            "GITHUB_TOKEN": "github.token",
+            "REVIEWERS": "inputs.reviewers",
+            "PROPOSAL": "inputs.proposal",
+            "PERSON": "inputs.person",
+        },
+    )
+    share = (
+        'python -m scripts.promote --percent "$PERCENT" --expect "$PROPOSAL"',
+        {"PERCENT": "inputs.percent", "PROPOSAL": "inputs.proposal"},
+    )
+    tell = (
+        'python -m scripts.review --next "$NEXT" ${NEXT_PERCENT:+--percent "$NEXT_PERCENT"}',
+        {"NEXT": "inputs.next", "NEXT_PERCENT": "inputs.next-percent"},
+    )
+    delete = (
+        'python -m scripts.delete_blue "$BLUE" --expect "$PROPOSAL"',
+        {"BLUE": "fromJSON(inputs.proposal).blue.deployment", "PROPOSAL": "inputs.proposal"},
+    )
+    for name, wanted in (("promote", [check, share, tell]), ("delete-blue", [check, delete])):
+        if [(step.get("run"), step.get("env")) for step in steps[name]] != [
+            (run, {key: expression(value) for key, value in env.items()}) for run, env in wanted
+        ]:
+            yield f"actions/{name}: {steps[name]}"
+    last = files.jobs["promote.review"]["steps"][-1]
+    if (last.get("run"), last.get("env")) != (
+        INSIST.replace('"$REVIEWERS"', "production"),
+        {
+            "GITHUB_TOKEN": expression("github.token"),
+            "PROPOSAL": expression("steps.review.outputs.proposal"),
+            "PERSON": PERSON,
+        },
+    ):
+        yield f"promote.review: {last}"
+
+
+@rule
+def each_approval_is_for_what_was_reviewed(files: Files) -> Findings:
+    """A job that promotes or deletes gets the proposal of the job before, its reviewers, and what comes next."""
+    delete = "inputs.delete-blue && 'delete-blue' || ''"
+    by_hand = {"reviewers": "production", "person": PERSON}
+    wanted = {
+        "promote.promote": {
+            **by_hand,
+            "proposal": expression("needs.review.outputs.proposal"),
+            "percent": "${{ inputs.percent }}",
+            "next": expression(delete),
+        },
+        "promote.delete-blue": {**by_hand, "proposal": expression("needs.promote.outputs.proposal")},
+    }
+    for before, name, after in zip(files.row[2:], files.row[3:], [*files.row[4:], ""], strict=False):
+        wanted[f"stages.{name}"] = {
+            "reviewers": "${{ env.REVIEWERS }}",
+            "proposal": expression(f"needs.{before}.outputs.proposal"),
+            **({"percent": files.percents.get(name)} if after else {}),
+            **({"next": expression(f"inputs.stop-after != '{name}' && '{after}' || ''")} if after else {}),
+            **({"next-percent": files.percents[after]} if after in files.percents else {}),
+        }
+    found = {where: given(job, PROMOTE) or given(job, DELETE) for where, job in files.jobs.items()}
+    if {where: inputs for where, inputs in found.items() if inputs} != wanted:
+        yield f"{found}"
+
+
+@rule
+def the_first_reviewer_is_told(files: Files) -> Findings:
+    """The smoke test and promote.yml tell what is to be approved; to rest, and how long to bake, is decided there."""
+    first = files.row[3]
+    steps = {
+        where: next((step for step in files.jobs[where]["steps"] if step.get("id") == "review"), {})
+        for where in ("stages.smoke-test", "promote.review")
+    }
+    rests = f"needs.deploy.outputs.green != '' && inputs.stop-after != 'smoke-test' && '{first}' || ''"
+    wanted = {
+        "stages.smoke-test": (
+            f'python -m scripts.review --next "$NEXT" --percent {files.percents[first]}',
+            {"NEXT": expression(rests)},
+        ),
+        "promote.review": (
+            'python -m scripts.review --next promote --percent "$PERCENT" ${BAKE:+"$BAKE"}',
+            {
+                "PERCENT": "${{ inputs.percent }}",
+                "BAKE": expression("inputs.delete-blue && format('--bake={0}', inputs.bake) || ''"),
+            },
+        ),
+    }
+    if {where: (step.get("run"), step.get("env")) for where, step in steps.items()} != wanted:
+        yield f"{steps}"
+    bake = files.jobs["promote.bake"]["steps"][0]
+    if (bake["run"], bake["env"]) != (
+        'sleep "$SECONDS_TO_BAKE"',
+        {"SECONDS_TO_BAKE": expression("needs.review.outputs.bake")},
+    ):
+        yield f"{bake}"
 
 
 @rule
 def stages_are_a_row(files: Files) -> Findings:
     """In stages.yml each job needs the one before it: register, deploy, smoke test, promotions up to 100, deletion."""
-    folder = files.root / ".github/workflows"
-    try:
-        chain, percents = workflow_files.stages(folder)[1:], list(workflow_files.promotions(folder).values())
-    except Refused as refused:
-        yield str(refused)
-        return
-    if ["register", *chain, "delete-blue", "rollback"] != list(files.workflows["stages"]["jobs"]):
-        yield f"stages: {chain}"
-    if percents != sorted(set(percents)) or percents[-1:] != [100] or chain[:2] != ["deploy", "smoke-test"]:
+    row, percents = files.row, list(files.percents.values())
+    if [needs(files.jobs[f"stages.{name}"]) for name in row] != [[], *([name] for name in row[:-1])]:
+        yield f"stages: {row}"
+    if row != ["register", "deploy", "smoke-test", *files.percents, "delete-blue"]:
+        yield f"stages: {row}"
+    if percents != sorted(set(percents)) or percents[-1:] != [100] or not all(percent > 0 for percent in percents):
         yield f"stages: {percents}"
+    if ("", "train", *row[1:-1]) != doctor.STAGES or row[2] != doctor.UNAPPROVED:
+        yield f"the doctor's stages: {doctor.STAGES}"
 
 
 @rule
 def a_promotion_says_how_much(files: Files) -> Findings:
     """A promotion's id, its name and what it hands over agree on the percentage."""
     for name, job in files.workflows["stages"]["jobs"].items():
-        given = [step["with"]["percent"] for step in job["steps"] if step.get("uses") == PROMOTE]
-        if given and (name, job["name"]) != (f"promote-{given[0]}", f"Promote to {given[0]} %"):
-            yield f"{name}: {given}"
+        percent = given(job, PROMOTE).get("percent")
+        if percent and (name, job["name"]) != (f"promote-{percent}", f"Promote to {percent} %"):
+            yield f"{name}: {percent}"
 
 
 @rule
@@ -219,15 +381,13 @@ def a_stage_follows_the_one_before(files: Files) -> Findings:
     """A job of stages.yml runs when the one it needs ended well and, to promote, asked a reviewer; never by default."""
     for name, job in files.workflows["stages"]["jobs"].items():
         before = needs(job)[0] if needs(job) else ""
-        ended, told = f"needs.{before}.result == 'success'", f"needs.{before}.outputs.reviewed"
+        ended, told = f"needs.{before}.result == 'success'", f"needs.{before}.outputs.proposal"
         asked = f"{told} != ''" if before not in ("register", "deploy") else ""
         condition = " && ".join(filter(None, ["!cancelled()", *([ended, asked] if before else [])]))
         if name == "smoke-test":
             condition += " && inputs.stop-after != 'deploy'"
         if name != "rollback" and job.get("if") != f"${{{{ {condition} }}}}":
             yield f"{name}: if {job.get('if')}"
-        if does(job, PROMOTE) and job["steps"][-1]["with"].get("reviewed") != f"${{{{ {told} }}}}":
-            yield f"{name}: promotes what nobody reviewed"
 
 
 @rule
@@ -244,8 +404,6 @@ def rollback_watches_what_can_leave_a_split(files: Files) -> Findings:
         yield f"if {job.get('if')}"
     if [step.get("if") for step in job["steps"]] != ["always()"] * 3:
         yield "steps that a cancelled run leaves out"
-    if [step["with"] for step in job["steps"] if step.get("uses") == SETUP] != [{"anyway": True}]:
-        yield "a login that a cancelled run leaves out"
 
 
 @rule
@@ -283,9 +441,9 @@ def the_rollout_asks_the_doctor_first(files: Files) -> Findings:
 def stages_get_what_was_trained(files: Files) -> Findings:
     """A called stage gets the digest that the training made; the stop is production's alone."""
     for name in ("rollout", "production-after-staging"):
-        given = files.workflows["rollout"]["jobs"][name]["with"]
-        if given.get("digest") != "${{ needs.train.outputs.digest }}" or "stop-after" not in given:
-            yield f"{name}: {given}"
+        handed = files.workflows["rollout"]["jobs"][name]["with"]
+        if handed.get("digest") != "${{ needs.train.outputs.digest }}" or "stop-after" not in handed:
+            yield f"{name}: {handed}"
     deploy = files.jobs["stages.deploy"]["steps"][-1]
     if "--digest" not in deploy["run"] or deploy["env"].get("DIGEST") != "${{ inputs.digest }}":
         yield "stages.deploy"
@@ -302,7 +460,7 @@ def training_has_no_rights(files: Files) -> Findings:
 @rule
 def levers_are_a_row(files: Files) -> Findings:
     """In promote.yml each job follows the one before."""
-    wanted = {"review": [], "promote": ["review"], "bake": ["promote"], "delete-blue": ["promote", "bake"]}
+    wanted = {"review": [], "promote": ["review"], "bake": ["review", "promote"], "delete-blue": ["promote", "bake"]}
     if (found := {name: needs(job) for name, job in files.workflows["promote"]["jobs"].items()}) != wanted:
         yield f"{found}"
     conditions = {name: job.get("if") for name, job in files.workflows["promote"]["jobs"].items() if "if" in job}
@@ -346,19 +504,19 @@ def who_starts_what(files: Files) -> Findings:
 def checks_need_nothing(files: Files) -> Findings:
     """ci.yml runs on forks: no environment, no variable, no login."""
     text = next(text for path, text in files.texts.items() if path.stem == "ci")
-    yield from re.findall(r"vars\.|toJSON|environment:|id-token|VARIABLES", text)
+    yield from re.findall(r"vars\.|toJSON|environment:|id-token|VARIABLES|target:", text)
 
 
 @rule
 def no_stored_secret(files: Files) -> Findings:
-    """Nothing reads a secret but the job's own token; only `env:` of a step that asks GitHub has that."""
+    """Nothing reads a secret but the job's own token; `env:` of a step that asks GitHub has that, and no other's."""
     for path, text in files.texts.items():
         yield from (f"{path.name}: {found}" for found in re.findall(r"secrets[.\[ :].*", text))
     for where, step in files.steps.items():
         tokens = [name for name, value in step.get("env", {}).items() if "github.token" in str(value)]
         if tokens not in ([], ["GITHUB_TOKEN"]):
             yield f"{where}: {tokens}"
-        if "github.token" in str(step) and not any(part in step.get("run", "") for part in (*ASKS_GITHUB, CANCEL)):
+        if bool(tokens) != any(part in step.get("run", "") for part in (*ASKS_GITHUB, CANCEL)):
             yield where
 
 
@@ -366,11 +524,12 @@ def no_stored_secret(files: Files) -> Findings:
 def inputs_are_offered_as_they_are(files: Files) -> Findings:
     """Where one may stop is what stages.yml has; the percentages by hand are six."""
     asked = {name: (flow[True].get("workflow_dispatch") or {}).get("inputs") for name, flow in files.workflows.items()}
-    stops = ["", "train", *(name for name in files.workflows["stages"]["jobs"] if name in files.chain())]
-    if asked["rollout"]["stop-after"].get("options") != stops:
+    if asked["rollout"]["stop-after"].get("options") != list(doctor.STAGES):
         yield "rollout: stop-after"
     if asked["promote"]["percent"].get("options") != ["5", "10", "25", "50", "75", "100"]:
         yield "promote: percent"
+    if not asked["promote"]["percent"].get("required"):
+        yield "promote: percent may be left out"
     if not asked["teardown"]["endpoint"].get("required"):
         yield "teardown: endpoint"
 
@@ -396,7 +555,7 @@ def patience(job: Job) -> float:
     names += ["scripts.promote", "scripts.review"] * does(job, PROMOTE) + ["scripts.delete_blue"] * does(job, DELETE)
     names += [name for name in names if name == "scripts.deploy"]  # its download has as much time again
     options = [option for name in names for option in import_module(name).main.params if option.name == "timeout"]
-    return sum(option.default for option in options) / 60 + (300 if "scripts.bake" in names else 0)
+    return sum(option.default for option in options) / 60 + (300 if does(job, "sleep ") else 0)
 
 
 @rule
@@ -423,21 +582,19 @@ def a_step_is_one_command(files: Files) -> Findings:
 def values_are_quoted(files: Files) -> Findings:
     """What comes from outside reaches a command as one word, whatever it holds."""
     for where, step in files.steps.items():
-        bare = re.sub(r'"[^"]*"', "", step.get("run", "")).replace("${DATA:+--data }", "")
+        bare = re.sub(r'"[^"]*"', "", step.get("run", ""))
+        bare = re.sub(r"\$\{\w+:\+(--[\w-]+ )?\}", "", bare)
         if "$" in bare:
             yield f"{where}: {step['run']}"
 
 
 @rule
 def variables_have_a_home(files: Files) -> Findings:
-    """Each variable that a step's command names is given by its `env:`, its workflow's, its action's, or GitHub."""
+    """Each variable that a step's command names is given by its own `env:`, and nothing else is."""
     for where, step in files.steps.items():
-        workflow = files.workflows.get(where.split(".")[0], {})
-        given = {*step.get("env", {}), *workflow.get("env", {}), "GITHUB_JOB"}
-        given |= {"GATE", "PERSON", "STOP_AFTER"} if where.startswith(("actions.promote", "actions.delete")) else set()
-        used = re.findall(r"\$\{?(\w+)", step.get("run", ""))
-        yield from (f"{where}: {name} is not given" for name in used if name not in given)
-        yield from (f"{where}: {name} is not used" for name in {*step.get("env", {})} - {*used, "GITHUB_TOKEN"})
+        used = set(re.findall(r"\$\{?(\w+)", step.get("run", "")))
+        if used != {*step.get("env", {})} - {"GITHUB_TOKEN", "VARIABLES"}:
+            yield f"{where}: {used} is used, {step.get('env')} given"
 
 
 @rule
@@ -469,13 +626,24 @@ def setting_up_is_four_steps(files: Files) -> Findings:
     if [step.get("run", step.get("uses", "").partition("@")[0]) for step in steps] != [
         "astral-sh/setup-uv",
         'uv pip install --require-hashes -r "$REQUIREMENTS"',
-        "python -m scripts.use_variables",
+        'python -m scripts.check_variables "$TARGET" --client-id "$CLIENT_ID" --tenant-id "$TENANT_ID"',
         "azure/login",
     ]:
         yield f"{steps}"
-    anyway = "success() || inputs.anyway == 'true'"
-    if [step.get("if") for step in steps] != [anyway] * 2 + [f"env.VARIABLES != '' && ({anyway})"] * 2:
+    always = "success() || inputs.always == 'true'"
+    if [step.get("if") for step in steps] != [always] * 2 + [f"inputs.target != '' && ({always})"] * 2:
         yield f"{[step.get('if') for step in steps]}"
+    ids = {
+        "client-id": "inputs.client-id",
+        "tenant-id": "inputs.tenant-id",
+        "subscription-id": "env.AZURE_SUBSCRIPTION_ID",
+    }
+    if steps[-1]["with"] != {name: expression(value) for name, value in ids.items()}:
+        yield f"{steps[-1]['with']}"
+    if steps[2]["env"] != {
+        name: expression(f"inputs.{name.lower().replace('_', '-')}") for name in ("TARGET", "CLIENT_ID", "TENANT_ID")
+    }:
+        yield f"{steps[2]['env']}"
     sets_up = [step for step in files.jobs["ci.compare-models"]["steps"] if step.get("uses") == SETUP]
     if [step["with"]["requirements"] for step in sets_up] != [
         f"{base}model/requirements.txt" for base in ("outputs/base/", "")
@@ -518,7 +686,7 @@ def each_job_does_its_work(files: Files) -> Findings:
         if "uses" in job:
             continue
         runs = [step.get("run", step.get("uses", "")) for step in job["steps"]]
-        names = [name for run in runs for name in re.findall(r"scripts\.(\w+)|(train)\.py|make (\w+)", run)]
+        names = [name for run in runs for name in re.findall(r"scripts\.(\w+)|(train)\.py|make (\w+)|^(sleep)", run)]
         found = (
             [next(filter(None, name)) for name in names]
             + ["promote"] * does(job, PROMOTE)
@@ -526,10 +694,12 @@ def each_job_does_its_work(files: Files) -> Findings:
         )
         if found != WORK.get(where, found if does(job, PROMOTE) else []):
             yield f"{where}: {found}"
-        if found and runs[0].partition("@")[0] != "actions/checkout":
+        if found != ["sleep"] and found and runs[0].partition("@")[0] != "actions/checkout":
             yield f"{where}: nothing is checked out"
-        if any("scripts." in run for run in runs) and SETUP not in runs:
+        if any("scripts." in run for run in runs) and SETUP not in runs[:4]:
             yield f"{where}: nothing is installed"
+        if decides(job) and runs[1] != SETUP:
+            yield f"{where}: nothing is set up before the approval is used"
 
 
 WORK = {
@@ -544,9 +714,9 @@ WORK = {
     "stages.smoke-test": ["smoke_test", "review"],
     "stages.delete-blue": ["delete_blue"],
     "stages.rollback": ["rollback"],
-    "promote.review": ["review", "check_gate"],
+    "promote.review": ["review", "check_reviewers"],
     "promote.promote": ["promote"],
-    "promote.bake": ["bake"],
+    "promote.bake": ["sleep"],
     "promote.delete-blue": ["delete_blue"],
     "rollback.rollback": ["rollback", "cancel_rollout", "rollback"],
     "teardown.teardown": ["delete_endpoint"],

@@ -1,6 +1,7 @@
 """What a reviewer approves, and whether the endpoint still is so: pure decisions, without Azure.
 
-An approval may come days after the question. What the reviewer saw travels along as JSON, and is compared then.
+An approval may come days after the question. The proposal that the reviewer saw travels along as JSON, and is compared
+then.
 """
 
 from __future__ import annotations
@@ -23,14 +24,21 @@ class Side:
     digest: str = ""
     commit: str = ""
 
+    @classmethod
+    def of(cls, deployment: Deployment) -> Side:
+        model = deployment.model
+        return cls(deployment.name, model.name, model.version, model.digest, deployment.tags.get("commit", ""))
+
     @property
-    def label(self) -> str:
-        return f"{self.deployment} with {self.model} {self.version}"
+    def facts(self) -> dict[str, str]:
+        """What must not have changed, with what people call it."""
+        label = f"{self.deployment} with {self.model} {self.version}"
+        return {"": label, "'s digest": self.digest or "unknown", "'s commit": self.commit or "unknown"}
 
 
 @dataclass(frozen=True)
-class Reviewed:
-    """What a reviewer saw: the endpoint's name, its split (percentages above zero), and the pair."""
+class Proposal:
+    """What a reviewer sees: the endpoint's name, its split (percentages above zero), and the pair."""
 
     endpoint: str
     traffic: Mapping[str, int]
@@ -38,55 +46,74 @@ class Reviewed:
     green: Side
 
     @classmethod
-    def parse(cls, text: str) -> Reviewed:
+    def parse(cls, text: str) -> Proposal:
         """From the JSON that `str` makes. Raises ValueError for any other text."""
         try:
             found = json.loads(text)
-            seen = cls(found["endpoint"], dict(found["traffic"]), Side(**found["blue"]), Side(**found["green"]))
+            made = cls(found["endpoint"], dict(found["traffic"]), Side(**found["blue"]), Side(**found["green"]))
         except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise ValueError(f"not what `review` prints: {error!r}") from error
-        texts = [seen.endpoint, *asdict(seen.blue).values(), *asdict(seen.green).values()]
-        if not all(isinstance(text, str) for text in texts) or not all(type(n) is int for n in seen.traffic.values()):
+        texts = [made.endpoint, *asdict(made.blue).values(), *asdict(made.green).values()]
+        if not all(isinstance(text, str) for text in texts) or not all(type(n) is int for n in made.traffic.values()):
             raise ValueError("not what `review` prints: a value of another type")
-        return seen
+        return made
 
     def __str__(self) -> str:
         return json.dumps(asdict(self), separators=(",", ":"))
 
 
-def reviewed(state: Endpoint) -> Reviewed | None:
+def propose(state: Endpoint) -> Proposal | None:
     """What there is to review, None without a green. Raises Ambiguous where it can't be told who is who."""
     blue, green = state.roles
     if blue is None or green is None:
         return None
-    return Reviewed(state.name, dict(state.traffic), _side(state.deployments[blue]), _side(state.deployments[green]))
+    sides = (Side.of(state.deployments[name]) for name in (blue, green))
+    return Proposal(state.name, dict(state.traffic), *sides)
 
 
-def check(state: Endpoint, expected: Reviewed) -> None:
-    """Raises Refused, with every difference, unless the endpoint is what the reviewer saw and green is healthy."""
-    _refuse([*_split(state, expected.traffic), *_differences(state, expected)])
+def check(state: Endpoint, expected: Proposal, aim: Mapping[str, int] | None = None) -> None:
+    """Raises Refused, with every difference, unless the endpoint is what the reviewer saw and green is healthy.
+
+    A split that is `aim` already is no difference: the promotion was made, and its job killed.
+    """
+    differences = []
+    if state.name != expected.endpoint:
+        differences.append(f"{expected.endpoint} was reviewed, not {state.name}")
+    if state.traffic not in (positive(expected.traffic), aim):
+        was = percentages(expected.traffic)
+        differences.append(f"the split was {was} when it was reviewed, now it is {percentages(state.traffic)}")
+    if now := propose(state):
+        pairs = {"blue": (expected.blue.facts, now.blue.facts), "green": (expected.green.facts, now.green.facts)}
+        differences += [
+            f"{role}{fact} was {was[fact]}, now it is {present[fact]}"
+            for role, (was, present) in pairs.items()
+            for fact in was
+            if was[fact] != present[fact]
+        ]
+        differences += _unhealthy(state, now.green.deployment)
+    else:
+        differences.append("the pair that was reviewed is gone")
+    _refuse(differences)
 
 
-def plan_promotion(state: Endpoint, percent: int, expected: Reviewed | None = None) -> Shift:
+def plan_promotion(state: Endpoint, percent: int, expected: Proposal | None = None) -> Shift:
     """Give `percent` to green, the rest to blue; done where it is so already, as after a crash.
 
     Raises Refused without a green, where green isn't healthy, where the endpoint is not what the reviewer saw, or,
     without that, where a third deployment has traffic.
     """
     if expected:
-        target = positive({expected.green.deployment: percent, expected.blue.deployment: 100 - percent})
-        moved = [] if state.traffic == target else _split(state, expected.traffic)
-        _refuse([*moved, *_differences(state, expected)])
-    pair = reviewed(state)
+        check(state, expected, positive({expected.green.deployment: percent, expected.blue.deployment: 100 - percent}))
+    pair = propose(state)
     if pair is None:
         raise Refused(f"there is no green to promote: {percentages(state.traffic)}. `deploy` makes one.")
     _refuse(_unhealthy(state, pair.green.deployment))
     return plan_shift(state, pair.green.deployment, percent, expected.traffic if expected else None)
 
 
-def _side(deployment: Deployment) -> Side:
-    model = deployment.model
-    return Side(deployment.name, model.name, model.version, model.digest, deployment.tags.get("commit", ""))
+def _unhealthy(state: Endpoint, green: str) -> list[str]:
+    deployment = state.deployments[green]
+    return [] if deployment.healthy else [f"green {green} is {deployment.state}, not healthy"]
 
 
 def _refuse(differences: list[str]) -> None:
@@ -95,38 +122,3 @@ def _refuse(differences: list[str]) -> None:
             f"{'; '.join(differences)}. So nothing is changed. "
             "Look with show_endpoint; promote.yml, or another rollout, asks for a new approval."
         )
-
-
-def _split(state: Endpoint, was: Mapping[str, int]) -> list[str]:
-    if positive(was) == state.traffic:
-        return []
-    return [f"the split was {percentages(was)} when it was reviewed, now it is {percentages(state.traffic)}"]
-
-
-def _differences(state: Endpoint, was: Reviewed) -> list[str]:
-    """All but the split."""
-    names = [f"{was.endpoint} was reviewed, not {state.name}"] if was.endpoint != state.name else []
-    now = reviewed(state)
-    if now is None:
-        return [*names, "the pair that was reviewed is gone"]
-    roles = {"blue": (was.blue, now.blue), "green": (was.green, now.green)}
-    sides = [difference for role, (then, present) in roles.items() for difference in _changed(role, then, present)]
-    return [*names, *sides, *_unhealthy(state, now.green.deployment)]
-
-
-def _changed(role: str, was: Side, now: Side) -> list[str]:
-    facts = {
-        role: (was.label, now.label),
-        f"{role}'s digest": (was.digest, now.digest),
-        f"{role}'s commit": (was.commit, now.commit),
-    }
-    return [
-        f"{name} was {then or 'unknown'}, now it is {present or 'unknown'}"
-        for name, (then, present) in facts.items()
-        if then != present
-    ]
-
-
-def _unhealthy(state: Endpoint, green: str) -> list[str]:
-    deployment = state.deployments[green]
-    return [] if deployment.healthy else [f"green {green} is {deployment.state}, not healthy"]

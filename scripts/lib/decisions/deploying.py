@@ -44,7 +44,7 @@ def _first(endpoint: Endpoint, model: Model, name: str) -> Plan:
     if healthy and not endpoint.first_rollout:
         raise Refused(
             f"somebody set {endpoint.name} to 0 %, and its deployments ({', '.join(healthy)}) get nothing. "
-            f"Start it again first: shift_traffic --to {healthy[0]} --percent 100"
+            f"Start it again first: promote --to {healthy[0]} --percent 100"
         )
     present = endpoint.deployments.get(name)
     if present and present.healthy and model.same(present.model):
@@ -61,7 +61,7 @@ def _continue(endpoint: Endpoint, model: Model) -> Plan:
         return Plan(green, f"{green} is already being rolled out: {percentages(endpoint.traffic)}", green, blue)
     raise Refused(
         f"a rollout is in progress: {percentages(endpoint.traffic)}. "
-        f"Finish it (shift_traffic --to {green} --percent 100) or go back (rollback), then deploy again."
+        f"Finish it (promote --to {green} --percent 100) or go back (rollback), then deploy again."
     )
 
 

@@ -167,7 +167,7 @@ def situation(endpoint: Endpoint) -> str:
 def _without_traffic(endpoint: Endpoint) -> str:
     if endpoint.first_rollout or not endpoint.deployments:
         return "nothing serves yet: the first rollout has not ended (deploy finishes it)"
-    return "nothing serves: somebody took all traffic away (shift_traffic --percent 100 gives it back)"
+    return "nothing serves: somebody took all traffic away (promote --to NAME --percent 100 gives it back)"
 
 
 def _progress(endpoint: Endpoint, blue: str | None, green: str | None) -> str:
@@ -177,5 +177,5 @@ def _progress(endpoint: Endpoint, blue: str | None, green: str | None) -> str:
     if percent == 100:
         return f"{green} serves; its blue {blue} is still there, so rollback works until delete_blue"
     if percent == 0:
-        return f"{blue} serves; green {green} waits at 0 % (shift_traffic promotes it, the next deploy removes it)"
-    return f"a rollout is in progress: {percentages(endpoint.traffic)} (shift_traffic goes on, rollback goes back)"
+        return f"{blue} serves; green {green} waits at 0 % (promote gives it a share, the next deploy removes it)"
+    return f"a rollout is in progress: {percentages(endpoint.traffic)} (promote goes on, rollback goes back)"

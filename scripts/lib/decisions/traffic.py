@@ -51,7 +51,7 @@ def plan_rollback(endpoint: Endpoint, version: str | None = None) -> Shift:
     if version and not endpoint.traffic:
         raise Refused(
             f"somebody took all traffic from {endpoint.name}, and the rollback of version {version} doesn't undo that. "
-            f"To serve again: shift_traffic --to {blue} --percent 100"
+            f"To serve again: promote --to {blue} --percent 100"
         )
     if blue not in endpoint.traffic and not endpoint.deployments[blue].serves:
         raise Refused(f"{blue} is {endpoint.deployments[blue].state}: there is no way back.")

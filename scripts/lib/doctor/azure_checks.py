@@ -1,4 +1,4 @@
-"""The set-up at Azure, judged: pure decisions about what was read. CannotTell stands for what could not be read."""
+"""The set-up at Azure, judged: pure decisions about what was read. Unknown stands for what could not be read."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
 
 from scripts.lib.cli import option_types
-from scripts.lib.doctor.finding import Finding, cannot_tell, listed, ok, shorten, wrong
-from scripts.lib.github.api import CannotTell
+from scripts.lib.doctor.finding import Finding, Unknown, cannot_tell, listed, ok, shorten, wrong
 from scripts.lib.setup.azure import ROLE
 
 PROVIDER = "Microsoft.MachineLearningServices/workspaces"
@@ -40,13 +39,13 @@ class Reach:
     why: str = ""
 
 
-def login(reach: Reach, subjects: Mapping[str, str] | CannotTell) -> Finding:
+def login(reach: Reach, subjects: Mapping[str, str] | Unknown) -> Finding:
     """Whether Azure accepts the login at all. `subjects` are those that GitHub sends, by environment."""
     if reach.outcome == UNKNOWN:
         return cannot_tell("login", reach.why)
     if reach.outcome != NO_LOGIN:
         return ok("login", "Azure accepts it.")
-    told = str(subjects) if isinstance(subjects, CannotTell) else f"Azure must trust {listed(subjects.values())}."
+    told = str(subjects) if isinstance(subjects, Unknown) else f"Azure must trust {listed(subjects.values())}."
     mend = (
         "By hand: `az login`. In a workflow see the log of the step “Log in to Azure”: AADSTS700213 means that the "
         "identity has no federated credential for the subject that GitHub sends (AADSTS7002138: but one in other "
@@ -65,7 +64,7 @@ def workspace(reach: Reach) -> Finding:
     return cannot_tell("workspace", "it could not be read (see login and role).")
 
 
-def role(reach: Reach, permissions: Sequence[Mapping[str, Any]] | CannotTell) -> Finding:
+def role(reach: Reach, permissions: Sequence[Mapping[str, Any]] | Unknown) -> Finding:
     """Whether the login may do what the scripts do.
 
     `permissions` are those of the caller on the workspace, of each role one
@@ -76,7 +75,7 @@ def role(reach: Reach, permissions: Sequence[Mapping[str, Any]] | CannotTell) ->
         return wrong("role", f"the login may not even read the workspace: {shorten(reach.why)}", mend)
     if reach.outcome != REACHED:
         return cannot_tell("role", "the workspace could not be read (see login and workspace).")
-    if isinstance(permissions, CannotTell):
+    if isinstance(permissions, Unknown):
         return cannot_tell("role", f"the login may read the workspace, but not its own permissions: {permissions}")
     missing = [action for action in NEEDED if not may(permissions, action)]
     if missing:
@@ -102,14 +101,14 @@ def _covers(pattern: str, action: str) -> bool:
     return bool(re.fullmatch(".*".join(parts), action, re.IGNORECASE))
 
 
-def endpoint_name(name: str, exists: bool | CannotTell) -> Finding:
+def endpoint_name(name: str, exists: bool | Unknown) -> Finding:
     """Whether the endpoint may be called so. Azure tells of a name that is taken only when it is to be created."""
     try:
         option_types.ENDPOINT.convert(name, None, None)
     except click.BadParameter as error:
         mend = "Change `name` in endpoints/endpoint.yml, or the variable ENDPOINT_NAME."
         return wrong("endpoint name", f"{error.message}.", mend)
-    if isinstance(exists, CannotTell):
+    if isinstance(exists, Unknown):
         return cannot_tell("endpoint name", f"{name} is valid; whether it is free: {exists}")
     if not exists:
         say = f"{name} is valid and not in this workspace yet; another one in the region may have taken it."
@@ -117,10 +116,10 @@ def endpoint_name(name: str, exists: bool | CannotTell) -> Finding:
     return ok("endpoint name", f"{name} is there.")
 
 
-def requirements(text: str | CannotTell, path: str) -> Finding:
+def requirements(text: str | Unknown, path: str) -> Finding:
     """Whether Azure's image serves what a compiled requirements file pins (`name==version`)."""
     name = "model requirements"
-    if isinstance(text, CannotTell):
+    if isinstance(text, Unknown):
         return cannot_tell(name, text)
     pins = pinned(text)
     unpinned = [package for package in REJECTED if package not in pins]

@@ -1,4 +1,4 @@
-"""What is asked of Azure: each answer, or CannotTell in its place. Nothing is changed there."""
+"""What is asked of Azure: each answer, or Unknown in its place. Nothing is changed there."""
 
 from __future__ import annotations
 
@@ -7,57 +7,54 @@ from typing import Any, TypeVar
 
 from scripts.lib.azure.errors import explain, reason
 from scripts.lib.azure.workspace import Workspace
+from scripts.lib.decisions.state import Refused
 from scripts.lib.doctor.azure_checks import NO_LOGIN, NO_RIGHT, NO_WORKSPACE, REACHED, UNKNOWN, Reach
 from scripts.lib.doctor.facts import told
-from scripts.lib.doctor.finding import shorten
+from scripts.lib.doctor.finding import Unknown, shorten
 from scripts.lib.doctor.quota import Shape, Usage
-from scripts.lib.github.api import CannotTell
 
 T = TypeVar("T")
 Document = dict[str, Any]
 
 
-class AtAzure:
+class AzureFacts:
     """One workspace, which may not be known, or not be there."""
 
-    def __init__(self, workspace: Workspace | CannotTell):
+    def __init__(self, workspace: Workspace | Unknown):
         self._workspace = workspace
 
-    def ask(self, call: Callable[[Workspace], T]) -> T | CannotTell:
+    def ask(self, call: Callable[[Workspace], T]) -> T | Unknown:
         workspace = self._workspace
-        return workspace if isinstance(workspace, CannotTell) else told(lambda: _permitted(call, workspace))
+        return workspace if isinstance(workspace, Unknown) else told(lambda: _permitted(call, workspace))
 
     def reach(self) -> Reach:
         """How far a read of the workspace gets. A workspace that isn't reached is not asked again."""
-        if isinstance(self._workspace, CannotTell):
+        if isinstance(self._workspace, Unknown):
             return Reach(UNKNOWN, str(self._workspace))
         found = _reach(self._workspace)
         if found.outcome != REACHED:
-            self._workspace = CannotTell("the workspace could not be read.")
+            self._workspace = Unknown("the workspace could not be read.")
         return found
 
-    def permissions(self) -> list[Document] | CannotTell:
+    def permissions(self) -> list[Document] | Unknown:
         """The caller's permissions on the workspace, of each role one."""
 
-        def read(workspace: Workspace) -> list[Document]:
-            scope = f"{_group(workspace)}/providers/Microsoft.MachineLearningServices/workspaces/{workspace.name}"
-            return list(_listing(f"{scope}/providers/Microsoft.Authorization/permissions", "2022-04-01"))
+        kind, version = "Microsoft.Authorization/permissions", "2022-04-01"
+        return self.ask(lambda workspace: list(_listing(f"{workspace.id}/providers/{kind}", version)))
 
-        return self.ask(read)
-
-    def trusted(self, client_id: str) -> list[Document] | CannotTell:
+    def trusted(self, client_id: str) -> list[Document] | Unknown:
         """The properties of the federated credentials that the identity with this client id has."""
         return self.ask(lambda workspace: list(_credentials(workspace, client_id)))
 
-    def deployments(self, endpoint: str) -> tuple[bool, dict[str, Shape], str] | CannotTell:
+    def deployments(self, endpoint: str) -> tuple[bool, dict[str, Shape], str] | Unknown:
         """Whether the endpoint is there, what its deployments run on, and which of them has most of the traffic."""
         return self.ask(lambda workspace: _deployments(workspace, endpoint))
 
-    def sizes(self) -> dict[str, tuple[int, str]] | CannotTell:
+    def sizes(self) -> dict[str, tuple[int, str]] | Unknown:
         """Cores and family by instance type, in lower case."""
         return self.ask(lambda workspace: dict(map(_size, workspace.client.compute.list_sizes())))
 
-    def usages(self) -> list[Usage] | CannotTell:
+    def usages(self) -> list[Usage] | Unknown:
         """Cores in use and allowed, by family."""
         return self.ask(lambda workspace: list(map(_usage, workspace.client.compute.list_usage())))
 
@@ -70,7 +67,7 @@ def _permitted(call: Callable[[Workspace], T], workspace: Workspace) -> T:
         return call(workspace)
     except HttpResponseError as error:
         if error.status_code == 403:
-            raise CannotTell(f"the login has no right to read it: {shorten(reason(error))}") from error
+            raise Refused(f"the login has no right to read it: {shorten(reason(error))}") from error
         raise
 
 
@@ -87,10 +84,6 @@ def _reach(workspace: Workspace) -> Reach:
     except azure.AzureError as error:
         return Reach(UNKNOWN, explain(error) or reason(error))
     return Reach(REACHED)
-
-
-def _group(workspace: Workspace) -> str:
-    return f"/subscriptions/{workspace.subscription_id}/resourceGroups/{workspace.resource_group}"
 
 
 def _listing(path: str, version: str) -> Iterator[Document]:
@@ -116,14 +109,14 @@ def _listing(path: str, version: str) -> Iterator[Document]:
 
 def _credentials(workspace: Workspace, client_id: str) -> Iterator[Document]:
     if not client_id:
-        raise CannotTell("which identity? AZURE_CLIENT_ID is not set.")
+        raise Refused("which identity? AZURE_CLIENT_ID is not set.")
     version, kind = "2023-01-31", "Microsoft.ManagedIdentity/userAssignedIdentities"
-    for identity in _listing(f"{_group(workspace)}/providers/{kind}", version):
+    for identity in _listing(f"{workspace.group}/providers/{kind}", version):
         if identity["properties"]["clientId"].lower() == client_id.lower():
             found = _listing(f"{identity['id']}/federatedIdentityCredentials", version)
             yield from (one["properties"] for one in found)
             return
-    raise CannotTell(f"no identity in {workspace.resource_group} has the AZURE_CLIENT_ID {client_id}.")
+    raise Refused(f"no identity in {workspace.resource_group} has the AZURE_CLIENT_ID {client_id}.")
 
 
 def _deployments(workspace: Workspace, name: str) -> tuple[bool, dict[str, Shape], str]:

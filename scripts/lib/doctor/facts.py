@@ -1,4 +1,4 @@
-"""What is asked of GitHub: each answer, or CannotTell in its place. Nothing is changed there."""
+"""What is asked of GitHub: each answer, or an Unknown in its place. Nothing is changed there."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ import os
 import re
 from collections.abc import Callable, Collection
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from scripts.lib.azure.errors import explain
+from scripts.lib.doctor.finding import Unknown
 from scripts.lib.github import api
-from scripts.lib.github.api import CannotTell, GitHub
+from scripts.lib.github.api import GitHub
+from scripts.lib.github.environment import LISTED, Environment
 from scripts.lib.setup.azure import AUDIENCE
 
 T = TypeVar("T")
-Document = dict[str, Any]
 
 
-def told(call: Callable[[], T]) -> T | CannotTell:
+def told(call: Callable[[], T]) -> T | Unknown:
     """What a call answers, or why it doesn't."""
     try:
         return call()
@@ -27,37 +28,37 @@ def told(call: Callable[[], T]) -> T | CannotTell:
         message = explain(error)
         if message is None:
             raise
-        return CannotTell(message)
+        return Unknown(message)
 
 
-class AtGitHub:
+class GitHubFacts:
     """One repository at GitHub; what was asked once is not asked again."""
 
     def __init__(self) -> None:
         self._github = told(GitHub.here)
-        self.page = f"{_server()}/{'OWNER/NAME' if isinstance(self._github, CannotTell) else self._github.repository}"
-        self._environments: dict[str, Document | CannotTell | None] = {}
+        self.page = api.page("OWNER/NAME") if isinstance(self._github, Unknown) else self._github.page
+        self._environments: dict[str, Environment | Unknown | None] = {}
 
-    def ask(self, call: Callable[[GitHub], T]) -> T | CannotTell:
+    def ask(self, call: Callable[[GitHub], T]) -> T | Unknown:
         github = self._github
-        return github if isinstance(github, CannotTell) else told(lambda: call(github))
+        return github if isinstance(github, Unknown) else told(lambda: call(github))
 
-    def environment(self, name: str) -> Document | CannotTell | None:
+    def environment(self, name: str) -> Environment | Unknown | None:
         """None where nobody has made it."""
         if name not in self._environments:
             self._environments[name] = self.ask(lambda github: github.environment(name))
         return self._environments[name]
 
-    def patterns(self, name: str) -> list[str] | CannotTell:
+    def patterns(self, name: str) -> list[str] | Unknown:
         """The branches that an environment lists; none where it has no such list."""
         environment = self.environment(name)
-        if isinstance(environment, CannotTell):
+        if isinstance(environment, Unknown):
             return environment
-        has_list = ((environment or {}).get("deployment_branch_policy") or {}).get("custom_branch_policies")
+        has_list = environment and environment.deploying == LISTED
         return self.ask(lambda github: github.branch_policies(name)) if has_list else []
 
     @cached_property
-    def default_branch(self) -> tuple[str, bool] | CannotTell:
+    def default_branch(self) -> tuple[str, bool] | Unknown:
         """Its name, and whether it is protected."""
 
         def read(github: GitHub) -> tuple[str, bool]:
@@ -66,20 +67,16 @@ class AtGitHub:
 
         return self.ask(read)
 
-    def subjects(self, environments: Collection[str]) -> dict[str, str] | CannotTell:
+    def subjects(self, environments: Collection[str]) -> dict[str, str] | Unknown:
         """What GitHub sends to Azure as the subject of each environment's jobs."""
         prefix = own_prefix(environments) or self.ask(lambda github: github.subject_prefix())
-        if isinstance(prefix, CannotTell):
+        if isinstance(prefix, Unknown):
             return prefix
         return {name: f"{prefix}:environment:{name}" for name in environments}
 
 
-def _server() -> str:
-    return os.environ.get("GITHUB_SERVER_URL") or "https://github.com"
-
-
-def own_prefix(environments: Collection[str]) -> str | CannotTell | None:
-    """How the subject of this job's own token begins, CannotTell for one of another form, None without a token.
+def own_prefix(environments: Collection[str]) -> str | Unknown | None:
+    """How the subject of this job's own token begins, Unknown for one of another form, None without a token.
 
     That is the very subject Azure sees; the API that names it needs a right that a job's token may lack
     (docs.github.com/actions/reference/security/oidc#methods-for-requesting-the-oidc-token).
@@ -88,9 +85,7 @@ def own_prefix(environments: Collection[str]) -> str | CannotTell | None:
     if subject is None:
         return None
     found = re.fullmatch(f"(.+):environment:({'|'.join(map(re.escape, environments))})", subject)
-    return (
-        found[1] if found else CannotTell(f"the repository's OIDC subject is a custom one: this job has `{subject}`.")
-    )
+    return found[1] if found else Unknown(f"the repository's OIDC subject is a custom one: this job has `{subject}`.")
 
 
 def _own_subject() -> str | None:

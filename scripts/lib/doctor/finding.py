@@ -16,6 +16,16 @@ MARKS = {OK: "✅", WRONG: "❌", CANNOT_TELL: "❔"}
 
 
 @dataclass(frozen=True)
+class Unknown:
+    """Stands for an answer that was not given, and says why."""
+
+    why: str
+
+    def __str__(self) -> str:
+        return self.why
+
+
+@dataclass(frozen=True)
 class Finding:
     """One check's answer. `verdict` is one of the three above; `mend` says what to do, "" where there is nothing."""
 

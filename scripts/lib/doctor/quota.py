@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from scripts.lib.doctor.finding import Finding, cannot_tell, ok, wrong
-from scripts.lib.github.api import CannotTell
+from scripts.lib.doctor.finding import Finding, Unknown, cannot_tell, ok, wrong
 
 TOTAL = "Total Cluster Dedicated Regional vCPUs"
 
@@ -46,16 +45,16 @@ class Usage:
 def quota(
     wanted: Sequence[Shape],
     present: Sequence[Shape],
-    sizes: Mapping[str, tuple[int, str]] | CannotTell,
-    usages: Sequence[Usage] | CannotTell,
+    sizes: Mapping[str, tuple[int, str]] | Unknown,
+    usages: Sequence[Usage] | Unknown,
 ) -> Finding:
     """Whether what is free suffices. `present` are the endpoint's deployments, whose cores count as used.
 
     `sizes` has cores and family by instance type in lower case; families are spelt `standardDSv2Family` there and
     `Standard DSv2 Family Cluster Dedicated vCPUs` in usages.
     """
-    if isinstance(sizes, CannotTell) or isinstance(usages, CannotTell):
-        why = sizes if isinstance(sizes, CannotTell) else usages
+    if isinstance(sizes, Unknown) or isinstance(usages, Unknown):
+        why = sizes if isinstance(sizes, Unknown) else usages
         return cannot_tell("core quota", f"it could not be read: {why}", "Look in the studio, under Quota.")
     unknown = sorted({shape.size for shape in (*wanted, *present)} - set(sizes))
     if unknown:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 import re
-import time
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from scripts.lib.decisions.state import Refused
 from scripts.lib.github import step_output
+from scripts.lib.github.environment import Document, Environment
 
 if TYPE_CHECKING:
     import requests
@@ -20,10 +21,10 @@ if TYPE_CHECKING:
 API = "https://api.github.com"
 VERSION = "2022-11-28"
 TIMEOUT = (10, 30)  # seconds to connect, to answer
-PAUSES = (0.5, 1.5)  # seconds before a question is asked again
+AGAIN = 2  # times that a question is asked again
+LONGEST = 20  # seconds that it waits before, even if GitHub says more (Retry-After)
 PAGE = 30  # entries; no list allows fewer than 30 at most (variables do not allow more)
 REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
-Document = dict[str, Any]
 
 
 class CannotTell(Refused):
@@ -71,9 +72,14 @@ class GitHub:
         """The repository itself: `default_branch`, `private`, `html_url`, `permissions` of the token."""
         return self._get("")
 
-    def environment(self, name: str) -> Document | None:
-        """`protection_rules`, `deployment_branch_policy`, `can_admins_bypass`; None where nobody has made it."""
-        return self._find(f"/environments/{_part(name)}")
+    @property
+    def page(self) -> str:
+        return page(self.repository)
+
+    def environment(self, name: str) -> Environment | None:
+        """None where nobody has made it. `branches` is empty: a list of them is asked for by `branch_policies`."""
+        found = self._find(f"/environments/{_part(name)}")
+        return Environment.parse(found) if found is not None else None
 
     def branch_policies(self, environment: str) -> list[str]:
         """Patterns of the branches that may deploy, where the environment has such a list."""
@@ -153,7 +159,7 @@ class GitHub:
         self, path: str, root: str | None = None, missing: tuple[int, ...] = (404,), **query: Any
     ) -> Document | None:
         root = f"/repos/{self.repository}" if root is None else root
-        response = self._read(root + path, query)
+        response = self._send("GET", root + path, params=query)
         if response.status_code in missing:
             return None
         if not response.ok:
@@ -177,32 +183,45 @@ class GitHub:
         if status >= 300 and status not in over:
             raise Denied(what, status, _why(response))
 
-    def _read(self, path: str, query: Document) -> requests.Response:
-        """Ask again after a hiccup: a rollout must not stop, and roll back, because of one lost answer."""
-        for pause in PAUSES:
-            try:
-                response = self._send("GET", path, params=query)
-            except CannotTell:
-                time.sleep(pause)
-                continue
-            if response.status_code < 500:
-                return response
-            time.sleep(pause)
-        return self._send("GET", path, params=query)
-
     def _send(self, method: str, path: str, **more: Any) -> requests.Response:
         import requests
 
-        headers = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": VERSION}
         try:
-            return requests.request(method, self._url + path, headers=headers, auth=self._sign, timeout=TIMEOUT, **more)
+            return self._session.request(method, self._url + path, timeout=TIMEOUT, **more)
         except requests.RequestException as error:
             raise CannotTell(f"GitHub's API can't be reached at {self._url} ({type(error).__name__}).") from error
+
+    @cached_property
+    def _session(self) -> requests.Session:
+        """Asks again after a hiccup: a rollout must not stop, and roll back, because of one lost answer."""
+        import requests
+        from requests.adapters import HTTPAdapter
+        from urllib3 import Retry
+
+        again = Retry(
+            AGAIN,
+            allowed_methods=["GET"],
+            status_forcelist=[429, 500, 502, 503, 504],
+            raise_on_status=False,
+            backoff_factor=0.5,
+            retry_after_max=LONGEST,
+        )
+        session = requests.Session()
+        session.auth = self._sign
+        session.headers.update({"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": VERSION})
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, HTTPAdapter(max_retries=again))
+        return session
 
     def _sign(self, request: Any) -> Any:
         """As `auth`, not as a header: requests would put what ~/.netrc says in its place."""
         request.headers["Authorization"] = f"Bearer {self._token}"
         return request
+
+
+def page(repository: str) -> str:
+    """A repository's page."""
+    return f"{os.environ.get('GITHUB_SERVER_URL') or 'https://github.com'}/{repository}"
 
 
 def _part(text: str) -> str:

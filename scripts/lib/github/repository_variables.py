@@ -1,11 +1,10 @@
-"""The repository's variables: which there are, what each is, and which of them a stage takes. Nobody is asked here."""
+"""The repository's variables: which there are, what each is, and which of them staging takes. Nobody is asked here."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 PREFIX = "STAGING_"
-STAGES = ("", "staging")
-"""What a job may be for: production, or the rehearsal before it."""
 SWITCH = "AZURE_ML_WORKSPACE"
 """With the prefix it switches staging on; so it, alone, is never taken without the prefix for staging."""
 
@@ -32,27 +31,33 @@ VARIABLES = {
     )
 }
 WORKSPACE = ("AZURE_SUBSCRIPTION_ID", "AZURE_RESOURCE_GROUP", SWITCH)
-"""Where the workspace is: the arguments of `_workspace.Workspace`, in its order."""
-EXPORTED = (*WORKSPACE, "ENDPOINT_NAME")
+"""Where the workspace is: the arguments of `Workspace`, in its order."""
+PLACE = (*WORKSPACE, "ENDPOINT_NAME")
 """What the scripts of a job read. Not AZURE_CLIENT_ID: azure-identity would try a managed identity with it first."""
 
 
-def pick(variables: Mapping[str, str], stage: str = "") -> dict[str, str]:
-    """The values that a stage takes, by the names without prefix; an empty value is as good as none.
+def pick(variables: Mapping[str, str], staging: bool = False) -> dict[str, str]:
+    """The values that production or staging takes, by the names without prefix; an empty value is as good as none.
 
-    Staging takes each from STAGING_<name>, and what is not set there, but for the workspace, from <name>.
+    Staging takes each from STAGING_<name>, and what is not set there, but for the workspace, from <name>: as the
+    workflows do, whose `env` tests/workflows/rules.py compares.
     """
     picked = {
-        name: next((variables[own] for own in _sources(name, stage) if variables.get(own)), "") for name in VARIABLES
+        name: next((variables[own] for own in _sources(name, staging) if variables.get(own)), "") for name in VARIABLES
     }
     return {name: value for name, value in picked.items() if value}
 
 
-def missing(variables: Mapping[str, str], stage: str = "") -> list[str]:
-    """The names that must still be set before a job of this stage can log in and find its workspace."""
-    picked = pick(variables, stage)
+def missing(variables: Mapping[str, str], staging: bool = False) -> list[str]:
+    """The names that must still be set before a job can log in and find its workspace."""
+    picked = pick(variables, staging)
     required = [variable.name for variable in VARIABLES.values() if variable.required]
-    return [_sources(name, stage)[-1] for name in required if name not in picked]
+    return [_sources(name, staging)[-1] for name in required if name not in picked]
+
+
+def odd(variables: Mapping[str, str]) -> list[str]:
+    """The names whose values have white space: they were copied wrongly."""
+    return [name for name, value in variables.items() if re.search(r"\s", value)]
 
 
 def staged(variables: Mapping[str, str]) -> bool:
@@ -65,12 +70,12 @@ def collides(variables: Mapping[str, str], endpoint: str) -> bool:
 
     `endpoint` is the name where ENDPOINT_NAME gives none. Azure tells no upper from lower case.
     """
-    places = [{"ENDPOINT_NAME": endpoint, **pick(variables, stage)} for stage in STAGES]
-    ours, theirs = ([place.get(name, "").lower() for name in EXPORTED] for place in places)
+    places = [{"ENDPOINT_NAME": endpoint, **pick(variables, staging)} for staging in (False, True)]
+    ours, theirs = ([place.get(name, "").lower() for name in PLACE] for place in places)
     return staged(variables) and ours == theirs
 
 
-def _sources(name: str, stage: str) -> list[str]:
-    if not stage:
+def _sources(name: str, staging: bool) -> list[str]:
+    if not staging:
         return [name]
     return [PREFIX + name] if name == SWITCH else [PREFIX + name, name]

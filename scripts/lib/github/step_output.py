@@ -12,11 +12,6 @@ def output(**values: str) -> None:
     _append("GITHUB_OUTPUT", "".join(_assignment(name, value) for name, value in values.items()))
 
 
-def environ(**values: str) -> None:
-    """Set environment variables of the job's later steps."""
-    _append("GITHUB_ENV", "".join(_assignment(name, value) for name, value in values.items()))
-
-
 def summary(*lines: str) -> None:
     """Add paragraphs to the job's summary page (Markdown)."""
     _append("GITHUB_STEP_SUMMARY", "".join(f"{line}\n\n" for line in lines))

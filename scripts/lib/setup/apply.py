@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from scripts.lib.azure.waiting import say
 from scripts.lib.decisions.state import Refused
 from scripts.lib.github.api import Denied, GitHub
+from scripts.lib.github.environment import LISTED, Environment
 from scripts.lib.setup.plan import (
-    LISTED,
     Action,
     AddBranch,
     Present,
     PutEnvironment,
-    Settings,
     reductions,
-    settings,
 )
 
 AGAIN = "What was done before stays. When this is mended run it again: it goes on from there."
@@ -31,12 +30,12 @@ def read(github: GitHub, environments: Iterable[str]) -> Present:
     return Present(found, github.variables())
 
 
-def apply(github: GitHub, actions: Iterable[Action]) -> dict[str, Settings]:
+def apply(github: GitHub, actions: Iterable[Action]) -> dict[str, Environment]:
     """Do all of it; the environments for which GitHub's plan has fewer rules than planned, with what they got.
 
     Raises Refused, CannotTell.
     """
-    reduced: dict[str, Settings] = {}
+    reduced: dict[str, Environment] = {}
     for action in actions:
         try:
             reduced |= _do(github, action, reduced)
@@ -45,15 +44,14 @@ def apply(github: GitHub, actions: Iterable[Action]) -> dict[str, Settings]:
     return reduced
 
 
-def _environment(github: GitHub, name: str) -> Settings | None:
-    document = github.environment(name)
-    if document is None:
-        return None
-    found = settings(document, [])
-    return settings(document, github.branch_policies(name)) if found.deploying == LISTED else found
+def _environment(github: GitHub, name: str) -> Environment | None:
+    found = github.environment(name)
+    if found is None or found.deploying != LISTED:
+        return found
+    return replace(found, branches=tuple(github.branch_policies(name)))
 
 
-def _do(github: GitHub, action: Action, reduced: dict[str, Settings]) -> dict[str, Settings]:
+def _do(github: GitHub, action: Action, reduced: dict[str, Environment]) -> dict[str, Environment]:
     if isinstance(action, AddBranch) and not _has_list(action.environment, reduced):
         return {}
     say(action.say)
@@ -67,12 +65,12 @@ def _do(github: GitHub, action: Action, reduced: dict[str, Settings]) -> dict[st
     return {}
 
 
-def _has_list(environment: str, reduced: dict[str, Settings]) -> bool:
+def _has_list(environment: str, reduced: dict[str, Environment]) -> bool:
     """Whether the environment has got its list of branches, which a plan may lack."""
     return environment not in reduced or reduced[environment].deploying == LISTED
 
 
-def _put(github: GitHub, action: PutEnvironment) -> Settings:
+def _put(github: GitHub, action: PutEnvironment) -> Environment:
     """Set up an environment, with as many of its rules as GitHub's plan has.
 
     One that is refused may be there all the same, without any rule: GitHub makes it before it looks at the rules.

@@ -14,65 +14,69 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from scripts.lib.azure.workspace import Workspace
+
 ROLE = "AzureML Data Scientist"
 ISSUER = "https://token.actions.githubusercontent.com"
 AUDIENCE = "api://AzureADTokenExchange"
 
 
 @dataclass(frozen=True)
-class Place:
-    """A workspace, and the identity that the workflows use it by; `location` is only needed to create."""
+class Identity:
+    """What the workflows log in as to use a workspace; it is in the workspace's resource group."""
 
-    subscription: str
-    group: str
-    workspace: str
-    identity: str
-    location: str = ""
+    workspace: Workspace
+    name: str
 
     @property
-    def scope(self) -> str:
-        """The workspace's id, on which the role is given."""
-        return (
-            f"/subscriptions/{self.subscription}/resourceGroups/{self.group}"
-            f"/providers/Microsoft.MachineLearningServices/workspaces/{self.workspace}"
-        )
+    def group(self) -> list[str]:
+        """The options that say where both are."""
+        return ["--subscription", self.workspace.subscription_id, "--resource-group", self.workspace.resource_group]
+
+    @property
+    def names(self) -> list[str]:
+        return ["--name", self.name, *self.group]
+
+    @property
+    def role(self) -> list[str]:
+        return ["--role", ROLE, "--scope", self.workspace.id]
+
+    def ask(self, field: str) -> str:
+        """A part of a line that asks Azure for one of its ids."""
+        return f'"$({_az("identity show", *self.names, "--query", field, "--output", "tsv")})"'
 
 
-def creation(place: Place, subjects: Mapping[str, str]) -> list[str]:
+def creation(identity: Identity, location: str, subjects: Mapping[str, str]) -> list[str]:
     """Lines that may be run again: what is there is left alone, a credential gets its subject anew.
 
     `subjects` has the OIDC subject for each name of a credential.
     """
-    group = ["--subscription", place.subscription, "--resource-group", place.group]
-    identity = ["--name", place.identity, *group]
-    workspace = ["--name", place.workspace, *group]
-    location = ["--location", place.location]
+    workspace, more = identity.workspace, ["--location", location]
+    group = ["--subscription", workspace.subscription_id, "--name", workspace.resource_group]
     return [
         "az extension add --name ml --upgrade --only-show-errors",
-        _unless("group", ["--subscription", place.subscription, "--name", place.group], location),
-        _unless("ml workspace", workspace, location),
-        _unless("identity", identity, location),
-        *(_credential(place, group, name, subject) for name, subject in subjects.items()),
-        _role(place),
+        _unless("group", group, more),
+        _unless("ml workspace", ["--name", workspace.name, *identity.group], more),
+        _unless("identity", identity.names, more),
+        *(_credential(identity, name, subject) for name, subject in subjects.items()),
+        _role(identity),
     ]
 
 
-def set_up_again(place: Place, arguments: list[str]) -> str:
+def set_up_again(identity: Identity, arguments: list[str]) -> str:
     """The line that tells GitHub the new identity."""
     command = shlex.join([sys.executable, "-m", "scripts.setup_github", *arguments])
-    return f"{command} --client-id {_ask(place, 'clientId')} --tenant-id {_ask(place, 'tenantId')}"
+    return f"{command} --client-id {identity.ask('clientId')} --tenant-id {identity.ask('tenantId')}"
 
 
-def removal(place: Place | None, repository: str, environments: list[str], variables: list[str]) -> list[str]:
+def removal(identity: Identity | None, repository: str, environments: list[str], variables: list[str]) -> list[str]:
     """Lines that take everything away again; those that would delete models are comments."""
-    github = [
-        *(
-            _gh("api", "--method", "DELETE", f"repos/{repository}/environments/{quote(e, safe='')}")
-            for e in environments
-        ),
-        *(_gh("variable", "delete", name, "--repo", repository) for name in variables),
+    paths = [f"repos/{repository}/environments/{quote(name, safe='')}" for name in environments]
+    return [
+        *(shlex.join(["gh", "api", "--method", "DELETE", path]) for path in paths),
+        *(shlex.join(["gh", "variable", "delete", name, "--repo", repository]) for name in variables),
+        *(_azure_removal(identity) if identity else []),
     ]
-    return [*github, *(_azure_removal(place) if place else [])]
 
 
 def credential_name(repository: str, environment: str) -> str:
@@ -80,21 +84,21 @@ def credential_name(repository: str, environment: str) -> str:
     return re.sub(r"[^\w-]", "-", f"{repository}-{environment}", flags=re.ASCII)[:120]
 
 
-def identity_name(repository: str, stage: str) -> str:
-    """An identity for each repository and stage: letters, digits, dashes, underscores."""
-    name = "-".join(["github", repository.split("/")[1], *([stage] if stage else [])])
+def identity_name(repository: str, staging: bool) -> str:
+    """An identity for each repository, and one more for its staging: letters, digits, dashes, underscores."""
+    name = f"github-{repository.split('/')[1]}" + "-staging" * staging
     return re.sub(r"[^\w-]", "-", name, flags=re.ASCII)
 
 
-def _azure_removal(place: Place) -> list[str]:
-    group = ["--subscription", place.subscription, "--resource-group", place.group]
+def _azure_removal(identity: Identity) -> list[str]:
+    workspace = identity.workspace
+    group = ["--subscription", workspace.subscription_id, "--name", workspace.resource_group]
     return [
-        f"{_az('role assignment delete', '--assignee')} {_ask(place, 'principalId')} "
-        + shlex.join(["--role", ROLE, "--scope", place.scope]),
-        f"{_az('identity delete', '--name', place.identity, *group)}  # its federated credentials go with it",
+        f"{_az('role assignment delete', '--assignee')} {identity.ask('principalId')} {shlex.join(identity.role)}",
+        f"{_az('identity delete', *identity.names)}  # its federated credentials go with it",
         "# The endpoint first (teardown.yml). These delete the workspace with all models, and all else in the group:",
-        f"# {_az('ml workspace delete', '--name', place.workspace, *group)}",
-        f"# {_az('group delete', '--subscription', place.subscription, '--name', place.group)}",
+        f"# {_az('ml workspace delete', '--name', workspace.name, *identity.group)}",
+        f"# {_az('group delete', *group)}",
     ]
 
 
@@ -103,29 +107,19 @@ def _unless(kind: str, names: list[str], more: list[str]) -> str:
     return f"{_az(f'{kind} show', *names)} --output none 2>/dev/null || {_az(f'{kind} create', *names, *more)}"
 
 
-def _credential(place: Place, group: list[str], name: str, subject: str) -> str:
+def _credential(identity: Identity, name: str, subject: str) -> str:
     trust = ["--issuer", ISSUER, "--subject", subject, "--audiences", AUDIENCE]
-    names = ["--name", name, "--identity-name", place.identity]
-    return _az("identity federated-credential create", *names, *group, *trust)
+    names = ["--name", name, "--identity-name", identity.name]
+    return _az("identity federated-credential create", *names, *identity.group, *trust)
 
 
-def _role(place: Place) -> str:
+def _role(identity: Identity) -> str:
     """Looked for first, since a second `create` may fail (azure-cli#31995); by object id, since a directory lags."""
-    who, role = _ask(place, "principalId"), shlex.join(["--role", ROLE, "--scope", place.scope])
+    who, role = identity.ask("principalId"), shlex.join(identity.role)
     there = f"az role assignment list --assignee {who} {role} --query '[].id' --output tsv | grep -q ."
     kind = "--assignee-principal-type ServicePrincipal"
     return f"{there} || az role assignment create --assignee-object-id {who} {kind} {role}"
 
 
-def _ask(place: Place, field: str) -> str:
-    """A part of a line that asks Azure for one of the identity's ids."""
-    names = ["--name", place.identity, "--subscription", place.subscription, "--resource-group", place.group]
-    return f'"$({_az("identity show", *names, "--query", field, "--output", "tsv")})"'
-
-
 def _az(command: str, *arguments: str) -> str:
     return f"az {command} {shlex.join(arguments)}"
-
-
-def _gh(*arguments: str) -> str:
-    return shlex.join(["gh", *arguments])

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from scripts.lib.github import repository_variables
-from scripts.lib.setup.plan import Present, Settings, Wish
+from scripts.lib.github.environment import Environment
+from scripts.lib.setup.plan import Present, Wish
 
 
 def notes(present: Present, wish: Wish, page: str) -> list[str]:
@@ -14,15 +15,15 @@ def notes(present: Present, wish: Wish, page: str) -> list[str]:
         note
         for name, needs_approval in wish.environments.items()
         if (there := present.environments.get(name))
-        for note in (_gate(name, there, page) if needs_approval else _free(name, there, page))
+        for note in (_approved(name, there, page) if needs_approval else _free(name, there, page))
     ]
-    missing = repository_variables.missing({**present.variables, **wish.variables}, wish.stage)
+    missing = repository_variables.missing({**present.variables, **wish.variables}, wish.staging)
     return [*found, *([f"still to be set: the variables {', '.join(missing)}"] if missing else [])]
 
 
-def _gate(name: str, there: Settings, page: str) -> Iterator[str]:
+def _approved(name: str, there: Environment, page: str) -> Iterator[str]:
     """What weakens an approval. GitHub's API can tell of the administrators' way round it, but not change it."""
-    if there.reviewers and there.admins_bypass:
+    if there.reviewers and there.admins_bypass is not False:
         yield (
             f"administrators can pass by the reviewers of {name}, and GitHub's API can't change that: "
             f"untick “Allow administrators to bypass configured protection rules” on {_page(there, page)}"
@@ -32,17 +33,17 @@ def _gate(name: str, there: Settings, page: str) -> Iterator[str]:
     yield from _others(name, there, page)
 
 
-def _free(name: str, there: Settings, page: str) -> Iterator[str]:
+def _free(name: str, there: Environment, page: str) -> Iterator[str]:
     """What makes an environment wait that should not."""
     if there.reviewers or there.wait_timer:
         yield f"jobs in {name} must not wait, a rollback least of all: take the rules away on {_page(there, page)}"
     yield from _others(name, there, page)
 
 
-def _others(name: str, there: Settings, page: str) -> Iterator[str]:
+def _others(name: str, there: Environment, page: str) -> Iterator[str]:
     if len(there.branches) > 1:
         yield f"{', '.join(there.branches)} may all deploy to {name}; if one should not: {_page(there, page)}"
 
 
-def _page(there: Settings, page: str) -> str:
+def _page(there: Environment, page: str) -> str:
     return f"{page}/{there.id}/edit" if there.id else page

@@ -9,7 +9,6 @@ import click
 
 from scripts.lib.cli import option_types
 from scripts.lib.cli.command import Function
-from scripts.lib.github.repository_variables import STAGES
 
 
 class Form(click.ParamType[str]):
@@ -48,13 +47,13 @@ VALUES: dict[str, tuple[str, click.ParamType[Any]]] = {
 
 
 def github_options(function: Function) -> Function:
-    """`repository`, `logins`, `teams`, `branch`, `stage`."""
+    """`repository`, `logins`, `teams`, `branch`, `staging`."""
     options = (
         click.option("--repository", type=REPOSITORY, show_default="where the git remote `origin` points"),
         click.option("--reviewer", "logins", type=LOGIN, multiple=True, help="Who may approve promotions."),
         click.option("--team", "teams", type=TEAM, multiple=True, help="Whose members may approve promotions."),
         click.option("--branch", help="The branch that may deploy.", show_default="the default branch"),
-        click.option("--stage", type=click.Choice(STAGES), default="", help="For the staging workspace: staging."),
+        click.option("--staging", is_flag=True, help="Set up the staging workspace, not production's."),
     )
     return _all(function, options)
 

@@ -8,67 +8,33 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from scripts.lib.decisions.state import Refused
+from scripts.lib.github.environment import EVERY, LISTED, Environment, Reviewer
 
 MOST_REVIEWERS = 6
-EVERY, PROTECTED, LISTED = "every branch", "protected branches only", "listed branches only"
 NO_REVIEWERS = (
-    "There is NO GATE: GitHub offers required reviewers in public repositories and with Enterprise only. "
+    "NOBODY APPROVES: GitHub offers required reviewers in public repositories and with Enterprise only. "
     "{} is made without. A rollout stops after its smoke test then, and somebody else than the commit's author "
     "starts promote.yml."
 )
-Document = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Reviewer:
-    """A `User` or a `Team` by GitHub's id; its name, a login or `ORG/SLUG`, is for people."""
-
-    kind: str
-    id: int
-    name: str = field(compare=False)
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What is set of an environment. `deploying` is one of the three above, `branches` the list for the last."""
-
-    reviewers: tuple[Reviewer, ...] = ()
-    prevent_self_review: bool = False
-    wait_timer: int = 0  # minutes
-    deploying: str = EVERY
-    branches: tuple[str, ...] = ()
-    admins_bypass: bool = True
-    id: int | None = None
-
-    def body(self) -> Document:
-        """The body of the PUT that sets all this, but for the list of branches."""
-        rule = {"protected_branches": self.deploying == PROTECTED, "custom_branch_policies": self.deploying == LISTED}
-        return {
-            "wait_timer": self.wait_timer,
-            "prevent_self_review": self.prevent_self_review,
-            "reviewers": [{"type": reviewer.kind, "id": reviewer.id} for reviewer in self.reviewers] or None,
-            "deployment_branch_policy": None if self.deploying == EVERY else rule,
-        }
-
-    def says(self) -> list[str]:
-        """The same for people."""
-        who = ", ".join(reviewer.name for reviewer in self.reviewers)
-        return [
-            f"{who} may approve, one is enough" if who else "nobody has to approve",
-            *(["nobody approves their own"] if self.prevent_self_review else []),
-            *([f"{self.wait_timer} minutes wait"] if self.wait_timer else []),
-            f"for {self.deploying}",
-        ]
+def says(environment: Environment) -> list[str]:
+    """What its rules are, for people."""
+    return [
+        f"{environment.names} may approve, one is enough" if environment.reviewers else "nobody has to approve",
+        *(["nobody approves their own"] if environment.prevent_self_review else []),
+        *([f"{environment.wait_timer} minutes wait"] if environment.wait_timer else []),
+        f"for {environment.deploying}",
+    ]
 
 
 @dataclass(frozen=True)
 class Present:
     """What there is: environments by name, those that nobody has made left out, and the repository's variables."""
 
-    environments: Mapping[str, Settings]
+    environments: Mapping[str, Environment]
     variables: Mapping[str, str]
 
 
@@ -80,7 +46,7 @@ class Wish:
     branch: str
     reviewers: tuple[Reviewer, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict)
-    stage: str = ""
+    staging: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,15 +54,15 @@ class PutEnvironment:
     """`before` is None for a new one."""
 
     name: str
-    before: Settings | None
-    settings: Settings
+    before: Environment | None
+    settings: Environment
 
     @property
     def say(self) -> str:
-        after = "; ".join(self.settings.says())
+        after = "; ".join(says(self.settings))
         if self.before is None:
             return f"create the environment {self.name}: {after}"
-        return f"change the environment {self.name} from: {'; '.join(self.before.says())}; to: {after}"
+        return f"change the environment {self.name} from: {'; '.join(says(self.before))}; to: {after}"
 
 
 @dataclass(frozen=True)
@@ -123,22 +89,6 @@ class SetVariable:
 Action = PutEnvironment | AddBranch | SetVariable
 
 
-def settings(document: Document, branches: list[str]) -> Settings:
-    """An environment as GitHub tells it, with the names of its branch policies."""
-    rules: dict[str, Document] = {rule["type"]: rule for rule in document.get("protection_rules") or ()}
-    required, policy = rules.get("required_reviewers", {}), document.get("deployment_branch_policy") or {}
-    listed = LISTED if policy.get("custom_branch_policies") else EVERY
-    return Settings(
-        reviewers=tuple(_reviewer(entry) for entry in required.get("reviewers") or ()),
-        prevent_self_review=bool(required.get("prevent_self_review")),
-        wait_timer=int(rules.get("wait_timer", {}).get("wait_timer", 0)),
-        deploying=PROTECTED if policy.get("protected_branches") else listed,
-        branches=tuple(branches),
-        admins_bypass=bool(document.get("can_admins_bypass", True)),
-        id=document.get("id"),
-    )
-
-
 def plan(present: Present, wish: Wish) -> list[Action]:
     """What to do, in order; nothing when all is as wished. Raises Refused for more reviewers than GitHub allows."""
     return [*_environments(present, wish), *_variables_to_set(present, wish)]
@@ -147,7 +97,7 @@ def plan(present: Present, wish: Wish) -> list[Action]:
 def _environments(present: Present, wish: Wish) -> Iterator[Action]:
     for name, needs_approval in wish.environments.items():
         there = present.environments.get(name)
-        before = there or Settings()
+        before = there or Environment()
         after = replace(before, deploying=LISTED)
         if needs_approval:
             reviewers = _together(name, before.reviewers, wish.reviewers)
@@ -175,7 +125,7 @@ def _variables_to_set(present: Present, wish: Wish) -> Iterator[Action]:
             yield SetVariable(name, value, present.variables.get(name))
 
 
-def reductions(action: PutEnvironment) -> Iterator[tuple[Settings, str]]:
+def reductions(action: PutEnvironment) -> Iterator[tuple[Environment, str]]:
     """What is left to ask for where GitHub's plan lacks a rule, less each time, with what that means.
 
     Nothing where there were reviewers already: they would be lost.
@@ -187,8 +137,3 @@ def reductions(action: PutEnvironment) -> Iterator[tuple[Settings, str]]:
     if wanted.reviewers:
         yield open_to_all, NO_REVIEWERS.format(name)
     yield replace(open_to_all, deploying=EVERY), f"Every branch may deploy to {name}: the plan has no rule for that."
-
-
-def _reviewer(entry: Document) -> Reviewer:
-    who = entry["reviewer"]
-    return Reviewer(entry["type"], who["id"], who.get("login") or who.get("slug") or str(who["id"]))

@@ -1,0 +1,50 @@
+"""Refuse a job whose variables are missing or odd, or lead staging to production: before it logs in."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from scripts.lib.azure.waiting import say
+from scripts.lib.azure.workspace import endpoint_yaml
+from scripts.lib.cli import option_types
+from scripts.lib.cli.command import command
+from scripts.lib.decisions.state import Refused
+from scripts.lib.github import step_output
+from scripts.lib.github.repository_variables import PLACE, PREFIX, collides, missing, odd
+
+
+@command()
+@click.argument("target", type=click.Choice(["production", "staging"]))
+@click.option("--client-id", default="", help="What the login gets of AZURE_CLIENT_ID.")
+@click.option("--tenant-id", default="", help="What the login gets of AZURE_TENANT_ID.")
+@click.option("--production", envvar="PRODUCTION_ENDPOINT", show_envvar=True, type=option_types.PRODUCTION)
+def main(target: str, client_id: str, tenant_id: str, production: list[str] | None) -> None:
+    """Check what a job of TARGET has got of the repository's variables: the two ids, and what the scripts read.
+
+    A required one that is not set ends with exit code 1, as does white space, and a staging that is the production
+    endpoint itself; a staging that isn't told where production is ends with exit code 2.
+    """
+    address = step_output.address()
+    where = f"at {address}/settings/variables/actions." if address else "in the repository's settings."
+    given = {"AZURE_CLIENT_ID": client_id, "AZURE_TENANT_ID": tenant_id}
+    given |= {name: os.environ.get(name, "") for name in PLACE}
+    if target == "staging" and production is None:
+        raise click.UsageError("--production is missing: staging must not be the production endpoint.")
+    staged = {PREFIX + name: value for name, value in given.items()}
+    if lacking := missing(staged if target == "staging" else given, staging=target == "staging"):
+        raise Refused(f"the repository lacks the variables {', '.join(lacking)}: set them {where}")
+    if found := odd(given):
+        raise Refused(f"there is white space in the variables {', '.join(found)}: set them again {where}")
+    both = {**dict(zip(PLACE, production or (), strict=False)), **staged}
+    if target == "staging" and collides(both, str(endpoint_yaml()["name"])):
+        raise Refused(
+            "staging is the production endpoint itself, so it would be promoted without approval. "
+            f"Give STAGING_AZURE_ML_WORKSPACE another workspace, or delete it, {where}"
+        )
+    say(f"{target}: {'/'.join(filter(None, (given[name] for name in PLACE)))}")
+
+
+if __name__ == "__main__":
+    main()
