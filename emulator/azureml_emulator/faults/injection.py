@@ -86,7 +86,7 @@ class Injection:
         """The endpoint that is being updated, as it was."""
         if not kinds.ENDPOINT.fullmatch(path):
             return None
-        document = self._azure.endpoints.get(*kinds.endpoint(path))
+        document = self._azure.endpoints.get(*kinds.endpoint_at(path))
         is_there = document["properties"]["provisioningState"] == "Updating"
         return in_state(document, "Succeeded") if is_there else None
 

@@ -162,7 +162,7 @@ class Overwrite(OnUpdates):
         return replace(work, commit=_both(work.commit, lambda: self.write(azure, path)))
 
     def write(self, azure: Azure, path: str) -> None:
-        azure.endpoints.overwrite(*endpoint(path), self.traffic)
+        azure.endpoints.overwrite(*endpoint_at(path), self.traffic)
 
 
 class Stale(OnUpdates):
@@ -232,7 +232,7 @@ def parse(document: Document) -> Fault:
         raise BadRequest("; ".join(problems)) from None
 
 
-def endpoint(path: str) -> tuple[Scope, str]:
+def endpoint_at(path: str) -> tuple[Scope, str]:
     """The endpoint that a path of the resource manager is about."""
     place = names(ENDPOINT, path) or {}
     return Scope(place["subscription"], place["group"], place["workspace"]), place["endpoint"]
