@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from azureml_emulator.faults.command import Faults
+from azureml_emulator.faults.client import Faults
 from azureml_emulator.github.schema import wrong_answer
 from azureml_emulator.github.server import LocalGitHub
 from azureml_emulator.process import running, without_azure

@@ -13,7 +13,7 @@ ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 
 LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 
 
-class Stub(asyncio.Protocol):
+class Connection(asyncio.Protocol):
     """One connection, kept alive."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -35,7 +35,7 @@ class Stub(asyncio.Protocol):
 async def serve(count: int) -> None:
     """Listen on `count` free ports of the loopback interface."""
     loop, ended = asyncio.get_running_loop(), asyncio.Event()
-    servers = [await loop.create_server(Stub, "127.0.0.1", 0) for _ in range(count)]
+    servers = [await loop.create_server(Connection, "127.0.0.1", 0) for _ in range(count)]
     print(*(server.sockets[0].getsockname()[1] for server in servers), flush=True)
     loop.add_reader(sys.stdin.fileno(), ended.set)
     await ended.wait()

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from azureml_emulator.faults.command import Faults
+from azureml_emulator.faults.client import Faults
 from azureml_emulator.testing import Arm
 from scripts.lib.azure.waiting import Deadline
 from scripts.lib.decisions.state import Moved

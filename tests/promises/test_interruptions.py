@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from azureml_emulator.faults.command import Faults
+from azureml_emulator.faults.client import Faults
 from azureml_emulator.testing import Arm
 from tests.support.forked_scripts import Zygote, zygote
 from tests.support.scripts import Live, repository, run, toy_model

@@ -15,7 +15,7 @@ import yaml
 from click.testing import Result
 
 from azureml_emulator.api import routes
-from azureml_emulator.faults.command import Faults
+from azureml_emulator.faults.client import Faults
 from azureml_emulator.github.server import LocalGitHub
 from azureml_emulator.testing import Arm
 from scripts.lib.setup.azure import AUDIENCE, ISSUER

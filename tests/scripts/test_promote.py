@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from azureml_emulator.faults.command import Faults
+from azureml_emulator.faults.client import Faults
 from azureml_emulator.testing import Arm
 from tests.support.scripts import Live, outputs, repository, run, toy_model, write
 

@@ -28,15 +28,8 @@ class Call:
 
     @property
     def document(self) -> Document:
-        """The JSON object in the body, {} when there is none. Raises BadRequest, also for what only Python reads."""
-        try:
-            document = json.loads(self.body) if self.body else {}
-            json.dumps(document, ensure_ascii=False, allow_nan=False).encode()  # no NaN, no half of a character
-        except (ValueError, RecursionError):
-            raise BadRequest("The request body is not valid JSON.", "InvalidRequestContent") from None
-        if not isinstance(document, dict):
-            raise BadRequest("The request body must be a JSON object.", "InvalidRequestContent")
-        return document
+        """The JSON object in the body, {} when there is none. Raises BadRequest."""
+        return json_object(self.body) if self.body else {}
 
 
 @dataclass(frozen=True)
@@ -46,3 +39,15 @@ class Reply:
     body: object = None
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def json_object(body: bytes) -> Document:
+    """Raises BadRequest for anything else, also for what only Python reads."""
+    try:
+        document = json.loads(body)
+        json.dumps(document, ensure_ascii=False, allow_nan=False).encode()  # no NaN, no half of a character
+    except (ValueError, RecursionError):
+        raise BadRequest("The request body is not valid JSON.", "InvalidRequestContent") from None
+    if not isinstance(document, dict):
+        raise BadRequest("The request body must be a JSON object.", "InvalidRequestContent")
+    return document

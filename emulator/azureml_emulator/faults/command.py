@@ -1,61 +1,18 @@
-"""Faults from outside: a client of the control route, and `python -m azureml_emulator fault` for people."""
-
-from __future__ import annotations
+"""`azureml-emulator fault`: faults for people."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
 
 import click
 import requests
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from azureml_emulator.faults.control import FILE
-from azureml_emulator.faults.kinds import KINDS, Fault
-
-
-class Faults:
-    """The faults and the record of calls of the emulator whose state folder it is. Raises ValueError when refused."""
-
-    def __init__(self, state: Path):
-        control = json.loads((state / FILE).read_text(encoding="utf-8"))
-        self._url = control["url"]
-        self._session = requests.Session()
-        self._session.trust_env = False
-        self._session.verify = str(state / "ca.pem")
-        self._session.headers["Authorization"] = f"Bearer {control['key']}"
-
-    def add(self, kind: str, **fields: Any) -> dict[str, Any]:
-        """Adds a fault; answers it with its `id`."""
-        return cast("dict[str, Any]", self._call("POST", "faults", {"kind": kind, **fields}))
-
-    def all(self) -> list[dict[str, Any]]:
-        return cast("list[dict[str, Any]]", self._call("GET", "faults")["value"])
-
-    def get(self, number: int, wait: float = 0) -> dict[str, Any]:
-        """One fault; not before it has met something, unless `wait` seconds are over."""
-        return cast("dict[str, Any]", self._call("GET", f"faults/{number}?wait={wait}"))
-
-    def clear(self, number: int | None = None) -> None:
-        """Clears one fault or all of them; what they hold goes on."""
-        self._call("DELETE", "faults" if number is None else f"faults/{number}")
-
-    def calls(self) -> list[dict[str, Any]]:
-        """The last calls since `forget`, oldest first: method, path and time (epoch)."""
-        return cast("list[dict[str, Any]]", self._call("GET", "calls")["value"])
-
-    def forget(self) -> None:
-        """Starts the record of calls anew."""
-        self._call("DELETE", "calls")
-
-    def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        answer = self._session.request(method, f"{self._url}/{path}", json=body, timeout=90)
-        if not answer.ok:
-            raise ValueError(answer.json()["error"]["message"])
-        return answer.json() if answer.content else None
+from azureml_emulator.faults.client import Faults
+from azureml_emulator.faults.fault import Fault
+from azureml_emulator.faults.kinds import KINDS
 
 
 @click.group()

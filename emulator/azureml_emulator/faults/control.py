@@ -1,38 +1,33 @@
 """The control route, off Azure's paths: add, list and clear faults, read the record of calls."""
 
-import asyncio
 import hmac
 import json
 import os
+import re
 import secrets
 from pathlib import Path
 
 from aiohttp import web
-from aiohttp.typedefs import Handler
 
 from azureml_emulator.arm.documents import Document
-from azureml_emulator.arm.errors import ApiError, BadRequest, Unauthorized
+from azureml_emulator.arm.errors import BadRequest, NotFound, Unauthorized
+from azureml_emulator.arm.messages import json_object
 from azureml_emulator.faults.injection import PREFIX, Injection
 from azureml_emulator.faults.kinds import parse
 
 FILE = "control.json"
 MAX_WAIT = 60  # seconds
+NUMBER = re.compile(r"\d{1,9}", re.ASCII)
 
 
 class Control:
     """The routes below /emulator over one Injection; `key` is made anew at every start."""
 
     def __init__(self, injection: Injection):
-        self._faults, self._calls = injection.faults, injection.calls
+        self._injection, self._faults = injection, injection.faults
         self.key = secrets.token_urlsafe(32)
-        self.app = web.Application(client_max_size=64 * 1024, middlewares=[self._guard])
-        self.app.router.add_post("/faults", self._add)
-        self.app.router.add_get("/faults", self._list)
-        self.app.router.add_delete("/faults", self._clear)
-        self.app.router.add_get(r"/faults/{id:\d{1,9}}", self._show)
-        self.app.router.add_delete(r"/faults/{id:\d{1,9}}", self._clear)
-        self.app.router.add_get("/calls", self._recorded)
-        self.app.router.add_delete("/calls", self._reset)
+        self.app = web.Application(client_max_size=64 * 1024)
+        self.app.router.add_route("*", r"/{path:.*}", self._answer)
         self.app.on_shutdown.append(self._release)
 
     def write(self, state: Path, base: str) -> None:
@@ -42,55 +37,40 @@ class Control:
             os.fchmod(out.fileno(), 0o600)  # it may have been there
             json.dump({"url": base + PREFIX.rstrip("/"), "key": self.key}, out)
 
-    @web.middleware
-    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        try:
-            given = request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
-            if not hmac.compare_digest(given, f"Bearer {self.key}".encode()):
-                raise Unauthorized(f"The control route takes the key in {FILE} of the state folder.")
-            return await handler(request)
-        except ApiError as refusal:
-            error = {"error": {"code": refusal.code, "message": str(refusal)}}
-            return web.json_response(error, status=refusal.status)
-
-    async def _add(self, request: web.Request) -> web.Response:
-        try:
-            given = json.loads(await request.read())
-        except (ValueError, RecursionError):
-            given = None
-        if not isinstance(given, dict):
-            raise BadRequest("A fault is a JSON object.")
-        return web.json_response(self._faults.add(parse(given)).document, status=201)
-
-    async def _list(self, request: web.Request) -> web.Response:
-        return web.json_response({"value": [active.document for active in self._faults.all.values()]})
-
-    async def _show(self, request: web.Request) -> web.Response:
-        """With `wait` (seconds): not before the fault has met something, unless the time is over."""
-        active = self._faults[int(request.match_info["id"])]
-        waited = [asyncio.ensure_future(event.wait()) for event in (active.reached, active.cleared)]
-        await asyncio.wait(waited, timeout=_seconds(request), return_when=asyncio.FIRST_COMPLETED)
-        for wait in waited:
-            wait.cancel()
-        return web.json_response(active.document)
-
-    async def _clear(self, request: web.Request) -> web.Response:
-        number = request.match_info.get("id")
-        self._faults.clear(None if number is None else int(number))
-        return web.Response(status=204)
-
-    async def _recorded(self, request: web.Request) -> web.Response:
-        calls = [dict(zip(("method", "path", "time"), call, strict=True)) for call in self._calls.last]
-        record: Document = {"count": self._calls.count, "value": calls}
-        return web.json_response(record)
-
-    async def _reset(self, request: web.Request) -> web.Response:
-        self._calls.reset()
+    async def _answer(self, request: web.Request) -> web.Response:
+        given = request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
+        if not hmac.compare_digest(given, f"Bearer {self.key}".encode()):
+            raise Unauthorized(f"The control route takes the key in {FILE} of the state folder.")
+        what, _, id = request.match_info["path"].partition("/")
+        match request.method, what, int(id) if NUMBER.fullmatch(id) else id:
+            case "POST", "faults", "":
+                added = self._faults.add(parse(json_object(await request.read())))
+                return web.json_response(self._document(added), status=201)
+            case "GET", "faults", "":
+                return web.json_response({"value": [self._document(added) for added in self._faults]})
+            case "GET", "faults", int(number):
+                fault = self._faults[number]
+                await fault.until_met(_seconds(request))
+                return web.json_response({"id": number, **fault.document})
+            case "DELETE", "faults", "":
+                self._faults.clear()
+            case "DELETE", "faults", int(number):
+                self._faults.clear(number)
+            case "GET", "calls", "":
+                record = {"count": self._injection.count, "value": list(self._injection.calls)}
+                return web.json_response(record)
+            case "DELETE", "calls", "":
+                self._injection.forget()
+            case _:
+                raise NotFound(f"There is no {request.method} {request.path} here.")
         return web.Response(status=204)
 
     async def _release(self, _app: web.Application) -> None:
         """No call is held past the end."""
         self._faults.clear()
+
+    def _document(self, number: int) -> Document:
+        return {"id": number, **self._faults[number].document}
 
 
 def _seconds(request: web.Request) -> float:

@@ -1,51 +1,49 @@
-"""Makes faults happen to calls, and keeps a record of them; without faults a call costs one check."""
+"""Lets the faults meet calls and what goes on behind them; keeps a record of the calls. Without faults: one check."""
 
-import asyncio
 import contextlib
 import time
 from collections import deque
+from contextvars import ContextVar
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from azureml_emulator.faults.disruption import CALL, Disruption
-from azureml_emulator.faults.kinds import Active, Delay, Disturbance, Drop, Faults, Hold, Refuse
+from azureml_emulator.arm.documents import Document, in_state
+from azureml_emulator.faults import kinds
+from azureml_emulator.faults.fault import Injected
 from azureml_emulator.resources.azure import Azure
+from azureml_emulator.resources.operations import Work
+from azureml_emulator.serving.container import FAULT
 
 PREFIX = "/emulator/"
 MAX_CALLS = 10_000  # remembered; more are only counted
-LOOK_SECONDS = 0.02  # between looks whether a client whose call is held is still there
-
-
-class Calls:
-    """The calls since the last reset: method, path without its query (which may be a signature) and time (epoch)."""
-
-    def __init__(self) -> None:
-        self.reset()
-
-    def reset(self) -> None:
-        self.count = 0
-        self.last: deque[tuple[str, str, float]] = deque(maxlen=MAX_CALLS)
-
-    def note(self, method: str, path: str) -> None:
-        self.count += 1
-        self.last.append((method, path, time.time()))
+#: Method and path of the call that is being answered, for the operation that it may start.
+CALL: ContextVar[tuple[str, str] | None] = ContextVar("CALL", default=None)
 
 
 class Injection:
-    """The faults of one Azure and the record of its calls; `around` is the server's middleware."""
+    """The faults of one Azure, and its calls since `forget`; `around` is the server's middleware.
+
+    A call is `{method, path, time}`: the path without its query, which may be a signature; the time is epoch.
+    """
 
     def __init__(self, azure: Azure):
-        self.faults = Faults()
-        self.calls = Calls()
-        self._disruption = Disruption(azure, self.faults)
+        self.faults = Injected()
+        self.forget()
+        self._azure = azure
+        azure.operations.disturb = self._begin
+        azure.router.disturb = self._score
+
+    def forget(self) -> None:
+        self.count, self.calls = 0, deque[Document](maxlen=MAX_CALLS)
 
     @web.middleware
     async def around(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         path = request.rel_url.raw_path
         if path.startswith(PREFIX):
             return await handler(request)
-        self.calls.note(request.method, path)
+        self.count += 1
+        self.calls.append({"method": request.method, "path": path, "time": time.time()})
         return await (self._disturbed(request, path, handler) if self.faults else handler(request))
 
     async def _disturbed(self, request: web.Request, path: str, handler: Handler) -> web.StreamResponse:
@@ -53,64 +51,47 @@ class Injection:
         with contextlib.suppress(web.RequestPayloadError):  # refused later, when it is wanted
             await request.read()  # with the body unread it would not show that a client has gone away
         later = []
-        for active in self.faults.due(Disturbance, request.method, path):
-            if isinstance(active.fault, Disturbance) and active.fault.when == "after":
-                later.append(active)
-            elif early := await self._disturb(active, request):
+        for fault in self.faults.due(kinds.Disturbance, request.method, path):
+            if fault.when == "after":
+                later.append(fault)
+            elif early := await fault.meet().disturb(request):
                 return early
         answer = await handler(request)
-        if request.method == "GET" and answer.status == 200 and (stale := self._disruption.read(path)):
+        if request.method == "GET" and answer.status == 200 and (stale := self._read(path)):
             answer = web.json_response(stale)
-        for active in later:
-            answer = await self._disturb(active, request) or answer
+        for fault in later:
+            answer = await fault.meet().disturb(request) or answer
         return answer
 
-    async def _disturb(self, active: Active, request: web.Request) -> web.Response | None:
-        """What is answered instead, None when the call goes on."""
-        active.reached.set()
-        match active.fault:
-            case Refuse() as fault:
-                return _refusal(fault)
-            case Delay(seconds=seconds):
-                await _cleared(active, seconds)
-            case Drop():
-                return _dropped(request)
-            case Hold():
-                return await _held(active, request)
-        return None
+    def _read(self, path: str) -> Document | None:
+        """What a GET that went well is answered instead. Somebody else's write may follow it."""
+        for fault in self.faults.due(kinds.Overwrite, "GET", path):
+            fault.meet().write(self._azure, path)
+        pasts = [fault.past(path) for fault in self.faults.values() if isinstance(fault, kinds.Stale)]
+        last = next((past for past in reversed(pasts) if past), None)
+        return last.read() if last else None
 
+    def _begin(self, work: Work) -> Work:
+        """What becomes of the work that the present call begins. The fault that was added first is met first."""
+        if (call := CALL.get()) is None:
+            return work
+        due: list[kinds.Behind] = [*self.faults.due(kinds.OnOperations, *call)]
+        if (old := self._updating(call[1])) is not None:
+            due += self.faults.due(kinds.OnUpdates, *call)
+        for fault in reversed(due):
+            work = fault.meet().disturb(work, self._azure, call[1], old or {})
+        return work
 
-def _refusal(fault: Refuse) -> web.Response:
-    headers = {"x-ms-error-code": fault.code}
-    if fault.retry_after is not None:
-        headers["Retry-After"] = str(fault.retry_after)
-    body = {"error": {"code": fault.code, "message": fault.message}}
-    return web.json_response(body, status=fault.status, headers=headers)
+    def _updating(self, path: str) -> Document | None:
+        """The endpoint that is being updated, as it was."""
+        if not kinds.ENDPOINT.fullmatch(path):
+            return None
+        document = self._azure.endpoints.get(*kinds.endpoint_at(path))
+        is_there = document["properties"]["provisioningState"] == "Updating"
+        return in_state(document, "Succeeded") if is_there else None
 
-
-def _dropped(request: web.Request) -> web.Response:
-    if request.transport:
-        request.transport.abort()
-    return web.Response()  # goes nowhere
-
-
-async def _held(active: Active, request: web.Request) -> web.Response | None:
-    call = f"{request.method} {request.rel_url.raw_path}"
-    active.held.append(call)
-    try:
-        while not active.cleared.is_set() and not _gone(request):
-            await _cleared(active, LOOK_SECONDS)
-        await asyncio.sleep(LOOK_SECONDS)  # a client that went away just before the fault was cleared shows now
-        return _dropped(request) if _gone(request) else None
-    finally:
-        active.held.remove(call)
-
-
-def _gone(request: web.Request) -> bool:
-    return request.transport is None or request.transport.is_closing()
-
-
-async def _cleared(active: Active, seconds: float) -> None:
-    """Returns when the fault has been cleared, or after so many seconds."""
-    with contextlib.suppress(asyncio.TimeoutError):
-        await asyncio.wait_for(active.cleared.wait(), seconds)
+    def _score(self, endpoint: str, deployment: str) -> dict[str, str]:
+        """The header of a scoring request that lets the container misbehave."""
+        for fault in self.faults.due(kinds.Misbehave, endpoint, deployment):
+            return {FAULT: fault.meet().model_dump_json(include={"seconds", "status", "crash"})}
+        return {}

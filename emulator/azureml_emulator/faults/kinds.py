@@ -1,53 +1,35 @@
-"""Faults: what goes wrong, with what, and how often. Only describes and counts; `injection.py` makes them happen."""
+"""All that can go wrong: what each kind of fault takes, and what it does to what it meets."""
 
 import asyncio
-import itertools
 import random
-import re
-from collections.abc import Iterator
-from fnmatch import fnmatchcase
-from typing import Annotated, Any, ClassVar, Literal
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from math import inf
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from aiohttp import web
+from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError
 
-from azureml_emulator.arm.documents import Document
-from azureml_emulator.arm.errors import BadRequest, NotFound
+from azureml_emulator.api.routes import D, E, names, pattern
+from azureml_emulator.arm.documents import Document, Scope
+from azureml_emulator.arm.errors import ApiError, BadRequest
+from azureml_emulator.faults.fault import Fault, OnCalls, alike, within
+from azureml_emulator.resources.azure import Azure
+from azureml_emulator.resources.operations import Work
 
-ANYTHING = re.compile(".*")
-ENDPOINT = re.compile(
-    r"/subscriptions/([^/]+)/resourceGroups/([^/]+)/.+/workspaces/([^/]+)/onlineEndpoints/([^/]+)/?", re.IGNORECASE
-)
-DEPLOYMENT = re.compile(r".+/onlineEndpoints/([^/]+)/deployments/([^/]+)/?", re.IGNORECASE)
-
-
-class Fault(BaseModel):
-    """The first `skip` that match pass unharmed, the next `times` are hit; 0 times: all until it is cleared."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    skip: int = Field(0, ge=0, description="How many that match pass unharmed first.")
-    times: int = Field(1, ge=0, description="How many are hit then; 0 is all until it is cleared.")
-
-    def matches(self, *subject: str) -> bool:
-        raise NotImplementedError
-
-
-class OnCalls(Fault):
-    """Matched by method and path (as sent, without the query, case ignored); `*` stands for any text."""
-
-    about: ClassVar[re.Pattern[str]] = ANYTHING  # paths of other things don't match
-
-    method: str = Field("*", description="Of the calls that match.")
-    path: str = Field("*", description="Of the calls that match, without the query; * stands for any text.")
-
-    def matches(self, *subject: str) -> bool:
-        return _alike(subject, (self.method, self.path)) and bool(self.about.fullmatch(subject[1]))
+ENDPOINT, DEPLOYMENT = pattern(E), pattern(D)
+LOOK_SECONDS = 0.02  # between looks whether a client whose call is held is still there
 
 
 class Disturbance(OnCalls):
     """Meets a call before its effect, or after it and before the answer."""
 
     when: Literal["before", "after"] = Field("before", description="before or after the call took effect.")
+
+    async def disturb(self, request: web.Request) -> web.Response | None:
+        """What is answered instead, None when the call goes on."""
+        raise NotImplementedError
 
 
 class Refuse(Disturbance):
@@ -58,22 +40,59 @@ class Refuse(Disturbance):
     message: str = Field("Somebody asked the local Azure ML to fail here.", description="The error's message.")
     retry_after: int | None = Field(None, ge=0, description="Seconds in a Retry-After header; none without.")
 
+    async def disturb(self, request: web.Request) -> web.Response:
+        wait = {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
+        body = {"error": {"code": self.code, "message": self.message}}
+        return web.json_response(body, status=self.status, headers={"x-ms-error-code": self.code, **wait})
+
 
 class Delay(Disturbance):
     """Let the call go on after some seconds, or when the fault is cleared."""
 
     seconds: float = Field(1, ge=0, description="How long.")
 
+    async def disturb(self, request: web.Request) -> None:
+        await within(self.seconds, self._cleared)
+
 
 class Drop(Disturbance):
     """Close the connection without an answer."""
+
+    async def disturb(self, request: web.Request) -> web.Response:
+        if request.transport:
+            request.transport.abort()
+        return web.Response()  # goes nowhere
 
 
 class Hold(Disturbance):
     """Hold the call until the fault is cleared or the client goes away. `before`: then it never takes effect."""
 
+    async def disturb(self, request: web.Request) -> web.Response | None:
+        def gone() -> bool:
+            return request.transport is None or request.transport.is_closing()
 
-class OnOperations(OnCalls):
+        call = f"{request.method} {request.rel_url.raw_path}"
+        self._held.append(call)
+        try:
+            while not self._cleared.is_set() and not gone():
+                await within(LOOK_SECONDS, self._cleared)
+            await asyncio.sleep(LOOK_SECONDS)  # a client that went away just before the fault was cleared shows now
+            return web.Response() if gone() else None
+        finally:
+            self._held.remove(call)
+
+
+class Behind(OnCalls):
+    """Meets the operation that a matching call begins: says what becomes of its work.
+
+    `old` is the endpoint as it was, where the call updates one.
+    """
+
+    def disturb(self, work: Work, azure: Azure, path: str, old: Document) -> Work:
+        raise NotImplementedError
+
+
+class OnOperations(Behind):
     """Meets the long-running operation that a matching call starts; a call that starts none doesn't count."""
 
 
@@ -83,9 +102,19 @@ class Fail(OnOperations):
     code: str = Field("InternalServerError", description="The operation's error code.")
     message: str = Field("Somebody asked the local Azure ML to fail here.", description="The error's message.")
 
+    def disturb(self, work: Work, azure: Azure, path: str, old: Document) -> Work:
+        return replace(work, prepare=lambda: _raise(ApiError(self.message, self.code)))
+
 
 class Hang(OnOperations):
     """Let the operation never end. It goes on when the fault is cleared."""
+
+    def disturb(self, work: Work, azure: Azure, path: str, old: Document) -> Work:
+        async def hang() -> None:
+            await self._cleared.wait()
+            await work.prepare()
+
+        return replace(work, prepare=hang)
 
 
 class Break(OnOperations):
@@ -95,8 +124,21 @@ class Break(OnOperations):
     method: Literal["PUT"] = Field("PUT", description="PUT.")
     log: str = Field("", description="What the container printed.")
 
+    def disturb(self, work: Work, azure: Azure, path: str, old: Document) -> Work:
+        place = names(DEPLOYMENT, path) or {}
+        log = azure.deployments.log_file(place["endpoint"], place["deployment"])
+        ended = "The container is not healthy: the instance ended before it was ready"
 
-class OnUpdates(OnCalls):
+        def fail() -> Awaitable[None]:
+            log.parent.mkdir(parents=True, exist_ok=True)
+            with log.open("a", encoding="utf-8") as out:
+                out.write(self.log + "\n")
+            return _raise(ApiError(ended, "ResourceNotReady"))
+
+        return replace(work, prepare=fail)
+
+
+class OnUpdates(Behind):
     """Meets the document of an endpoint that is there already."""
 
     about = ENDPOINT
@@ -116,6 +158,12 @@ class Overwrite(OnUpdates):
     method: Literal["PUT", "GET"] = Field("PUT", description="PUT or GET.")
     traffic: Annotated[dict[str, Percent], BeforeValidator(_split)] = Field(description="Like blue=90,green=10.")
 
+    def disturb(self, work: Work, azure: Azure, path: str, old: Document) -> Work:
+        return replace(work, commit=_both(work.commit, lambda: self.write(azure, path)))
+
+    def write(self, azure: Azure, path: str) -> None:
+        azure.endpoints.overwrite(*endpoint_at(path), self.traffic)
+
 
 class Stale(OnUpdates):
     """Answer GETs of the endpoint with what it was before a matching PUT: so many, or for a time after it ended."""
@@ -123,6 +171,31 @@ class Stale(OnUpdates):
     method: Literal["PUT"] = Field("PUT", description="PUT.")
     reads: int = Field(1, ge=1, description="How many GETs; the SDK's own when a PUT ended is one of them.")
     seconds: float = Field(0, ge=0, description="How long after the PUT's operation ended; instead of `reads`.")
+
+    _pasts: dict[str, "Past"] = PrivateAttr(default_factory=dict)
+
+    def disturb(self, work: Work, azure: Azure, path: str, old: Document) -> Work:
+        past = self._pasts[path.lower()] = Past(old, inf if self.seconds else self.reads)
+        return replace(work, after=_both(work.after, lambda: past.end_in(self.seconds or inf)))
+
+    def past(self, path: str) -> "Past | None":
+        return self._pasts.get(path.lower())
+
+
+@dataclass
+class Past:
+    """What GETs of an endpoint are answered with until `reads` or, where that is timed, `ends` are over."""
+
+    document: Document
+    reads: float
+    ends: float = inf
+
+    def end_in(self, seconds: float) -> None:
+        self.ends = time.monotonic() + seconds
+
+    def read(self) -> Document | None:
+        self.reads -= 1
+        return self.document if self.reads >= 0 and time.monotonic() <= self.ends else None
 
 
 class Misbehave(Fault):
@@ -138,11 +211,7 @@ class Misbehave(Fault):
 
     def matches(self, *subject: str) -> bool:
         drawn = random.random() < self.rate  # noqa: S311  # no secret
-        return drawn and _alike(subject, (self.endpoint, self.deployment))
-
-
-def _alike(subject: tuple[str, ...], patterns: tuple[str, ...]) -> bool:
-    return all(fnmatchcase(text.lower(), pattern.lower()) for text, pattern in zip(subject, patterns, strict=True))
+        return drawn and alike(subject, (self.endpoint, self.deployment))
 
 
 KINDS: dict[str, type[Fault]] = {
@@ -163,68 +232,19 @@ def parse(document: Document) -> Fault:
         raise BadRequest("; ".join(problems)) from None
 
 
-class Active:
-    """A fault that was added: how many matching ones it has `seen` and `hit`, and the calls it holds now.
-
-    `reached` is set once it has hit something, `cleared` when it has been cleared.
-    """
-
-    def __init__(self, number: int, fault: Fault):
-        self.number, self.fault = number, fault
-        self.seen = self.hit = 0
-        self.held: list[str] = []
-        self.reached, self.cleared = asyncio.Event(), asyncio.Event()
-
-    @property
-    def spent(self) -> bool:
-        return self.cleared.is_set() or 0 < self.fault.times <= self.hit
-
-    @property
-    def document(self) -> Document:
-        kind = type(self.fault).__name__.lower()
-        counts = {"seen": self.seen, "hit": self.hit, "held": self.held, "spent": self.spent}
-        return {"id": self.number, "kind": kind, **self.fault.model_dump(), **counts}
-
-    def take(self) -> bool:
-        """Counts a match, and says whether it is one to hit."""
-        if self.spent:
-            return False
-        self.seen += 1
-        self.hit += self.seen > self.fault.skip
-        return self.seen > self.fault.skip
+def endpoint_at(path: str) -> tuple[Scope, str]:
+    """The endpoint that a path of the resource manager is about."""
+    place = names(ENDPOINT, path) or {}
+    return Scope(place["subscription"], place["group"], place["workspace"]), place["endpoint"]
 
 
-class Faults:
-    """What was added and not cleared since, oldest first."""
+async def _raise(error: ApiError) -> None:
+    raise error
 
-    def __init__(self) -> None:
-        self._numbers = itertools.count(1)
-        self.all: dict[int, Active] = {}
 
-    def __bool__(self) -> bool:
-        return bool(self.all)
+def _both(first: Callable[[], None], second: Callable[[], None]) -> Callable[[], None]:
+    def both() -> None:
+        first()
+        second()
 
-    def __getitem__(self, number: int) -> Active:
-        if number not in self.all:
-            raise NotFound(f"There is no fault {number}.")
-        return self.all[number]
-
-    def add(self, fault: Fault) -> Active:
-        active = Active(next(self._numbers), fault)
-        self.all[active.number] = active
-        return active
-
-    def clear(self, number: int | None = None) -> None:
-        """Clears one fault or all: calls that are held and operations that hang go on. Raises NotFound."""
-        for active in list(self.all.values()) if number is None else [self[number]]:
-            active.cleared.set()
-            del self.all[active.number]
-
-    def due(self, layer: type[Fault], *subject: str) -> Iterator[Active]:
-        """The faults that hit this subject, in the order they were added, at most one of a kind."""
-        taken = set()
-        for active in list(self.all.values()):
-            kind = type(active.fault)
-            if issubclass(kind, layer) and kind not in taken and active.fault.matches(*subject) and active.take():
-                taken.add(kind)
-                yield active
+    return both

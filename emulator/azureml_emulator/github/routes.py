@@ -4,8 +4,9 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from azureml_emulator.github.messages import Asked, Refusal, page
-from azureml_emulator.github.state import Document, Environment, State, number, team, user
+from azureml_emulator.arm.documents import Document
+from azureml_emulator.github.asked import Asked, Refusal, page
+from azureml_emulator.github.state import Environment, State, number, team, user
 
 NO_REVIEWERS = (
     "Failed to create the environment protection rule. "

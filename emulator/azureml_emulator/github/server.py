@@ -14,10 +14,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from azureml_emulator.github.messages import Asked, Refusal
+from azureml_emulator.github.asked import Asked, Refusal
 from azureml_emulator.github.routes import ROUTES
 from azureml_emulator.github.schema import Operation, operations, wrong_request
-from azureml_emulator.github.state import Environment, Run, State
+from azureml_emulator.github.state import Environment, State, WorkflowRun
 
 DOCS = "https://docs.github.com/rest"
 
@@ -40,7 +40,7 @@ class LocalGitHub(State):
         self.url = ""
 
     def __enter__(self) -> LocalGitHub:
-        self._server = _Server(("127.0.0.1", 0), _Handler)
+        self._server = _Listener(("127.0.0.1", 0), _Handler)
         self._server.github = self
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
@@ -88,9 +88,9 @@ class LocalGitHub(State):
         run_id: int = 1,
         status: str = "in_progress",
         on_cancel: Callable[[], object] | None = None,
-    ) -> Run:
+    ) -> WorkflowRun:
         """`on_cancel` is called, in a thread, when the run is cancelled, and calls `finish`; without one it ends."""
-        self.runs[run_id] = Run(run_id, workflow, status, on_cancel=on_cancel)
+        self.runs[run_id] = WorkflowRun(run_id, workflow, status, on_cancel=on_cancel)
         return self.runs[run_id]
 
     def finish(self, run_id: int, conclusion: str = "success") -> None:
@@ -133,14 +133,14 @@ class LocalGitHub(State):
         return ROUTES[row.name](self, Asked(names, query, _json(row, body)))
 
 
-class _Server(ThreadingHTTPServer):
+class _Listener(ThreadingHTTPServer):
     daemon_threads = True
     github: LocalGitHub
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    server: _Server
+    server: _Listener
 
     def _answer(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))

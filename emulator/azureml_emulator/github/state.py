@@ -3,11 +3,11 @@
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+
+from azureml_emulator.arm.documents import Document
 
 WEB = "https://github.com"
 WORKFLOWS = ("ci.yml", "promote.yml", "rollback.yml", "rollout.yml", "teardown.yml")
-Document = dict[str, Any]
 
 
 @dataclass
@@ -26,7 +26,7 @@ class Environment:
 
 
 @dataclass
-class Run:
+class WorkflowRun:
     """A run of a workflow. `on_cancel` is called when somebody cancels it; without one it ends at once."""
 
     id: int
@@ -51,7 +51,7 @@ class State:
     branches: dict[str, str] = field(default_factory=lambda: {"main": "0" * 40})
     commits: dict[str, Document] = field(default_factory=dict)
     workflows: set[str] = field(default_factory=lambda: set(WORKFLOWS))
-    runs: dict[int, Run] = field(default_factory=dict)
+    runs: dict[int, WorkflowRun] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
     users: dict[str, int] = field(default_factory=dict)
     teams: dict[str, int] = field(default_factory=dict)
@@ -135,7 +135,7 @@ class State:
         }
         return document if self.claim_keys is None else {**document, "include_claim_keys": self.claim_keys}
 
-    def run_document(self, run: Run) -> Document:
+    def run_document(self, run: WorkflowRun) -> Document:
         return {
             "id": run.id,
             "name": run.workflow.removesuffix(".yml"),

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 
 from azureml_emulator.__main__ import main
 from azureml_emulator.arm.errors import BadRequest
-from azureml_emulator.faults import kinds as described
-from azureml_emulator.faults.command import Faults
-from azureml_emulator.faults.kinds import Disturbance, OnCalls, parse
+from azureml_emulator.faults.client import Faults
+from azureml_emulator.faults.fault import Injected, OnCalls
+from azureml_emulator.faults.kinds import Disturbance, parse
 from azureml_emulator.process import running
 from azureml_emulator.testing import Arm, endpoint
 from tests.support.models import order, puppet_model
@@ -104,7 +104,7 @@ def test_wrong_description(document: dict[str, Any], why: str) -> None:
 @given(skip=st.integers(0, 5), times=st.integers(1, 5), calls=st.integers(0, 12))
 def test_skip_and_times(skip: int, times: int, calls: int) -> None:
     """A fault lets `skip` calls pass and meets the next `times`."""
-    faults = described.Faults()
+    faults = Injected()
     faults.add(parse({"kind": "drop", "skip": skip, "times": times}))
 
     met = [bool([*faults.due(Disturbance, "GET", "/")]) for _ in range(calls)]
@@ -114,11 +114,11 @@ def test_skip_and_times(skip: int, times: int, calls: int) -> None:
 
 def test_no_end() -> None:
     """A fault with 0 times ends when it is cleared."""
-    faults = described.Faults()
-    fault = faults.add(parse({"kind": "drop", "times": 0}))
+    faults = Injected()
+    number = faults.add(parse({"kind": "drop", "times": 0}))
 
     before = [bool([*faults.due(Disturbance, "GET", "/")]) for _ in range(100)]
-    faults.clear(fault.number)
+    faults.clear(number)
 
     assert all(before)
     assert not faults
@@ -126,13 +126,14 @@ def test_no_end() -> None:
 
 def test_one_of_a_kind_at_a_time() -> None:
     """A call meets the faults in their order, at most one of a kind."""
-    faults = described.Faults()
-    for document in ({"kind": "delay"}, {"kind": "drop"}, {"kind": "delay", "seconds": 2}):
-        faults.add(parse(document))
+    faults = Injected()
+    first, second, third = added = [parse({"kind": kind}) for kind in ("delay", "drop", "delay")]
+    for fault in added:
+        faults.add(fault)
 
-    met = [[active.number for active in faults.due(Disturbance, "GET", "/")] for _ in range(3)]
+    met = [[*map(id, faults.due(Disturbance, "GET", "/"))] for _ in range(3)]
 
-    assert met == [[1, 2], [3], []]
+    assert met == [[id(first), id(second)], [id(third)], []]
 
 
 @pytest.mark.parametrize(
@@ -167,6 +168,20 @@ def test_control_needs_the_key(azure: dict[str, str], method: str, path: str, ke
     )
 
     assert answer.status_code == 401
+
+
+@pytest.mark.parametrize("path", ["faults/0", "faults/x", "faults/1/1", "calls/1", "nothing"])
+def test_nothing_there(azure: dict[str, str], faults: Faults, path: str) -> None:
+    """What the control route doesn't have is answered 404, and nothing is cleared by it."""
+    faults.add("drop", path="/nowhere")
+    control = json.loads((state(azure) / "control.json").read_text())
+
+    answer = requests.delete(
+        f"{control['url']}/{path}", headers={"Authorization": f"Bearer {control['key']}"}, timeout=WAIT
+    )
+
+    assert answer.status_code == 404
+    assert len(faults.all()) == 1
 
 
 def test_control_refuses_tokens(arm: Arm) -> None:
