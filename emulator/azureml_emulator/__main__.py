@@ -46,6 +46,7 @@ def main(
 ) -> None:
     """A local Azure ML for the unmodified azure-ai-ml SDK. Without a command it serves until stopped."""
     if context.invoked_subcommand:
+        context.default_map = {name: {"state": state} for name in ("stop", "fault")} if state else None
         return
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     logging.getLogger("azure").setLevel(logging.WARNING)

@@ -48,6 +48,14 @@ def test_stop_after_a_second_start(tmp_path: Path, emulator: Popen[str]) -> None
     assert emulator.wait(5) == 0
 
 
+@pytest.mark.parametrize("command", [["stop"], ["fault", "list"]])
+def test_state_may_come_first(tmp_path: Path, command: list[str]) -> None:
+    """The folder is the one that is named, before the command or after it."""
+    asked = CliRunner().invoke(main, ["--state", str(tmp_path), *command])
+
+    assert f"no emulator runs on {tmp_path}" in asked.stderr
+
+
 def test_nothing_to_stop(tmp_path: Path, emulator: Popen[str]) -> None:
     """Where none runs (any more) that is said, and no folder is made."""
     stop(tmp_path)
