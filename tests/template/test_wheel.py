@@ -82,6 +82,7 @@ def test_contents(wheel: Path) -> None:
     assert wheel.stat().st_size < MOST_BYTES
 
 
+@pytest.mark.drill
 def test_use_elsewhere(wheel: Path, tmp_path: Path) -> None:
     """In an environment of its own, each package held to a hash, the SDK deploys a model and asks it."""
     environment, elsewhere = tmp_path / "environment", tmp_path / "elsewhere"
