@@ -75,9 +75,8 @@ class Injection:
         """What becomes of the work that the present call begins. The fault that was added first is met first."""
         if (call := CALL.get()) is None:
             return work
-        due: list[kinds.Behind] = [*self.faults.due(kinds.OnOperations, *call)]
-        if (old := self._updating(call[1])) is not None:
-            due += self.faults.due(kinds.OnUpdates, *call)
+        old = self._updating(call[1])
+        due = [*self.faults.due(kinds.OnOperations if old is None else kinds.Behind, *call)]
         for fault in reversed(due):
             work = fault.meet().disturb(work, self._azure, call[1], old or {})
         return work

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import stat
 import time
@@ -23,7 +24,7 @@ from azureml_emulator.faults.fault import Injected, OnCalls
 from azureml_emulator.faults.kinds import Disturbance, parse
 from azureml_emulator.process import running
 from azureml_emulator.testing import Arm, endpoint
-from tests.support.models import order, puppet_model
+from tests.support.models import in_loop, order, puppet_model
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
@@ -151,6 +152,18 @@ def test_matching(pattern: dict[str, str], matches: bool) -> None:
 
     assert isinstance(fault, OnCalls)
     assert fault.matches("PUT", "/subscriptions/s/onlineEndpoints/e") is matches
+
+
+@in_loop
+async def test_waiting_ends_with_the_fault() -> None:
+    """Who waits for a fault to meet something waits no longer than until it is cleared."""
+    fault = parse({"kind": "drop"})
+    waiting = asyncio.create_task(fault.until_met(WAIT))
+    await asyncio.sleep(0)
+
+    fault.clear()
+
+    await asyncio.wait_for(waiting, WAIT / 2)
 
 
 # Who may add one
@@ -333,6 +346,29 @@ def test_record_of_calls(arm: Arm, faults: Faults) -> None:
     assert "secret" not in json.dumps(calls)
 
 
+@pytest.mark.parametrize(
+    ("kind", "given"),
+    [
+        ("drop", {"method": "GET", "times": 1}),
+        ("hang", {}),
+        ("stale", {}),
+        ("overwrite", {"method": "GET", "traffic": {"blue": 100}}),
+        ("misbehave", {"times": 1, "status": 500}),
+    ],
+)
+def test_waiting_for_a_fault(arm: Arm, faults: Faults, kind: str, given: dict[str, Any]) -> None:
+    """Who waits for a fault to meet something is told at once when it has, whatever it meets."""
+    fault = faults.add(kind, **given)
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(faults.get, fault["id"], WAIT)
+        put, _, _ = arm("PUT", PATH, endpoint(traffic={"blue": 100})), ask(arm), pool.submit(arm, "GET", PATH)
+        told = waiting.result(WAIT / 2)
+    faults.clear()
+    arm.settle(put)
+
+    assert told["hit"] == 1
+
+
 # What the SDK makes of it
 
 
@@ -412,8 +448,11 @@ def test_hanging_then_failing(arm: Arm, faults: Faults) -> None:
     faults.add("fail", path=f"*{PATH}")
 
     started = arm("PUT", PATH, endpoint(traffic={"green": 100}))
+    time.sleep(1)  # an operation that doesn't hang has ended by then
+    meanwhile = arm("GET", started.headers["Azure-AsyncOperation"]).json()["status"]
     faults.clear(fault["id"])
 
+    assert meanwhile == "Updating"
     assert arm.settle(started)["status"] == "Failed"
     assert traffic(arm) == {"blue": 100}
 
