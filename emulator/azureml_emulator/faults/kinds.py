@@ -83,12 +83,10 @@ class Hold(Disturbance):
 
 
 class Behind(OnCalls):
-    """Meets the operation that a matching call begins: says what becomes of its work.
-
-    `old` is the endpoint as it was, where the call updates one.
-    """
+    """Meets the operation that a matching call begins; if it isn't one OnOperations, only an update of an endpoint."""
 
     def disturb(self, work: Work, azure: Azure, path: str, old: Document) -> Work:
+        """What becomes of the operation's work; `old` is the endpoint as it was, where one is updated."""
         raise NotImplementedError
 
 
@@ -138,12 +136,6 @@ class Break(OnOperations):
         return replace(work, prepare=fail)
 
 
-class OnUpdates(Behind):
-    """Meets the document of an endpoint that is there already."""
-
-    about = ENDPOINT
-
-
 def _split(value: Any) -> Any:
     """`blue=90,green=10` as the mapping it stands for."""
     return dict(part.partition("=")[::2] for part in value.split(",")) if isinstance(value, str) else value
@@ -152,9 +144,10 @@ def _split(value: Any) -> Any:
 Percent = Annotated[int, Field(ge=0, le=100)]
 
 
-class Overwrite(OnUpdates):
+class Overwrite(Behind):
     """Let somebody else write the endpoint's traffic, right after a matching PUT succeeded or GET was answered."""
 
+    about = ENDPOINT
     method: Literal["PUT", "GET"] = Field("PUT", description="PUT or GET.")
     traffic: Annotated[dict[str, Percent], BeforeValidator(_split)] = Field(description="Like blue=90,green=10.")
 
@@ -165,9 +158,10 @@ class Overwrite(OnUpdates):
         azure.endpoints.overwrite(*endpoint_at(path), self.traffic)
 
 
-class Stale(OnUpdates):
+class Stale(Behind):
     """Answer GETs of the endpoint with what it was before a matching PUT: so many, or for a time after it ended."""
 
+    about = ENDPOINT
     method: Literal["PUT"] = Field("PUT", description="PUT.")
     reads: int = Field(1, ge=1, description="How many GETs; the SDK's own when a PUT ended is one of them.")
     seconds: float = Field(0, ge=0, description="How long after the PUT's operation ended; instead of `reads`.")
