@@ -10,7 +10,7 @@ from pathlib import Path
 from click.testing import Result
 
 from azureml_emulator.github.server import LocalGitHub
-from azureml_emulator.github.state import Run
+from azureml_emulator.github.state import WorkflowRun
 from scripts.cancel_rollout import ACTIVE
 from tests.support.scripts import run
 
@@ -39,7 +39,7 @@ def test_all_that_is_active(github: LocalGitHub) -> None:
     assert {run.id for run in github.runs.values() if run.conclusion == "cancelled"} == {1, 2, 3, 4, 7}
 
 
-class Moving(Run):
+class Moving(WorkflowRun):
     """It runs, until GitHub is asked for those that run: then an approval is waited for."""
 
     github: LocalGitHub
