@@ -14,8 +14,14 @@ from scripts.lib.github.api import CannotTell, GitHub
 from scripts.lib.github.required_reviewers import NONE, PERSON, REVIEWERS
 
 
+def _named(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    if not value.strip():
+        raise click.BadParameter("it is empty: name the environment whose reviewers must approve, `none` in staging.")
+    return value
+
+
 @command()
-@click.argument("environment", type=option_types.ENVIRONMENT)
+@click.argument("environment", callback=_named)
 @click.option("--expect", type=option_types.PROPOSAL, help="What `review` printed: names green's commit.")
 @click.option("--person", default="", metavar="LOGIN", help="Who promotes, in the place of reviewers.")
 def main(environment: str, expect: Proposal | None, person: str) -> str:

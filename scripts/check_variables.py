@@ -8,7 +8,6 @@ import click
 
 from scripts.lib.azure.waiting import say
 from scripts.lib.azure.workspace import endpoint_yaml
-from scripts.lib.cli import option_types
 from scripts.lib.cli.command import command
 from scripts.lib.decisions.state import Refused
 from scripts.lib.github import step_output
@@ -19,8 +18,15 @@ from scripts.lib.github.repository_variables import PLACE, PREFIX, collides, mis
 @click.argument("target", type=click.Choice(["production", "staging"]))
 @click.option("--client-id", default="", help="What the login gets of AZURE_CLIENT_ID.")
 @click.option("--tenant-id", default="", help="What the login gets of AZURE_TENANT_ID.")
-@click.option("--production", envvar="PRODUCTION_ENDPOINT", show_envvar=True, type=option_types.PRODUCTION)
-def main(target: str, client_id: str, tenant_id: str, production: list[str] | None) -> None:
+@click.option(
+    "--production",
+    envvar="PRODUCTION_ENDPOINT",
+    show_envvar=True,
+    default="",
+    metavar="SUBSCRIPTION/GROUP/WORKSPACE/ENDPOINT",
+    help="Where staging must not be.",
+)
+def main(target: str, client_id: str, tenant_id: str, production: str) -> None:
     """Check what a job of TARGET has got of the repository's variables: the two ids, and what the scripts read.
 
     A required one that is not set ends with exit code 1, as does white space, and a staging that is the production
@@ -30,15 +36,15 @@ def main(target: str, client_id: str, tenant_id: str, production: list[str] | No
     where = f"at {address}/settings/variables/actions." if address else "in the repository's settings."
     given = {"AZURE_CLIENT_ID": client_id, "AZURE_TENANT_ID": tenant_id}
     given |= {name: os.environ.get(name, "") for name in PLACE}
-    if target == "staging" and production is None:
-        raise click.UsageError("--production is missing: staging must not be the production endpoint.")
+    staging, theirs = target == "staging", production.split("/")
+    if staging and len(theirs) != len(PLACE):
+        raise click.UsageError(f"--production is {production!r}: staging must know which endpoint it must not be.")
     staged = {PREFIX + name: value for name, value in given.items()}
-    if lacking := missing(staged if target == "staging" else given, staging=target == "staging"):
+    if lacking := missing(staged if staging else given, staging):
         raise Refused(f"the repository lacks the variables {', '.join(lacking)}: set them {where}")
     if found := odd(given):
         raise Refused(f"there is white space in the variables {', '.join(found)}: set them again {where}")
-    both = {**dict(zip(PLACE, production or (), strict=False)), **staged}
-    if target == "staging" and collides(both, str(endpoint_yaml()["name"])):
+    if staging and collides({**dict(zip(PLACE, theirs, strict=True)), **staged}, str(endpoint_yaml()["name"])):
         raise Refused(
             "staging is the production endpoint itself, so it would be promoted without approval. "
             f"Give STAGING_AZURE_ML_WORKSPACE another workspace, or delete it, {where}"

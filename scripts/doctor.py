@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -23,7 +24,7 @@ from scripts.lib.github.environment import ENVIRONMENTS, ROLLBACK, STAGING
 
 REQUIREMENTS = Path("model/requirements.txt")
 STAGES = ("", "train", "deploy", "smoke-test", "promote-10", "promote-50", "promote-100")
-"""After which a rollout may stop, "" for none: what rollout.yml offers; tests/workflows/rules.py compares."""
+"""After which a rollout may stop, "" for none: what rollout.yml offers; tests/workflows/approval_rules.py compares."""
 UNAPPROVED = "smoke-test"  # the last one before the first promotion
 #: With one of these wrong a rollout fails for sure; the others are advice, and reviewers decide how far it goes.
 FATAL = {"variables", "login", "workspace", "role", "OIDC subject", "endpoint name", "model requirements"}
@@ -34,6 +35,19 @@ def _version(ctx: click.Context, param: click.Parameter, value: str) -> int | No
     return int(option_types.VERSION(value, param, ctx)) if value else None
 
 
+def _variables(ctx: click.Context, param: click.Parameter, value: str | None) -> dict[str, str] | None:
+    """An object of texts, or null for what is not set."""
+    if value is None:
+        return None
+    try:
+        found = json.loads(value)
+    except ValueError as error:
+        raise click.BadParameter(f"no JSON: {error}") from error
+    if not isinstance(found, dict) or not all(isinstance(text, str | None) for text in found.values()):
+        raise click.BadParameter("not a JSON object whose values are all texts")
+    return {name: text or "" for name, text in found.items()}
+
+
 @command()
 @click.option("--rollout", is_flag=True, help="First job of a rollout: fail only for what would fail it anyway.")
 @click.option("--stop-after", default="", type=click.Choice(STAGES), help="Where the rollout shall stop.")
@@ -42,7 +56,8 @@ def _version(ctx: click.Context, param: click.Parameter, value: str) -> int | No
     "--variables",
     envvar="VARIABLES",
     show_envvar=True,
-    type=option_types.VARIABLES,
+    callback=_variables,
+    metavar="JSON",
     help="The repository's, as JSON. Else GitHub is asked.",
 )
 def main(rollout: bool, stop_after: str, version: int | None, variables: dict[str, str] | None) -> None:

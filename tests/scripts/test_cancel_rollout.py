@@ -10,6 +10,8 @@ from pathlib import Path
 from click.testing import Result
 
 from azureml_emulator.github.server import LocalGitHub
+from azureml_emulator.github.state import WorkflowRun
+from scripts.cancel_rollout import ACTIVE
 from tests.support.scripts import run
 
 
@@ -35,6 +37,34 @@ def test_all_that_is_active(github: LocalGitHub) -> None:
     assert result.exit_code == 0, result.output
     assert sorted(json.loads(result.stdout)) == [1, 2, 3, 4, 7]
     assert {run.id for run in github.runs.values() if run.conclusion == "cancelled"} == {1, 2, 3, 4, 7}
+
+
+class Moving(WorkflowRun):
+    """It runs, until GitHub is asked for those that run: then an approval is waited for."""
+
+    github: LocalGitHub
+
+    @property
+    def status(self) -> str:
+        asked = [path for _, path in self.github.calls if path.endswith("/rollout.yml/runs")]
+        return self.told or ("in_progress" if len(asked) <= ACTIVE.index("waiting") + 1 else "waiting")
+
+    @status.setter
+    def status(self, status: str) -> None:
+        self.told = status
+
+
+def test_slips_through(github: LocalGitHub) -> None:
+    """A run that is asked for in one status while it goes from the other is found at the second look."""
+    assert ACTIVE.index("waiting") + 1 == ACTIVE.index("in_progress")
+    moving = Moving(3, "rollout.yml", "")
+    moving.github = github
+    github.runs[3] = moving
+
+    result = cancel(github)
+
+    assert json.loads(result.stdout) == [3]
+    assert cancelled(github) == ["/repos/local/rollout/actions/runs/3/cancel"]
 
 
 def test_itself(github: LocalGitHub) -> None:

@@ -497,9 +497,16 @@ def test_wrong_inputs(copy: Copy, arguments: list[str]) -> None:
     assert (result.exit_code, copy.github.calls) == (2, [])
 
 
-def test_variables_that_are_no_json(copy: Copy) -> None:
-    """VARIABLES is a JSON object, or a wrong call."""
-    assert copy.run(VARIABLES="[1]").exit_code == 2
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [("{", "no JSON"), ("[]", "not a JSON object"), ("[1]", "not a JSON object"), ('{"A": 1}', "all texts")],
+)
+def test_something_else_than_variables_is_wrong_usage(copy: Copy, text: str, why: str) -> None:
+    """VARIABLES is a JSON object of texts, or a wrong call."""
+    result = copy.run(VARIABLES=text)
+
+    assert result.exit_code == 2
+    assert why in result.stderr
 
 
 def test_variables_that_are_not_set_are_null(copy: Copy) -> None:

@@ -6,6 +6,8 @@ import re
 import subprocess
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -41,6 +43,24 @@ class Once(dict[str, int]):
 
     def __getitem__(self, name: str) -> int:
         return self.pop(name)
+
+
+class Moved(Silent):
+    """Sends changes elsewhere, where something answers."""
+
+    def do_POST(self) -> None:
+        self.send_response(302)
+        self.send_header("Location", "/")
+        self.end_headers()
+
+
+@contextmanager
+def serving(handler: Any) -> Iterator[str]:
+    """The address of something that answers on this machine."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
 
 
 class Busy(BaseHTTPRequestHandler):
@@ -232,6 +252,11 @@ class TestWriting:
         with pytest.raises(CannotTell, match="may or may not"):
             client(github).set_variable("NAME", "one")
 
+    def test_elsewhere(self) -> None:
+        """A change that GitHub sends elsewhere is not taken for made: what is found there is only read."""
+        with serving(Moved) as url, pytest.raises(Denied, match="HTTP 302"):
+            GitHub("local/rollout", "token", url).set_variable("NAME", "one")
+
 
 class TestCannotTell:
     @pytest.mark.parametrize("status", [401, 403, 429, 500])
@@ -280,12 +305,9 @@ class TestCannotTell:
     def test_later(self, status: int) -> None:
         """When GitHub says how long to wait, it waits that long."""
         Busy.status, Busy.asked = status, []
-        with ThreadingHTTPServer(("127.0.0.1", 0), Busy) as server:
-            threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
 
-            facts = GitHub("local/rollout", "token", f"http://127.0.0.1:{server.server_port}").facts()
-
-            server.shutdown()
+        with serving(Busy) as url:
+            facts = GitHub("local/rollout", "token", url).facts()
 
         first, second = Busy.asked
         assert facts == {"name": "rollout"}
@@ -322,13 +344,9 @@ class TestCannotTell:
         (tmp_path / "repos" / "local").mkdir(parents=True)
         (tmp_path / "repos" / "local" / "rollout").write_text("<html>Sign in</html>")
         handler = partial(Silent, directory=str(tmp_path))
-        with ThreadingHTTPServer(("127.0.0.1", 0), handler) as other:
-            threading.Thread(target=other.serve_forever, args=(0.05,), daemon=True).start()
 
-            with pytest.raises(CannotTell, match="is not GitHub's API"):
-                GitHub("local/rollout", "token", f"http://127.0.0.1:{other.server_port}").facts()
-
-            other.shutdown()
+        with serving(handler) as url, pytest.raises(CannotTell, match="is not GitHub's API"):
+            GitHub("local/rollout", "token", url).facts()
 
 
 class TestHere:

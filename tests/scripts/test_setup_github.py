@@ -526,6 +526,11 @@ def test_read_back(wanted: Environment) -> None:
     assert Environment.parse(document, wanted.branches) == with_reviewers
 
 
+def test_no_reviewers() -> None:
+    """Without any the PUT says null, as GitHub's page has it (docs.github.com/rest/deployments/environments)."""
+    assert Environment().body()["reviewers"] is None
+
+
 def test_too_many_reviewers() -> None:
     """Six reviewers are allowed together, seven are refused."""
     six = tuple(Reviewer("User", number, f"user-{number}") for number in range(6))

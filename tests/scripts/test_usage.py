@@ -106,6 +106,7 @@ def test_wrong_values_are_refused(script: str, arguments: list[str], why: str) -
         ("default:100", "single dashes"),
         ("default=", "is not NAME=PERCENT"),
         ("", "single dashes"),
+        ('{"endpoint":"heart"}', "single dashes"),
     ],
 )
 def test_a_malformed_expectation_is_refused(split: str, why: str) -> None:

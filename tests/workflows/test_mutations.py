@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.support import ROOT
-from tests.workflows.rules import RULES, Files
+from tests.workflows.files import Files
+from tests.workflows.rules import RULES
 
 BIN = Path(sys.prefix) / "bin"
 FILES = sorted(path.relative_to(ROOT) for path in Files(ROOT).texts)

@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from tests.support import ROOT
-from tests.workflows.rules import RULES, Files, Rule
+from tests.workflows.files import Files, Rule
+from tests.workflows.rules import RULES
 
 BIN = Path(sys.prefix) / "bin"
 
@@ -19,7 +20,7 @@ def check(*command: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
 def test_rule(rule: Rule) -> None:
-    """Each rule of workflow_rules.py holds for our files."""
+    """Each rule of rules.py holds for our files."""
     assert list(rule(Files(ROOT))) == []
 
 

@@ -1,6 +1,5 @@
 """What a command accepts on its command line: names, percentages, splits. Wrong values end with exit code 2."""
 
-import json
 import re
 from typing import Any
 
@@ -46,23 +45,6 @@ class Split(click.ParamType[dict[str, int]]):
         return split
 
 
-class Variables(click.ParamType[dict[str, str]]):
-    """The repository's variables: a JSON object of texts, or null for what is not set."""
-
-    name = "json"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, str]:
-        if isinstance(value, dict):
-            return value
-        try:
-            variables = json.loads(value)
-        except json.JSONDecodeError as error:
-            self.fail(f"no JSON: {error}", param, ctx)
-        if not isinstance(variables, dict) or not all(isinstance(text, str | None) for text in variables.values()):
-            self.fail("not a JSON object whose values are all texts", param, ctx)
-        return {name: text or "" for name, text in variables.items()}
-
-
 class Proposed(click.ParamType[Proposal]):
     """What `review` printed. An empty text is none: an output that got lost must not become "expect nothing"."""
 
@@ -77,41 +59,12 @@ class Proposed(click.ParamType[Proposal]):
             self.fail(str(error), param, ctx)
 
 
-class Filled(click.ParamType[str]):
-    """A text that guards something: an empty one is a line that got lost. `what` says what it must name."""
-
-    name = "name"
-
-    def __init__(self, what: str):
-        self.what = what
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        if not str(value).strip():
-            self.fail(f"it is empty: {self.what}", param, ctx)
-        return str(value)
-
-
-class Production(click.ParamType[list[str]]):
-    """Where production's endpoint is: subscription, resource group, workspace and, if it has another name, endpoint."""
-
-    name = "subscription/group/workspace/[endpoint]"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[str]:
-        parts = value.split("/")
-        if len(parts) != 4:
-            self.fail(f"{value!r} is not SUBSCRIPTION/GROUP/WORKSPACE/ENDPOINT", param, ctx)
-        return list(parts)
-
-
 DEPLOYMENT = Name()
 ENDPOINT = Name(lower=False)
 SPLIT = Split()
-VARIABLES = Variables()
-PRODUCTION = Production()
 PROPOSAL = Proposed()
 PERCENT = click.IntRange(0, 100)
 SHARE = click.IntRange(1, 100)
 VERSION = click.IntRange(min=1)
 MINUTES = click.IntRange(0, 300)
-ENVIRONMENT = Filled("name the environment whose reviewers must approve, or say `none` in staging")
 SECONDS = click.FloatRange(min=0)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 ENVIRONMENTS = {"deploy": False, "production": True, "rollback": False, "staging": False}
-"""Those that the workflows name, and whether somebody must approve there; tests/workflows/rules.py compares."""
+"""Those that the workflows name, and whether somebody must approve; tests/workflows/approval_rules.py compares."""
 ROLLBACK, STAGING = "rollback", "staging"
 EVERY, PROTECTED, LISTED = "every branch", "protected branches only", "listed branches only"
 Document = dict[str, Any]

@@ -40,7 +40,7 @@ def pick(variables: Mapping[str, str], staging: bool = False) -> dict[str, str]:
     """The values that production or staging takes, by the names without prefix; an empty value is as good as none.
 
     Staging takes each from STAGING_<name>, and what is not set there, but for the workspace, from <name>: as the
-    workflows do, whose `env` tests/workflows/rules.py compares.
+    workflows do, whose `env` tests/workflows/approval_rules.py compares.
     """
     picked = {
         name: next((variables[own] for own in _sources(name, staging) if variables.get(own)), "") for name in VARIABLES

@@ -13,7 +13,6 @@ from typing import Any
 from scripts.lib.decisions.state import Refused
 from scripts.lib.github.environment import Environment
 
-WEB_FLOW = "web-flow"  # the account that GitHub itself commits as, for merges and edits on its pages
 REVIEWERS, PERSON, NONE = "reviewers", "person", "none"
 """What a promotion can rely on: reviewers of the environment, another person than the author, nothing (staging)."""
 LET_READ = "Let GITHUB_TOKEN read it: in a job by `actions: read`, by hand GITHUB_TOKEN=$(gh auth token)."
@@ -54,7 +53,7 @@ def refuse_author(person: str, sha: str, commit: Mapping[str, Any] | None) -> No
             f"{who}, but GitHub knows no account of the {' and the '.join(unknown)} of {sha}. "
             "Commit with an address that belongs to an account, or have reviewers."
         )
-    if person.lower() in {login.lower() for login in logins.values()} - {WEB_FLOW}:
+    if person.lower() in {login.lower() for login in logins.values()}:
         raise Refused(
             f"{who}, and {person} is the author of {sha}. Nothing is promoted; ask somebody else to start it."
         )

@@ -1,0 +1,271 @@
+"""Rules about who must agree before something changes, to what, and about where the jobs then work."""
+
+import re
+
+from scripts import doctor
+from scripts.lib.github.environment import ENVIRONMENTS
+from scripts.lib.github.repository_variables import PLACE, VARIABLES
+from tests.workflows.files import (
+    DELETE,
+    PROMOTE,
+    SETUP,
+    Files,
+    Findings,
+    decides,
+    does,
+    expression,
+    given,
+    logs_in,
+    needs,
+    parsed,
+    rule,
+)
+
+INSIST = 'python -m scripts.check_reviewers "$REVIEWERS" --expect "$PROPOSAL" --person "$PERSON"'
+PERSON = "${{ github.triggering_actor || github.actor }}"
+
+
+@rule
+def environments_tell_who_decides(files: Files) -> Findings:
+    """What gives green traffic or deletes waits for reviewers; going back has its own environment; the rest deploys.
+
+    A job that doesn't log in has none. Without the right one Azure doesn't accept the job's token.
+    """
+    for where, job in files.jobs.items():
+        file = where.split(".")[0]
+        reviewed = "${{ inputs.target }}" if file == "stages" else "production"
+        rest = "deploy" if logs_in(job) else None
+        wanted = reviewed if decides(job) else "rollback" if does(job, "scripts.rollback") else rest
+        if job.get("environment") != wanted:
+            yield f"{where}: environment {job.get('environment')} instead of {wanted}"
+
+
+@rule
+def environments_are_known(files: Files) -> Findings:
+    """The scripts know each environment, and which of them must have reviewers: where jobs promote or delete."""
+    targets = ["production", "staging"]
+    named = {
+        name: ENVIRONMENTS.get(name, False) or (decides(job) and name != "staging")
+        for job in files.jobs.values()
+        if (environment := job.get("environment"))
+        for name in (targets if environment == "${{ inputs.target }}" else [environment])
+    }
+    if named != ENVIRONMENTS:
+        yield f"{named}"
+    called = {
+        where: job["with"].get("target") for where, job in files.jobs.items() if "/stages.yml" in str(job.get("uses"))
+    }
+    if called != {
+        "rollout.rollout": expression("needs.doctor.outputs.staging == 'true' && 'staging' || 'production'"),
+        "rollout.production-after-staging": "production",
+    }:
+        yield f"{called}"
+    staging = files.jobs["rollout.doctor"]["outputs"]["staging"]
+    if staging != expression("vars.STAGING_AZURE_ML_WORKSPACE != '' && inputs.version == ''"):
+        yield f"staging: {staging}"
+
+
+@rule
+def scripts_are_told_where_they_work(files: Files) -> Findings:
+    """Jobs that log in have the endpoint's variables; of staging its own first, and never production's workspace."""
+    production = {name: expression(f"vars.{name}") for name in PLACE}
+    for where in ("promote", "rollback", "teardown"):
+        if files.workflows[where].get("env") != production:
+            yield f"{where}: {files.workflows[where].get('env')}"
+    if files.jobs["rollout.doctor"].get("env") != production:
+        yield f"rollout.doctor: {files.jobs['rollout.doctor'].get('env')}"
+    names = {**{name: name for name in PLACE}, "CLIENT_ID": "AZURE_CLIENT_ID", "TENANT_ID": "AZURE_TENANT_ID"}
+    wanted = {
+        own: expression(f"inputs.target == 'staging' && vars.STAGING_{name} || vars.{name}")
+        for own, name in names.items()
+    }
+    wanted["AZURE_ML_WORKSPACE"] = expression(
+        "inputs.target == 'staging' && vars.STAGING_AZURE_ML_WORKSPACE "
+        "|| inputs.target == 'production' && vars.AZURE_ML_WORKSPACE || ''"
+    )
+    wanted["REVIEWERS"] = expression("inputs.target == 'staging' && 'none' || inputs.target")
+    wanted["PRODUCTION_ENDPOINT"] = expression(
+        f"format('{{0}}/{{1}}/{{2}}/{{3}}', {', '.join(f'vars.{name}' for name in PLACE)})"
+    )
+    if files.workflows["stages"].get("env") != wanted:
+        yield f"stages: {files.workflows['stages'].get('env')}"
+    env = files.jobs["rollout.doctor"]["steps"][-1]["env"]
+    asked = {**names, "CLIENT_ID": "AZURE_CLIENT_ID"}.values()
+    every = [prefix + name for prefix in ("", "STAGING_") for name in VARIABLES if name in asked]
+    told = {name: expression(f"toJSON(vars.{name})") for name in every}
+    if re.sub(r"\s+", "", env["VARIABLES"]) != re.sub(
+        r"\s+", "", "{" + ",".join(f'"{name}": {value}' for name, value in told.items()) + "}"
+    ):
+        yield f"rollout.doctor: {env['VARIABLES']}"
+    yield from (f"{path.name}: all variables" for path, text in files.texts.items() if "toJSON(vars)" in text)
+
+
+@rule
+def each_login_says_whose(files: Files) -> Findings:
+    """A job that logs in hands over the target and its identity."""
+    for where, job in files.jobs.items():
+        stages = where.startswith("stages.")
+        ids = ("env.CLIENT_ID", "env.TENANT_ID") if stages else ("vars.AZURE_CLIENT_ID", "vars.AZURE_TENANT_ID")
+        wanted = {
+            "target": "${{ inputs.target }}" if stages else "production",
+            "client-id": expression(ids[0]),
+            "tenant-id": expression(ids[1]),
+            **({"always": True} if where == "stages.rollback" else {}),
+        }
+        if "environment" in job and given(job, SETUP) != wanted:
+            yield f"{where}: {given(job, SETUP)}"
+
+
+@rule
+def actions_say_what_they_need(files: Files) -> Findings:
+    """Each input of an action is described and used; what guards something is required and has no default."""
+    for path, text in files.texts.items():
+        inputs = parsed(text).get("inputs", {}) if path.name == "action.yml" else {}
+        if path.name == "action.yml" and set(inputs) != set(re.findall(r"inputs\.([\w-]+)", text)):
+            yield f"{path.parent.name}: {set(inputs)}"
+        for name, found in inputs.items():
+            if not found.get("description") or ("default" in found) == bool(found.get("required")):
+                yield f"{path.parent.name}: {name}"
+            if name in ("reviewers", "proposal", "percent") and not found.get("required"):
+                yield f"{path.parent.name}: {name} may be left out"
+
+
+@rule
+def reviewers_are_insisted_on_where_they_count(files: Files) -> Findings:
+    """A promotion asks GitHub for its reviewers, then gives green its share, then tells the next reviewer."""
+    steps = {
+        name: [s for where, s in files.steps.items() if f"actions.{name}[" in where]
+        for name in ("promote", "delete-blue")
+    }
+    check = (
+        INSIST,
+        {
+            "GITHUB_TOKEN": "github.token",
+            "REVIEWERS": "inputs.reviewers",
+            "PROPOSAL": "inputs.proposal",
+            "PERSON": "inputs.person",
+        },
+    )
+    share = (
+        'python -m scripts.promote --percent "$PERCENT" --expect "$PROPOSAL"',
+        {"PERCENT": "inputs.percent", "PROPOSAL": "inputs.proposal"},
+    )
+    tell = (
+        'python -m scripts.review --next "$NEXT" ${NEXT_PERCENT:+--percent "$NEXT_PERCENT"}',
+        {"NEXT": "inputs.next", "NEXT_PERCENT": "inputs.next-percent"},
+    )
+    delete = (
+        'python -m scripts.delete_blue "$BLUE" --expect "$PROPOSAL"',
+        {"BLUE": "fromJSON(inputs.proposal).blue.deployment", "PROPOSAL": "inputs.proposal"},
+    )
+    for name, wanted in (("promote", [check, share, tell]), ("delete-blue", [check, delete])):
+        if [(step.get("run"), step.get("env")) for step in steps[name]] != [
+            (run, {key: expression(value) for key, value in env.items()}) for run, env in wanted
+        ]:
+            yield f"actions/{name}: {steps[name]}"
+    last = files.jobs["promote.review"]["steps"][-1]
+    if (last.get("run"), last.get("env")) != (
+        INSIST.replace('"$REVIEWERS"', "production"),
+        {
+            "GITHUB_TOKEN": expression("github.token"),
+            "PROPOSAL": expression("steps.review.outputs.proposal"),
+            "PERSON": PERSON,
+        },
+    ):
+        yield f"promote.review: {last}"
+
+
+@rule
+def each_approval_is_for_what_was_reviewed(files: Files) -> Findings:
+    """A job that promotes or deletes gets the proposal of the job before, its reviewers, and what comes next."""
+    delete = "inputs.delete-blue && 'delete-blue' || ''"
+    by_hand = {"reviewers": "production", "person": PERSON}
+    wanted = {
+        "promote.promote": {
+            **by_hand,
+            "proposal": expression("needs.review.outputs.proposal"),
+            "percent": "${{ inputs.percent }}",
+            "next": expression(delete),
+        },
+        "promote.delete-blue": {**by_hand, "proposal": expression("needs.promote.outputs.proposal")},
+    }
+    for before, name, after in zip(files.row[2:], files.row[3:], [*files.row[4:], ""], strict=False):
+        wanted[f"stages.{name}"] = {
+            "reviewers": "${{ env.REVIEWERS }}",
+            "proposal": expression(f"needs.{before}.outputs.proposal"),
+            **({"percent": files.percents.get(name)} if after else {}),
+            **({"next": expression(f"inputs.stop-after != '{name}' && '{after}' || ''")} if after else {}),
+            **({"next-percent": files.percents[after]} if after in files.percents else {}),
+        }
+    found = {where: given(job, PROMOTE) or given(job, DELETE) for where, job in files.jobs.items()}
+    if {where: inputs for where, inputs in found.items() if inputs} != wanted:
+        yield f"{found}"
+
+
+@rule
+def the_first_reviewer_is_told(files: Files) -> Findings:
+    """The smoke test and promote.yml tell what is to be approved; to rest, and how long to bake, is decided there."""
+    first = files.row[3]
+    steps = {
+        where: next((step for step in files.jobs[where]["steps"] if step.get("id") == "review"), {})
+        for where in ("stages.smoke-test", "promote.review")
+    }
+    rests = f"needs.deploy.outputs.green != '' && inputs.stop-after != 'smoke-test' && '{first}' || ''"
+    wanted = {
+        "stages.smoke-test": (
+            f'python -m scripts.review --next "$NEXT" --percent {files.percents[first]}',
+            {"NEXT": expression(rests)},
+        ),
+        "promote.review": (
+            'python -m scripts.review --next promote --percent "$PERCENT" ${BAKE:+"$BAKE"}',
+            {
+                "PERCENT": "${{ inputs.percent }}",
+                "BAKE": expression("inputs.delete-blue && format('--bake={0}', inputs.bake) || ''"),
+            },
+        ),
+    }
+    if {where: (step.get("run"), step.get("env")) for where, step in steps.items()} != wanted:
+        yield f"{steps}"
+    bake = files.jobs["promote.bake"]["steps"][0]
+    if (bake["run"], bake["env"]) != (
+        'sleep "$SECONDS_TO_BAKE"',
+        {"SECONDS_TO_BAKE": expression("needs.review.outputs.bake")},
+    ):
+        yield f"{bake}"
+
+
+@rule
+def stages_are_a_row(files: Files) -> Findings:
+    """In stages.yml each job needs the one before it: register, deploy, smoke test, promotions up to 100, deletion."""
+    row, percents = files.row, list(files.percents.values())
+    if [needs(files.jobs[f"stages.{name}"]) for name in row] != [[], *([name] for name in row[:-1])]:
+        yield f"stages: {row}"
+    if row != ["register", "deploy", "smoke-test", *files.percents, "delete-blue"]:
+        yield f"stages: {row}"
+    if percents != sorted(set(percents)) or percents[-1:] != [100] or not all(percent > 0 for percent in percents):
+        yield f"stages: {percents}"
+    if ("", "train", *row[1:-1]) != doctor.STAGES or row[2] != doctor.UNAPPROVED:
+        yield f"the doctor's stages: {doctor.STAGES}"
+
+
+@rule
+def a_promotion_says_how_much(files: Files) -> Findings:
+    """A promotion's id, its name and what it hands over agree on the percentage."""
+    for name, job in files.workflows["stages"]["jobs"].items():
+        percent = given(job, PROMOTE).get("percent")
+        if percent and (name, job["name"]) != (f"promote-{percent}", f"Promote to {percent} %"):
+            yield f"{name}: {percent}"
+
+
+@rule
+def a_stage_follows_the_one_before(files: Files) -> Findings:
+    """A job of stages.yml runs when the one it needs ended well and, to promote, asked a reviewer; never by default."""
+    for name, job in files.workflows["stages"]["jobs"].items():
+        before = needs(job)[0] if needs(job) else ""
+        ended, told = f"needs.{before}.result == 'success'", f"needs.{before}.outputs.proposal"
+        asked = f"{told} != ''" if before not in ("register", "deploy") else ""
+        condition = " && ".join(filter(None, ["!cancelled()", *([ended, asked] if before else [])]))
+        if name == "smoke-test":
+            condition += " && inputs.stop-after != 'deploy'"
+        if name != "rollback" and job.get("if") != f"${{{{ {condition} }}}}":
+            yield f"{name}: if {job.get('if')}"
