@@ -1,90 +1,109 @@
-"""ci.yml through act: what a pull request, from a fork or not, gets to see."""
+"""ci.yml: each drill runs in one of its parts; through act, what a pull request, from a fork or not, gets to see."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
+import yaml
 
 from azureml_emulator.workflows.act import Run, commit, copy_tree, run_workflow
 from tests.support import ROOT
 from tests.support.repository import results
 
-SHIM = """#!/bin/sh
-if [ "$*" = "-m venv --clear .venv" ]; then
-  mkdir .venv && cp {prefix}/pyvenv.cfg .venv && ln -s {prefix}/bin {prefix}/lib .venv
-else
-  exec {python} "$@"
-fi
-"""
-KEPT = ["__init__.py", "conftest.py"]
-TESTS = """import pytest
+# Here is what the Makefile would install, and `make check demo` has run on these files before.
+STUBS = {
+    "install: .*\n": f"install:\n\ttest -e .venv || ln -s {sys.prefix} .venv\n\n",
+    "check: install\n(?:\t.*\n)+": "check: install\n\t! grep -q badly tests/test_a.py\n",
+    "demo: install .*\n\t.*\n": "demo: install\n\ttrue\n",
+}
+KEPT = {"__init__.py", "conftest.py", "support"}
+PASSES = """import os
+
+import pytest
 
 
-def test_it() -> None:
-    assert int("1") == {it}
+def test_no_variable_is_there() -> None:
+    assert not [name for name in os.environ if name.startswith("AZURE_")]
 
 
 @pytest.mark.drill
 def test_more() -> None:
-    assert int("1") == 1
+    pass
 """
+
+
+def shards() -> list[str]:
+    ci = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())
+    numbers = ci["jobs"]["drill"]["strategy"]["matrix"]["shard"]
+    return [f"{number}/{len(numbers)}" for number in numbers]
+
+
+def drills(shard: str) -> list[str]:
+    """The test files that `make drill` runs in a part."""
+    said = subprocess.check_output(["make", "--dry-run", "drill", f"SHARD={shard}"], cwd=ROOT, text=True)
+    folders = {line: "emulator/" * line.startswith("cd emulator") for line in said.splitlines() if "-m drill" in line}
+    return [folder + name for line, folder in folders.items() for name in re.findall(r"tests/\S+", line)]
+
+
+def test_every_drill_runs_in_one_part() -> None:
+    """The parts of ci.yml together are all files that have drills, each once; so is `make drill` itself."""
+    paths = [*(ROOT / "tests").rglob("test_*.py"), *(ROOT / "emulator/tests").rglob("test_*.py")]
+    having = [str(path.relative_to(ROOT)) for path in paths if "mark.drill" in path.read_text(encoding="utf-8")]
+
+    assert Counter(file for shard in shards() for file in drills(shard)) == Counter(having)
+    assert Counter(drills("1/1")) == Counter(having)
 
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """This repository with two tests of its own: what `make test` and `make drill` have to run here."""
+    """This repository with a few tests of its own: what `make test` and `make drill` have to run here."""
     tree = tmp_path_factory.mktemp("ci") / "tree"
     copy_tree(ROOT, tree)
-    for path in (tree / "tests").iterdir():
-        if path.name not in KEPT:
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-    (tree / "tests/test_it.py").write_text(TESTS.format(it=1))
+    makefile = (tree / "Makefile").read_text()
+    for target, stub in STUBS.items():
+        makefile, found = re.subn(f"(?m)^{target}", stub.replace("\\", r"\\"), makefile)
+        assert found == 1, target
+    (tree / "Makefile").write_text(makefile)
+    for tests in (tree / "tests", tree / "emulator/tests"):
+        for path in tests.iterdir():
+            if path.name not in KEPT:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        for number, _ in enumerate(shards()):
+            (tests / f"test_{'abcdefgh'[number]}.py").write_text(PASSES)
     commit(tree, "Keep a few tests")
     return tree
 
 
-@pytest.fixture(scope="module")
-def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A Python whose new virtual environments have the packages that are installed here already."""
-    shim = tmp_path_factory.mktemp("python") / "python"
-    shim.write_text(SHIM.format(python=sys.executable, prefix=sys.prefix))
-    shim.chmod(0o755)
-    return shim
-
-
-def start(tree: Path, python: Path, event: str = "pull_request") -> Run:
+def start(tree: Path, event: str = "pull_request") -> Run:
     """A pull request from a fork, with neither variables nor a token that may write."""
     base = subprocess.check_output(["git", "rev-parse", "HEAD~1"], cwd=tree, text=True).strip()
     head = {"repo": {"full_name": "somebody/fork", "fork": True}}
     payload = {"pull_request": {"base": {"sha": base}, "head": head}, "number": 1}
-    return run_workflow(
-        ".github/workflows/ci.yml",
-        event,
-        workdir=tree,
-        environ={"PYTHON": str(python)},
-        variables={},
-        payload=payload,
-    )
+    return run_workflow(".github/workflows/ci.yml", event, workdir=tree, environ={}, variables={}, payload=payload)
 
 
 @pytest.fixture(scope="module")
-def run(tree: Path, python: Path) -> Run:
+def run(tree: Path) -> Run:
     """A pull request that makes the model's trees deeper."""
     script = tree / "model/train.py"
     script.write_text(script.read_text().replace('"max_depth": 3', '"max_depth": 2'))
     commit(tree, "Make the trees less deep")
-    return start(tree, python)
+    return start(tree)
 
 
+@pytest.mark.drill
 def test_fork_gets_all_checks(run: Run) -> None:
     """A fork's pull request is linted, tested and compared without a variable, a secret or a login."""
     assert run.exit_code == 0, {name: job.log[-3000:] for name, job in run.jobs.items() if job.result == "failure"}
-    assert results(run, "success") == ["check", "test", "drill", "compare-models"]
+    assert results(run, "success") == ["check", "test", "demo", "drill", "compare-models"]
 
 
+@pytest.mark.drill
 def test_models_are_compared(run: Run) -> None:
     """The metrics of the base branch's training and the pull request's stand side by side in the summary."""
     compared = run.jobs["compare-models"]
@@ -94,12 +113,16 @@ def test_models_are_compared(run: Run) -> None:
 
 
 @pytest.mark.drill
-def test_what_fails_here_fails_there(tree: Path, python: Path, run: Run) -> None:
-    """A failing test fails the run; a push to main has no other model to compare with."""
-    (tree / "tests/test_it.py").write_text(TESTS.format(it=2))
-    commit(tree, "Break a test")
+@pytest.mark.parametrize(
+    ("job", "text", "broken"),
+    [("check", "import os", "import os  # badly"), ("test", "assert not", "assert"), ("drill", "pass", "assert False")],
+)
+def test_what_fails_here_fails_there(tree: Path, run: Run, job: str, text: str, broken: str) -> None:
+    """A failing check, test or drill fails its job; a push to main has no other model to compare with."""
+    (tree / "tests/test_a.py").write_text(PASSES.replace(text, broken))
+    commit(tree, f"Break the {job}")
 
-    failed = start(tree, python, "push")
+    failed = start(tree, "push")
 
-    assert results(failed, "failure") == ["test"]
+    assert results(failed, "failure") == [job]
     assert results(failed, "skipped") == ["compare-models"]
