@@ -14,6 +14,7 @@ import yaml
 from azureml_emulator.workflows.act import Run, commit, copy_tree, run_workflow
 from tests.support import ROOT
 from tests.support.repository import results
+from tools.drill import SESSIONS, files
 
 # Here is what the Makefile would install, and `make check demo` has run on these files before.
 STUBS = {
@@ -37,26 +38,29 @@ def test_more() -> None:
 """
 
 
-def shards() -> list[str]:
-    ci = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())
-    numbers = ci["jobs"]["drill"]["strategy"]["matrix"]["shard"]
-    return [f"{number}/{len(numbers)}" for number in numbers]
+CI = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())
+SHARDS = [f"{number}/4" for number in CI["jobs"]["drill"]["strategy"]["matrix"]["shard"]]
 
 
 def drills(shard: str) -> list[str]:
-    """The test files that `make drill` runs in a part."""
-    said = subprocess.check_output(["make", "--dry-run", "drill", f"SHARD={shard}"], cwd=ROOT, text=True)
-    folders = {line: "emulator/" * line.startswith("cd emulator") for line in said.splitlines() if "-m drill" in line}
-    return [folder + name for line, folder in folders.items() for name in re.findall(r"tests/\S+", line)]
+    return [str(Path(session, file)) for session in SESSIONS for file in files(session, shard)]
 
 
-def test_every_drill_runs_in_one_part() -> None:
-    """The parts of ci.yml together are all files that have drills, each once; so is `make drill` itself."""
-    paths = [*(ROOT / "tests").rglob("test_*.py"), *(ROOT / "emulator/tests").rglob("test_*.py")]
-    having = [str(path.relative_to(ROOT)) for path in paths if "mark.drill" in path.read_text(encoding="utf-8")]
+def test_every_drill_runs_in_one_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The parts that ci.yml deals out are together what `make drill` runs, each file once: all that have drills."""
+    monkeypatch.chdir(ROOT)
+    paths = [*Path("tests").rglob("*.py"), *Path("emulator/tests").rglob("*.py")]
+    having = Counter(str(path) for path in paths if "pytest.mark.drill" in path.read_text(encoding="utf-8"))
 
-    assert Counter(file for shard in shards() for file in drills(shard)) == Counter(having)
-    assert Counter(drills("1/1")) == Counter(having)
+    assert Counter(drills("1/1")) == having
+    assert Counter(file for shard in SHARDS for file in drills(shard)) == having
+
+
+@pytest.mark.parametrize("shard", ["", "/4", "1/", "0/4", "5/4", "1/4/4", "one/4"])
+def test_a_part_that_is_none_is_refused(shard: str) -> None:
+    """A part that would hold nothing can't pass."""
+    with pytest.raises(SystemExit, match="is no part of the drills"):
+        files("", shard)
 
 
 @pytest.fixture(scope="module")
@@ -73,8 +77,8 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for path in tests.iterdir():
             if path.name not in KEPT:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
-        for number, _ in enumerate(shards()):
-            (tests / f"test_{'abcdefgh'[number]}.py").write_text(PASSES)
+        for name in "abcd":
+            (tests / f"test_{name}.py").write_text(PASSES)
     commit(tree, "Keep a few tests")
     return tree
 
@@ -113,16 +117,14 @@ def test_models_are_compared(run: Run) -> None:
 
 
 @pytest.mark.drill
-@pytest.mark.parametrize(
-    ("job", "text", "broken"),
-    [("check", "import os", "import os  # badly"), ("test", "assert not", "assert"), ("drill", "pass", "assert False")],
-)
-def test_what_fails_here_fails_there(tree: Path, run: Run, job: str, text: str, broken: str) -> None:
+def test_what_fails_here_fails_there(tree: Path, run: Run) -> None:
     """A failing check, test or drill fails its job; a push to main has no other model to compare with."""
-    (tree / "tests/test_a.py").write_text(PASSES.replace(text, broken))
-    commit(tree, f"Break the {job}")
+    broken = PASSES.replace("import os", "import os  # badly").replace("assert not", "assert")
+    (tree / "tests/test_a.py").write_text(broken.replace("pass", "assert False"))
+    commit(tree, "Break what there is to break")
 
     failed = start(tree, "push")
 
-    assert results(failed, "failure") == [job]
+    assert results(failed, "failure") == ["check", "test", "drill"]
+    assert results(failed, "success") == ["demo"]
     assert results(failed, "skipped") == ["compare-models"]
