@@ -12,7 +12,9 @@ unexport PYTHONDONTWRITEBYTECODE
 # What a wheel's files are dated, else each build gives other bytes: 1 January 1980, the first day that zip knows.
 wheel: export SOURCE_DATE_EPOCH := 315532800
 
-.PHONY: install wheel demo test drill soak check lock clean
+SHARD ?= 1/1
+
+.PHONY: install wheel demo test drill soak check size mutants lock clean
 
 install: .venv/installed
 
@@ -36,12 +38,12 @@ test: install
 	$(PYTEST)
 	cd emulator && ../$(PYTEST)
 
-drill: install ## the workflows' long drills: stale approvals, killed runners, rollbacks under way
-	.venv/bin/python -m pytest -m drill --numprocesses 3 --timeout 900
+drill: install ## what takes long: late approvals, killed runners and scripts, load; SHARD=2/4 is the second quarter of it
+	.venv/bin/python -m tools.drill $(SHARD)
 
 soak: install ## the long runs: scripts killed at every call, 100,000 requests while weights change, a million for the memory
-	SOAK=1 .venv/bin/python -m pytest --timeout 3600 tests/promises/test_interruptions.py
-	cd emulator && SOAK=1 ../.venv/bin/python -m pytest --timeout 3600 tests/resources/test_durability.py
+	SOAK=1 .venv/bin/python -m pytest -m "drill or not drill" --timeout 3600 tests/promises/test_interruptions.py
+	cd emulator && SOAK=1 ../.venv/bin/python -m pytest -m "drill or not drill" --timeout 3600 tests/resources/test_durability.py
 	cd emulator && ../.venv/bin/python -m benchmarks.router
 	cd emulator && ../.venv/bin/python -m benchmarks.router --soak
 
@@ -51,6 +53,12 @@ check: install
 	.venv/bin/mypy
 	.venv/bin/actionlint -oneline -shellcheck=.venv/bin/shellcheck
 	.venv/bin/zizmor -q --offline --persona=pedantic --strict-collection .
+
+size: install ## the lines that a copy owns, and what each script takes to be understood
+	.venv/bin/python -m tools.size
+
+mutants: install ## breaks the pure decisions in every way it knows, and wants the tests to notice
+	.venv/bin/python -m tools.mutants
 
 # --upgrade takes newer releases; without it only what the *.in files changed moves.
 lock: install

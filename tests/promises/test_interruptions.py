@@ -179,8 +179,15 @@ if "SOAK" in os.environ:  # a package comes before the same calls
     CASES.append(Case("deploy", ("--version", 2, "--with-package"), serving))
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("case", CASES, ids=str)
+SAMPLE = {("promote", "after"), ("delete_blue", "before")}  # the other kills are drills
+
+
+def kill(case: Case, when: str) -> Any:
+    marks = () if (case.script, when) in SAMPLE else pytest.mark.drill
+    return pytest.param(case, when, id=f"{case}-{when}", marks=marks)
+
+
+@pytest.mark.parametrize(("case", "when"), [kill(case, when) for case in CASES for when in ("before", "after")])
 def test_killed_at_every_call(world: World, case: Case, when: str) -> None:
     """Killed before any call takes effect, or after it did but before the answer, the second run mends it all."""
     case.prepare(world)
@@ -196,6 +203,7 @@ def test_killed_at_every_call(world: World, case: Case, when: str) -> None:
     assert any(writes(site) for site in killed)
 
 
+@pytest.mark.drill
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_register_model_killed_at_every_call(world: World, when: str) -> None:
     """Killed at any call, blobs included, and run again, register_model has made one version and no second."""

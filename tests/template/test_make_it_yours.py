@@ -59,6 +59,7 @@ def git(tree: Path, *command: str) -> list[str]:
     return subprocess.check_output(["git", *command], cwd=tree, text=True).splitlines()
 
 
+@pytest.mark.drill
 def test_first_rollout_serves_the_other_model(ours: Repository, first: Run) -> None:
     """The first rollout trains the other model, registers it by its name, and serves it as the other endpoint."""
     endpoint = ours.endpoint()
@@ -68,6 +69,7 @@ def test_first_rollout_serves_the_other_model(ours: Repository, first: Run) -> N
     assert [(it["name"], it["model"]) for it in endpoint["deployments"]] == [("first", "breast-cancer-classifier")]
 
 
+@pytest.mark.drill
 def test_its_metrics_travel_along(ours: Repository, first: Run) -> None:
     """What training measured is what the deployment says of itself."""
     [deployment] = ours.endpoint()["deployments"]
@@ -76,11 +78,13 @@ def test_its_metrics_travel_along(ours: Repository, first: Run) -> None:
     assert deployment.keys() > {"accuracy", "brier", "data_sha256"}
 
 
+@pytest.mark.drill
 def test_it_answers_with_its_own_labels(ours: Repository, first: Run) -> None:
     """A prediction is a word here, as the model has it."""
     assert json.loads(ours.script("invoke")) == ["benign"]
 
 
+@pytest.mark.drill
 def test_the_demo_s_clients_can_ask_it(ours: Repository, first: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """`make demo` asks whatever endpoints/ has requests for."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", ours.environ["REQUESTS_CA_BUNDLE"])
@@ -95,6 +99,7 @@ def test_the_demo_s_clients_can_ask_it(ours: Repository, first: Run, monkeypatch
     assert set(clients.answers) == {"first"}
 
 
+@pytest.mark.drill
 def test_no_other_file_is_touched(ours: Repository, first: Run) -> None:
     """From the template to the rollout of another model, only model/ and endpoints/ have changed."""
     start = git(ours.tree, "rev-list", "--max-parents=0", "HEAD")[0]

@@ -383,6 +383,7 @@ def each_job_does_its_work(files: Files) -> Findings:
 WORK = {
     "ci.check": ["check"],
     "ci.test": ["test"],
+    "ci.demo": ["demo"],
     "ci.drill": ["drill"],
     "ci.compare-models": ["train", "train", "compare_models"],
     "rollout.doctor": ["doctor"],

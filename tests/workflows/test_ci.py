@@ -1,90 +1,113 @@
-"""ci.yml through act: what a pull request, from a fork or not, gets to see."""
+"""ci.yml: each drill runs in one of its parts; through act, what a pull request, from a fork or not, gets to see."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
+import yaml
 
 from azureml_emulator.workflows.act import Run, commit, copy_tree, run_workflow
 from tests.support import ROOT
 from tests.support.repository import results
+from tools.drill import SESSIONS, files
 
-SHIM = """#!/bin/sh
-if [ "$*" = "-m venv --clear .venv" ]; then
-  mkdir .venv && cp {prefix}/pyvenv.cfg .venv && ln -s {prefix}/bin {prefix}/lib .venv
-else
-  exec {python} "$@"
-fi
-"""
-KEPT = ["__init__.py", "conftest.py"]
-TESTS = """import pytest
+# Here is what the Makefile would install, and `make check demo` has run on these files before.
+STUBS = {
+    "install: .*\n": f"install:\n\ttest -e .venv || ln -s {sys.prefix} .venv\n\n",
+    "check: install\n(?:\t.*\n)+": "check: install\n\t! grep -q badly tests/test_a.py\n",
+    "demo: install .*\n\t.*\n": "demo: install\n\ttrue\n",
+}
+KEPT = {"__init__.py", "conftest.py", "support"}
+PASSES = """import os
+
+import pytest
 
 
-def test_it() -> None:
-    assert int("1") == {it}
+def test_no_variable_is_there() -> None:
+    assert not [name for name in os.environ if name.startswith("AZURE_")]
 
 
 @pytest.mark.drill
 def test_more() -> None:
-    assert int("1") == 1
+    pass
 """
+
+
+CI = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())
+SHARDS = [f"{number}/4" for number in CI["jobs"]["drill"]["strategy"]["matrix"]["shard"]]
+
+
+def drills(shard: str) -> list[str]:
+    return [str(Path(session, file)) for session in SESSIONS for file in files(session, shard)]
+
+
+def test_every_drill_runs_in_one_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The parts that ci.yml deals out are together what `make drill` runs, each file once: all that have drills."""
+    monkeypatch.chdir(ROOT)
+    paths = [*Path("tests").rglob("*.py"), *Path("emulator/tests").rglob("*.py")]
+    having = Counter(str(path) for path in paths if "pytest.mark.drill" in path.read_text(encoding="utf-8"))
+
+    assert Counter(drills("1/1")) == having
+    assert Counter(file for shard in SHARDS for file in drills(shard)) == having
+
+
+@pytest.mark.parametrize("shard", ["", "/4", "1/", "0/4", "5/4", "1/4/4", "one/4"])
+def test_a_part_that_is_none_is_refused(shard: str) -> None:
+    """A part that would hold nothing can't pass."""
+    with pytest.raises(SystemExit, match="is no part of the drills"):
+        files("", shard)
 
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """This repository with two tests of its own: what `make test` and `make drill` have to run here."""
+    """This repository with a few tests of its own: what `make test` and `make drill` have to run here."""
     tree = tmp_path_factory.mktemp("ci") / "tree"
     copy_tree(ROOT, tree)
-    for path in (tree / "tests").iterdir():
-        if path.name not in KEPT:
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-    (tree / "tests/test_it.py").write_text(TESTS.format(it=1))
+    makefile = (tree / "Makefile").read_text()
+    for target, stub in STUBS.items():
+        makefile, found = re.subn(f"(?m)^{target}", stub.replace("\\", r"\\"), makefile)
+        assert found == 1, target
+    (tree / "Makefile").write_text(makefile)
+    for tests in (tree / "tests", tree / "emulator/tests"):
+        for path in tests.iterdir():
+            if path.name not in KEPT:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        for name in "abcd":
+            (tests / f"test_{name}.py").write_text(PASSES)
     commit(tree, "Keep a few tests")
     return tree
 
 
-@pytest.fixture(scope="module")
-def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A Python whose new virtual environments have the packages that are installed here already."""
-    shim = tmp_path_factory.mktemp("python") / "python"
-    shim.write_text(SHIM.format(python=sys.executable, prefix=sys.prefix))
-    shim.chmod(0o755)
-    return shim
-
-
-def start(tree: Path, python: Path, event: str = "pull_request") -> Run:
+def start(tree: Path, event: str = "pull_request") -> Run:
     """A pull request from a fork, with neither variables nor a token that may write."""
     base = subprocess.check_output(["git", "rev-parse", "HEAD~1"], cwd=tree, text=True).strip()
     head = {"repo": {"full_name": "somebody/fork", "fork": True}}
     payload = {"pull_request": {"base": {"sha": base}, "head": head}, "number": 1}
-    return run_workflow(
-        ".github/workflows/ci.yml",
-        event,
-        workdir=tree,
-        environ={"PYTHON": str(python)},
-        variables={},
-        payload=payload,
-    )
+    return run_workflow(".github/workflows/ci.yml", event, workdir=tree, environ={}, variables={}, payload=payload)
 
 
 @pytest.fixture(scope="module")
-def run(tree: Path, python: Path) -> Run:
+def run(tree: Path) -> Run:
     """A pull request that makes the model's trees deeper."""
     script = tree / "model/train.py"
     script.write_text(script.read_text().replace('"max_depth": 3', '"max_depth": 2'))
     commit(tree, "Make the trees less deep")
-    return start(tree, python)
+    return start(tree)
 
 
+@pytest.mark.drill
 def test_fork_gets_all_checks(run: Run) -> None:
     """A fork's pull request is linted, tested and compared without a variable, a secret or a login."""
     assert run.exit_code == 0, {name: job.log[-3000:] for name, job in run.jobs.items() if job.result == "failure"}
-    assert results(run, "success") == ["check", "test", "drill", "compare-models"]
+    assert results(run, "success") == ["check", "test", "demo", "drill", "compare-models"]
 
 
+@pytest.mark.drill
 def test_models_are_compared(run: Run) -> None:
     """The metrics of the base branch's training and the pull request's stand side by side in the summary."""
     compared = run.jobs["compare-models"]
@@ -94,12 +117,14 @@ def test_models_are_compared(run: Run) -> None:
 
 
 @pytest.mark.drill
-def test_what_fails_here_fails_there(tree: Path, python: Path, run: Run) -> None:
-    """A failing test fails the run; a push to main has no other model to compare with."""
-    (tree / "tests/test_it.py").write_text(TESTS.format(it=2))
-    commit(tree, "Break a test")
+def test_what_fails_here_fails_there(tree: Path, run: Run) -> None:
+    """A failing check, test or drill fails its job; a push to main has no other model to compare with."""
+    broken = PASSES.replace("import os", "import os  # badly").replace("assert not", "assert")
+    (tree / "tests/test_a.py").write_text(broken.replace("pass", "assert False"))
+    commit(tree, "Break what there is to break")
 
-    failed = start(tree, python, "push")
+    failed = start(tree, "push")
 
-    assert results(failed, "failure") == ["test"]
+    assert results(failed, "failure") == ["check", "test", "drill"]
+    assert results(failed, "success") == ["demo"]
     assert results(failed, "skipped") == ["compare-models"]

@@ -23,6 +23,7 @@ from azureml_emulator.workflows.act import STAND_INS, Job, Run, copy_tree
 from tests.support.repository import COLLEAGUE, DEPLOYING, PROMOTING, Repository, repository, results
 from tests.support.scripts import toy_model
 
+pytestmark = pytest.mark.drill
 GREEN = "xgboost-model-2"
 BLUE = {"default": 100}
 LOGIN = """name: Log in to Azure, once it is approved

@@ -10,6 +10,8 @@ from azureml_emulator.workflows.act import Run
 from tests.support.repository import AUTHOR, COLLEAGUE, Repository, repository, results
 from tests.support.scripts import toy_model
 
+pytestmark = pytest.mark.drill
+
 
 @pytest.fixture(scope="module")
 def waiting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repository]:

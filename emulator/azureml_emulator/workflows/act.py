@@ -249,5 +249,6 @@ def _take(record: Mapping[str, Any], job: Job) -> None:
         job.outputs[record["name"]] = record["arg"]
     elif record.get("stage") == "Main" and len(record["stepID"]) == 1:
         job.steps[record["step"]] = record.get("stepResult", "running")
-    elif "jobResult" in record:
-        job.result, job.seconds = record["jobResult"], time.monotonic() - job.started
+    elif "jobResult" in record:  # a job of a matrix tells one for each of its runs
+        job.result = "failure" if job.result == "failure" else record["jobResult"]
+        job.seconds = time.monotonic() - job.started

@@ -105,6 +105,7 @@ def state(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.drill
 @pytest.mark.parametrize("seed", SEEDS)
 def test_kill_during_every_kind_of_write(state: Path, seed: int) -> None:
     """Killed while writes of every kind are in flight, the emulator has what it acknowledged, and nothing is stuck."""

@@ -82,6 +82,7 @@ def arm(azure: dict[str, str], client: MLClient, model_folder: Path) -> Arm:
     return arm
 
 
+@pytest.mark.drill
 def test_no_request_is_lost(arm: Arm) -> None:
     """Weights change, green is scaled up and down and gets new settings, blue is drained and deleted."""
     with Traffic(arm).flowing() as traffic:

@@ -220,6 +220,7 @@ async def test_restarts_back_off() -> None:
 
 
 @in_loop
+@pytest.mark.drill
 async def test_a_stopped_process_is_noticed_and_replaced(model: Path, tmp_path: Path) -> None:
     """SIGSTOP: the port is open and nobody answers. Meanwhile the other instance has all requests."""
     pool, instances = await model_pool(model, tmp_path / "log", 2, liveness=PATIENT, readiness=PATIENT)
@@ -234,6 +235,7 @@ async def test_a_stopped_process_is_noticed_and_replaced(model: Path, tmp_path: 
 
 
 @in_loop
+@pytest.mark.drill
 async def test_a_predict_that_never_returns_is_noticed_and_replaced(model: Path, tmp_path: Path) -> None:
     """Its request is answered as timed out; as soon as that is over, an unanswered probe counts."""
     pool, instances = await model_pool(model, tmp_path / "log", liveness=PATIENT, request_timeout_ms=300)
@@ -247,6 +249,7 @@ async def test_a_predict_that_never_returns_is_noticed_and_replaced(model: Path,
 
 
 @in_loop
+@pytest.mark.drill
 async def test_a_long_legal_prediction_is_not_interrupted(model: Path, tmp_path: Path) -> None:
     """The probes wait behind it in gunicorn's backlog for longer than they may."""
     impatient = Probe(initial_delay=150, period=10, timeout=0.1, failure_threshold=2)  # 3 seconds after the start
@@ -258,6 +261,7 @@ async def test_a_long_legal_prediction_is_not_interrupted(model: Path, tmp_path:
     assert (answer.status, len(instances)) == (200, 1)
 
 
+@pytest.mark.drill
 def test_a_deployment_whose_probe_gives_up_has_failed(
     azure: dict[str, str], client: MLClient, model_folder: Path
 ) -> None:
@@ -278,6 +282,7 @@ def test_a_deployment_whose_probe_gives_up_has_failed(
     arm.settle(arm("DELETE", "onlineEndpoints/probed-endpoint"))
 
 
+@pytest.mark.drill
 def test_the_fork_server_ends_with_an_emulator_that_is_killed_while_it_imports() -> None:
     """It would run for ever, and hold its memory."""
     command = [sys.executable, "-c", IMPORTING]
