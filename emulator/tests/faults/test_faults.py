@@ -22,7 +22,7 @@ from azureml_emulator.arm.errors import BadRequest
 from azureml_emulator.faults.client import Faults
 from azureml_emulator.faults.fault import Injected, OnCalls
 from azureml_emulator.faults.kinds import Disturbance, parse
-from azureml_emulator.process import running
+from azureml_emulator.process import running, start, stop, variables
 from azureml_emulator.testing import Arm, endpoint
 from tests.support.models import in_loop, order, puppet_model
 
@@ -319,14 +319,16 @@ def test_hold_until_client_is_gone(arm: Arm, faults: Faults, when: str, status: 
 
 
 def test_hold_at_the_end(tmp_path: Path) -> None:
-    """A held call doesn't keep the emulator from stopping."""
-    with ThreadPoolExecutor() as pool, running(tmp_path) as variables:
-        arm, faults = Arm(variables), Faults(tmp_path)
-        fault = faults.add("hold")
-        get = pool.submit(arm, "GET", "models")
+    """A held call doesn't keep the emulator from stopping by itself."""
+    emulator = start(tmp_path)
+    arm, faults = Arm(variables(tmp_path)), Faults(tmp_path)
+    fault = faults.add("hold")
+    with ThreadPoolExecutor() as pool:
+        pool.submit(arm, "GET", "models")
         faults.get(fault["id"], wait=WAIT)
+        stop(emulator)
 
-    assert get.done()
+    assert emulator.returncode == 0  # it would be killed if it waited
 
 
 def test_record_of_calls(arm: Arm, faults: Faults) -> None:
