@@ -113,7 +113,9 @@ def blobs(arm: Arm) -> ContainerClient:
     datastore = arm("GET", "datastores/workspaceblobstore").json()["properties"]
     secret = arm("POST", "datastores/workspaceblobstore/listSecrets", {}).json()["sasToken"]
     address = f"https://{datastore['accountName']}.blob.{datastore['endpoint']}/{datastore['containerName']}"
-    return ContainerClient.from_container_url(address + secret, max_single_put_size=1000, max_block_size=1000)
+    return ContainerClient.from_container_url(
+        address + secret, max_single_put_size=1000, max_block_size=1000, connection_verify=arm.session.verify
+    )
 
 
 def token(variables: dict[str, str], header: str | None = None, resource: str = RESOURCE) -> requests.Response:

@@ -213,8 +213,8 @@ def put_credential(azure: Azure, call: Call) -> Reply:
     return Reply(document, 201 if is_new else 200)
 
 
-def blob(azure: Azure, call: Call) -> Reply:
-    return azure.blobs.answer(call)
+async def blob(azure: Azure, call: Call) -> Reply:
+    return await azure.blobs.answer(call)
 
 
 LOCATIONS = f"/providers/{PROVIDER}/locations/{LOCATION}"

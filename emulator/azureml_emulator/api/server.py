@@ -1,11 +1,12 @@
 """HTTPS on loopback: reads requests, checks who asks, calls the routes' handlers, writes answers and errors."""
 
+import inspect
 import json
 import logging
 import socket
 import ssl
 import uuid
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
@@ -36,7 +37,7 @@ class Server:
         self.app.router.add_route("*", r"/{path:[\s\S]*}", self._answer)
 
     async def _score(self, request: web.Request) -> web.Response:
-        body = await read(request, self._azure.options.max_payload)
+        body = await whole(request, received(request, self._azure.options.max_payload))
         answer = await self._azure.router.score(request.match_info["endpoint"], request.headers, body)
         return web.Response(body=answer.body, status=answer.status, headers=answer.headers)
 
@@ -56,13 +57,16 @@ class Server:
         raise MethodNotAllowed(f"{request.method} is not allowed on {path}.")
 
     async def _call(self, request: web.Request, row: Row, found: dict[str, str]) -> Reply:
-        body = await read(request, MAX_BLOB if row.handler is BLOBS[0][2] else MAX_DOCUMENT)
-        call = Call(request.method, self._base, found, request.query, request.headers, body)
+        is_blob = row.handler is BLOBS[0][2]
+        parts = received(request, MAX_BLOB if is_blob else MAX_DOCUMENT)
+        body = b"" if is_blob else await whole(request, parts)
+        call = Call(request.method, self._base, found, request.query, request.headers, body, parts)
         if "workspace" in found and not self._azure.knows(call.scope):
             resource = f"'{PROVIDER}/workspaces/{call['workspace']}' under resource group '{call['group']}'"
             more = "For more details please go to https://aka.ms/ARMResourceNotFoundFix"
             raise NotFound(f"The Resource {resource} was not found. {more}", "ResourceNotFound")
         answer = row.handler(self._azure, call)
+        answer = await answer if inspect.isawaitable(answer) else answer
         return answer if isinstance(answer, Reply) else Reply(answer)
 
     def _check_token(self, authorization: str) -> None:
@@ -88,17 +92,29 @@ async def refusals(request: web.Request, handler: Handler) -> web.StreamResponse
         return _error(ApiError("The local Azure ML has a bug; its log says more."))
 
 
-async def read(request: web.Request, limit: int) -> bytes:
-    """The body, read no further than `limit` bytes. Raises TooLarge."""
+def received(request: web.Request, limit: int) -> AsyncIterator[bytes]:
+    """The body as it comes. Raises TooLarge: at once if its length says so, or when `limit` bytes have come."""
+    too_large = TooLarge(f"The request body is larger than {limit} bytes.")
     if (request.content_length or 0) > limit:
-        raise TooLarge(f"The request body is larger than {limit} bytes.")
-    body = bytearray(await request.read() if request.content.at_eof() else b"")  # a fault may have had it read already
-    async for part in request.content.iter_any():
-        body += part
-        if len(body) > limit:
-            raise TooLarge(f"The request body is larger than {limit} bytes.")
-    request[SENT] = bytes(body)
-    return bytes(body)
+        raise too_large
+
+    async def parts() -> AsyncIterator[bytes]:
+        if request.content.at_eof():
+            yield await request.read()  # a fault may have had it read already
+        left = limit
+        async for part in request.content.iter_any():
+            left -= len(part)
+            if left < 0:
+                raise too_large
+            yield part
+
+    return parts()
+
+
+async def whole(request: web.Request, parts: AsyncIterator[bytes]) -> bytes:
+    """The body at once, which is recorded then."""
+    request[SENT] = body = b"".join([part async for part in parts])
+    return body
 
 
 async def listen(server: Server, listener: socket.socket, certificate: ssl.SSLContext) -> web.AppRunner:
@@ -111,7 +127,7 @@ async def listen(server: Server, listener: socket.socket, certificate: ssl.SSLCo
 
 def _response(reply: Reply) -> web.Response:
     headers = {"x-ms-request-id": str(uuid.uuid4()), **reply.headers}
-    if isinstance(reply.body, bytes):
+    if isinstance(reply.body, bytes | AsyncIterator):
         return web.Response(body=reply.body, status=reply.status, headers=headers)
     if reply.body is None and reply.status != 202:
         return web.Response(status=reply.status, headers=headers)

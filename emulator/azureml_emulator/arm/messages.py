@@ -1,7 +1,7 @@
 """What a handler takes and gives: no web framework past this point."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 
 from azureml_emulator.arm.documents import Document, Scope
@@ -10,7 +10,10 @@ from azureml_emulator.arm.errors import BadRequest
 
 @dataclass(frozen=True)
 class Call:
-    """A request. `names` are the parts of the path that the route names, decoded; `base` is the server's address."""
+    """A request. `names` are the parts of the path that the route names, decoded; `base` is the server's address.
+
+    What was sent is in `body`, a blob's content in `parts`.
+    """
 
     method: str
     base: str
@@ -18,6 +21,7 @@ class Call:
     query: Mapping[str, str]
     headers: Mapping[str, str]
     body: bytes
+    parts: AsyncIterator[bytes]
 
     def __getitem__(self, name: str) -> str:
         return self.names[name]
@@ -34,7 +38,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer: a JSON value, raw bytes, or nothing."""
+    """An answer: a JSON value, raw bytes, at once or in parts (with their Content-Length), or nothing."""
 
     body: object = None
     status: int = 200

@@ -1,16 +1,17 @@
 """What survives a restart: resources in one SQLite file, blob contents in files beside it."""
 
+import asyncio
 import json
-import os
 import re
+import shutil
 import sqlite3
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from azureml_emulator.arm.errors import BadRequest
 
@@ -23,6 +24,7 @@ CREATE TABLE IF NOT EXISTS blobs (
   container TEXT, name TEXT, file TEXT NOT NULL, size INTEGER NOT NULL, modified REAL NOT NULL, metadata TEXT NOT NULL,
   PRIMARY KEY (container, name));
 """
+PART = 1024 * 1024  # bytes of a blob that are in memory at once
 
 
 @dataclass(frozen=True)
@@ -35,11 +37,19 @@ class Blob:
     modified: float
     metadata: dict[str, str]
 
+    def read(self, first: int = 0, last: int | None = None) -> AsyncIterator[bytes]:
+        """Its bytes from `first` to `last`, in parts; they are the same when another blob replaces this one meanwhile.
+
+        Raises FileNotFoundError when that has happened already.
+        """
+        return _parts(self.path.open("rb"), first, (self.size if last is None else last + 1) - first)
+
 
 class Store:
     """Resources by path (`workspace/collection/name/…`) and blobs by container and name.
 
-    A write has reached the disk when its method, or the `transaction()` around it, returns.
+    A write survives the process as soon as its method, or the `transaction()` around it, returns. That it survives
+    the machine is not promised: nothing here waits for the disk.
     """
 
     def __init__(self, folder: Path):
@@ -47,7 +57,7 @@ class Store:
         self.contents.mkdir(parents=True, exist_ok=True)
         self._db = sqlite3.connect(folder / "state.sqlite", isolation_level=None)
         self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = FULL")
+        self._db.execute("PRAGMA synchronous = NORMAL")
         self._db.executescript(SCHEMA)
         self._sweep()
 
@@ -60,10 +70,11 @@ class Store:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self._db.execute("COMMIT")
         except BaseException:
-            self._db.execute("ROLLBACK")
+            if self._db.in_transaction:  # a full disk has rolled back already
+                self._db.execute("ROLLBACK")
             raise
-        self._db.execute("COMMIT")
 
     def get(self, path: str) -> dict[str, Any] | None:
         row = self._db.execute("SELECT body FROM resources WHERE path = ?", (path,)).fetchone()
@@ -88,16 +99,20 @@ class Store:
         query = "SELECT body FROM resources WHERE parent LIKE ? ORDER BY rowid"
         return [json.loads(body) for (body,) in self._db.execute(query, (f"%/{collection}",))]
 
-    def put_blob(self, container: str, name: str, content: bytes, metadata: dict[str, str]) -> None:
-        _check_blob_name(name)
-        file = uuid.uuid4().hex
-        with (self.contents / file).open("wb") as out:
-            out.write(content)
-            out.flush()
-            os.fsync(out.fileno())
-        old = self.blob(container, name)
-        row = (container, name, file, len(content), time.time(), json.dumps(metadata))
-        self._db.execute("INSERT OR REPLACE INTO blobs VALUES (?, ?, ?, ?, ?, ?)", row)
+    async def put_blob(self, container: str, name: str, parts: AsyncIterable[bytes], metadata: dict[str, str]) -> None:
+        """Writes a blob as its parts come; until the last one has come, nobody sees it."""
+        check_blob_name(name)
+        path, size = self.contents / uuid.uuid4().hex, 0
+        try:
+            with path.open("wb") as out:
+                async for part in parts:
+                    size += await asyncio.to_thread(out.write, part)
+            old = self.blob(container, name)
+            row = (container, name, path.name, size, time.time(), json.dumps(metadata))
+            self._db.execute("INSERT OR REPLACE INTO blobs VALUES (?, ?, ?, ?, ?, ?)", row)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
         if old:
             old.path.unlink(missing_ok=True)
 
@@ -121,13 +136,17 @@ class Store:
         rows = self._db.execute(f"SELECT * FROM blobs {where}", (container, len(prefix), prefix))  # noqa: S608 (a constant)
         return [self._blob(row) for row in rows]
 
-    def export(self, container: str, folder: str, target: Path) -> None:
+    def expire(self, containers: str, before: float) -> None:
+        """Deletes the blobs of all containers whose name begins so that were last written before then."""
+        old = "SELECT container, name FROM blobs WHERE substr(container, 1, ?) = ? AND modified < ?"
+        for found in self._db.execute(old, (len(containers), containers, before)).fetchall():
+            self.delete_blob(*found)
+
+    async def export(self, container: str, folder: str, target: Path) -> None:
         """Copies the blobs below `folder` to the directory `target`."""
         for blob in self.blobs(container, f"{folder.rstrip('/')}/"):
-            path = target / blob.name[len(folder.rstrip("/")) + 1 :]
             try:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(blob.path.read_bytes())
+                await asyncio.to_thread(_copy, blob.path, target / blob.name[len(folder.rstrip("/")) + 1 :])
             except OSError as failure:
                 raise BadRequest(f"The blob {blob.name} cannot be a file: {failure.strerror}.") from None
 
@@ -143,7 +162,21 @@ class Store:
                 path.unlink()
 
 
-def _check_blob_name(name: str) -> None:
+def check_blob_name(name: str) -> None:
     """A name becomes a path when a model is exported: nothing in it may lead out of its folder."""
     if ODD.search(name) or {"", ".", ".."} & set(name.split("/")) or len(name) > 1024:
         raise BadRequest(f"The blob name {name!r} is not valid.", "InvalidResourceName")
+
+
+async def _parts(file: BinaryIO, first: int, size: int) -> AsyncIterator[bytes]:
+    with file:
+        file.seek(first)
+        while size > 0 and (part := await asyncio.to_thread(file.read, min(PART, size))):
+            size -= len(part)
+            yield part
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with source.open("rb") as content, target.open("wb") as out:
+        shutil.copyfileobj(content, out, PART)

@@ -7,18 +7,19 @@ import hashlib
 import hmac
 import re
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from email.utils import formatdate
 from urllib.parse import urlencode
 from xml.etree import ElementTree
 
 from azureml_emulator.arm.errors import ApiError, BadRequest, NotFound
 from azureml_emulator.arm.messages import Call, Reply
-from azureml_emulator.arm.store import Blob, Store
+from azureml_emulator.arm.store import Blob, Store, check_blob_name
 
 ACCOUNT = "localstorage"
 SUFFIX = "core.local"
 SAS_SECONDS = 8 * 3600
+UNCOMMITTED_SECONDS = 7 * 24 * 3600  # for which a block waits for its list, as in Azure
 META = "x-ms-meta-"
 
 
@@ -43,7 +44,7 @@ class Blobs:
         signature = self._sign(container, expires)
         return urlencode({"sv": "2024-11-04", "sr": "c", "sp": "rwdl", "se": expires, "sig": signature})
 
-    def answer(self, call: Call) -> Reply:
+    async def answer(self, call: Call) -> Reply:
         """Raises Forbidden for a bad signature, NotFound and BadRequest."""
         expires, signature = call.query.get("se", ""), call.query.get("sig", "")
         signed = self._sign(call["container"], expires)
@@ -54,7 +55,7 @@ class Blobs:
             raise BadRequest(
                 f"{call.method} with comp={call.query.get('comp')} is not emulated.", "UnsupportedOperation"
             )
-        return found(self._store, call)
+        return await found(self._store, call)
 
     def _sign(self, container: str, expires: str) -> str:
         return hmac.new(
@@ -62,71 +63,70 @@ class Blobs:
         ).hexdigest()
 
 
-def put_blob(store: Store, call: Call) -> Reply:
+async def put_blob(store: Store, call: Call) -> Reply:
     if call.headers.get("x-ms-blob-type") != "BlockBlob":
         raise BadRequest("Only block blobs are emulated.", "UnsupportedOperation")
-    store.put_blob(call["container"], call["name"], call.body, _metadata(call))
-    return _written(store, call, 201)
+    return await _write(store, call, call.parts)
 
 
-def put_block(store: Store, call: Call) -> Reply:
-    store.put_blob(*_block(call, call.query.get("blockid", "")), call.body, {})
+async def put_block(store: Store, call: Call) -> Reply:
+    check_blob_name(call["name"])
+    store.expire(f"{call['container']}/blocks/", before=time.time() - UNCOMMITTED_SECONDS)
+    await store.put_blob(*_block(call, call.query.get("blockid", "")), call.parts, {})
     return Reply(status=201)
 
 
-def put_block_list(store: Store, call: Call) -> Reply:
+async def put_block_list(store: Store, call: Call) -> Reply:
     """Joins the blocks that were put before, in the order of the list."""
     try:
-        text = call.body.decode()
+        text = b"".join([part async for part in call.parts]).decode()
         if "<!" in text:
             raise BadRequest("A block list holds no document type.", "InvalidXmlDocument")
         listed = ElementTree.fromstring(text)  # noqa: S314 (no document type: no entities)
     except (UnicodeDecodeError, ElementTree.ParseError):
         raise BadRequest("The block list is not valid XML.", "InvalidXmlDocument") from None
-    blocks = [store.blob(*_block(call, item.text or "")) for item in listed]
-    if None in blocks:
-        raise BadRequest("The block list names a block that was not put.", "InvalidBlockList")
-    content = b"".join(block.path.read_bytes() for block in blocks if block)
-    store.put_blob(call["container"], call["name"], content, _metadata(call))
-    place, folder = _block(call, "")
-    for block in store.blobs(place, folder):
-        store.delete_blob(place, block.name)
-    return _written(store, call, 201)
+    blocks = [block for item in listed if (block := store.blob(*_block(call, item.text or "")))]
+    try:
+        if len(blocks) < len(listed):
+            raise FileNotFoundError
+        return await _write(store, call, (part for block in blocks async for part in block.read()))
+    except FileNotFoundError:  # another list has just taken it
+        raise BadRequest("The block list names a block that was not put.", "InvalidBlockList") from None
 
 
-def set_metadata(store: Store, call: Call) -> Reply:
+async def set_metadata(store: Store, call: Call) -> Reply:
     _found(store, call)
     store.set_blob_metadata(call["container"], call["name"], _metadata(call))
-    return _written(store, call, 200)
+    return Reply(headers=_headers(_found(store, call)))
 
 
-def get_blob(store: Store, call: Call) -> Reply:
+async def get_blob(store: Store, call: Call) -> Reply:
     blob = _found(store, call)
     headers = _headers(blob) | {META + key: value for key, value in blob.metadata.items()}
     if call.method == "HEAD":
         return Reply(headers=headers | {"Content-Length": str(blob.size)})
-    content = blob.path.read_bytes()
     given = call.headers.get("x-ms-range") or call.headers.get("Range")
     if not given:
-        return Reply(content, headers=headers)
+        return Reply(blob.read(), headers=headers | {"Content-Length": str(blob.size)})
     wanted = re.fullmatch(r"bytes=(\d{1,18})-(\d{0,18})", given)
     first, last = (int(wanted[1]), min(int(wanted[2] or blob.size), blob.size - 1)) if wanted else (1, 0)
     if first > last:
         raise InvalidRange(f"The range {given} is not in the blob.")
-    return Reply(content[first : last + 1], 206, headers | {"Content-Range": f"bytes {first}-{last}/{blob.size}"})
+    headers |= {"Content-Length": str(last + 1 - first), "Content-Range": f"bytes {first}-{last}/{blob.size}"}
+    return Reply(blob.read(first, last), 206, headers)
 
 
-def delete_blob(store: Store, call: Call) -> Reply:
+async def delete_blob(store: Store, call: Call) -> Reply:
     store.delete_blob(call["container"], _found(store, call).name)
     return Reply(status=202)
 
 
-def container(store: Store, call: Call) -> Reply:
+async def container(store: Store, call: Call) -> Reply:
     """The one container is always there."""
     return Reply(headers={"ETag": '"0"', "Last-Modified": formatdate(0, usegmt=True)})
 
 
-def list_blobs(store: Store, call: Call) -> Reply:
+async def list_blobs(store: Store, call: Call) -> Reply:
     """All in one page; with a delimiter, what is below it comes as one BlobPrefix."""
     prefix, delimiter = call.query.get("prefix", ""), call.query.get("delimiter")
     root = ElementTree.Element("EnumerationResults", ContainerName=call["container"])
@@ -144,7 +144,7 @@ def list_blobs(store: Store, call: Call) -> Reply:
 
 
 #: By method, `comp`, and whether the path names a blob.
-HANDLERS: dict[tuple[str, str, bool], Callable[[Store, Call], Reply]] = {
+HANDLERS: dict[tuple[str, str, bool], Callable[[Store, Call], Coroutine[None, None, Reply]]] = {
     ("PUT", "", True): put_blob,
     ("PUT", "block", True): put_block,
     ("PUT", "blocklist", True): put_block_list,
@@ -165,13 +165,18 @@ def _found(store: Store, call: Call) -> Blob:
     return blob
 
 
-def _written(store: Store, call: Call, status: int) -> Reply:
-    return Reply(status=status, headers=_headers(_found(store, call)))
+async def _write(store: Store, call: Call, parts: AsyncIterator[bytes]) -> Reply:
+    """Writes the blob; its blocks without a list are gone with that."""
+    await store.put_blob(call["container"], call["name"], parts, _metadata(call))
+    place, _ = _block(call, "")
+    for block in store.blobs(place, ""):
+        store.delete_blob(place, block.name)
+    return Reply(status=201, headers=_headers(_found(store, call)))
 
 
 def _block(call: Call, block: str) -> tuple[str, str]:
-    """Where an uncommitted block waits: its id is base64 and may hold a slash."""
-    return f"{call['container']}/blocks", f"{call['name']}/{block.encode().hex()}"
+    """Where an uncommitted block waits: its id is base64 and may hold a slash, no container's name holds one."""
+    return f"{call['container']}/blocks/{call['name']}", block.encode().hex()
 
 
 def _metadata(call: Call) -> dict[str, str]:

@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from azureml_emulator.arm.documents import Document, Scope, check_name, in_state, properties_of, resource, tracked
@@ -17,6 +17,7 @@ from azureml_emulator.serving.pool import Pool
 from azureml_emulator.serving.supervision import Unhealthy
 
 MAX_DEPLOYMENTS = 20
+MODEL_FILES = "model-*"  # the folders of a deployment's home that hold the files of one start
 
 
 class Deployments:
@@ -57,8 +58,8 @@ class Deployments:
         new |= tracked(body) | {"location": endpoint_document["location"], "sku": defaults.sku(body)}
         model = self._check(scope, endpoint, new, old)
         pending = in_state(old, "Updating") if old else in_state(new, "Creating")
-        self._store.put(key, pending)
         work = Work(
+            accept=lambda: self._store.put(key, pending),
             prepare=lambda: self._serve(scope, endpoint, new, old, model),
             commit=lambda: self._store.put(key, in_state(new, "Succeeded")),
             abort=lambda: self._store.put(key, in_state(old or new, "Failed")),
@@ -79,8 +80,8 @@ class Deployments:
             if percent := traffic[kind].get(name):
                 # A guess: that it is refused with 400 is known, not the words.
                 raise BadRequest(f"Deployment {name} has {percent} % of the {kind}: set it to 0 before deleting.")
-        self._store.put(key, in_state(old, "Deleting"))
         work = Work(
+            accept=lambda: self._store.put(key, in_state(old, "Deleting")),
             prepare=lambda: self.stop(scope, endpoint, [name]),
             commit=lambda: self._store.delete(key),
             abort=lambda: self._store.put(key, in_state(old, "Failed")),
@@ -111,14 +112,13 @@ class Deployments:
         for name, pool in zip(names, pools, strict=True):
             if pool:
                 await pool.stop()
-            shutil.rmtree(self._home(endpoint, name), ignore_errors=True)
+            _remove([self._home(endpoint, name)])
 
     async def restore(self, scope: Scope, endpoint: str) -> None:
         """After a restart: an operation in flight has had no effect; starts the processes of all that served."""
         traffic = self._endpoint(scope, endpoint)["properties"]["traffic"]
         for document in self._store.children(f"{_key(scope, endpoint)}/deployments"):
-            for files in self._home(endpoint, document["name"]).glob("model-*"):
-                shutil.rmtree(files)
+            _remove(self._home(endpoint, document["name"]).glob(MODEL_FILES))
             state, key = document["properties"]["provisioningState"], _key(scope, endpoint, document["name"])
             if state == "Creating":
                 self._store.put(key, in_state(document, "Failed"))
@@ -141,6 +141,7 @@ class Deployments:
         """Brings the running processes to what `new` says: scaled where only their number differs, else replaced."""
         pools = self.pools.setdefault(endpoint, {})
         name, count, running = new["name"], new["sku"]["capacity"], pools.get(new["name"])
+        files_before = [*self._home(endpoint, name).glob(MODEL_FILES)]
         try:
             if running and old and in_state(old, "Succeeded")["properties"] == new["properties"]:
                 await running.scale(count)
@@ -151,15 +152,23 @@ class Deployments:
         self.publish(scope, endpoint)  # before the old processes drain: no request may still find them
         if running:
             await running.stop()
+        _remove(files_before)
 
     async def _start(self, scope: Scope, endpoint: str, new: Document, model: Document) -> Pool:
         """Copies the model's files to a folder of their own: processes that run on read the ones they started from."""
         home, folder = self._home(endpoint, new["name"]), self._registry.folder(model)
         home.mkdir(parents=True, exist_ok=True)
         settings, count = defaults.settings(new["properties"], self._clock), new["sku"]["capacity"]
-        files, log = Path(tempfile.mkdtemp(prefix="model-", dir=home)), self.log_file(endpoint, new["name"])
-        self._store.export(scope.container, folder, files / folder.rpartition("/")[2])
-        return await Pool.start(lambda: Instance(files, log), count, settings)
+        files, log = (
+            Path(tempfile.mkdtemp(prefix=MODEL_FILES.rstrip("*"), dir=home)),
+            self.log_file(endpoint, new["name"]),
+        )
+        try:
+            await self._store.export(scope.container, folder, files / folder.rpartition("/")[2])
+            return await Pool.start(lambda: Instance(files, log), count, settings)
+        except BaseException:
+            _remove([files])
+            raise
 
     def _check(self, scope: Scope, endpoint: str, new: Document, old: Document | None) -> Document:
         """What Azure checks before it starts; answers the model. Raises BadRequest."""
@@ -178,6 +187,11 @@ class Deployments:
 
     def _home(self, endpoint: str, name: str) -> Path:
         return self._folder / endpoint / name
+
+
+def _remove(folders: Iterable[Path]) -> None:
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _key(scope: Scope, endpoint: str, name: str = "") -> str:

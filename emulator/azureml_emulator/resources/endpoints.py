@@ -64,11 +64,14 @@ class Endpoints:
         new = resource(scope, "onlineEndpoints", path, self._properties(scope, name, properties_of(body)), old)
         new |= tracked(body)
         pending = in_state(old, "Updating") if old else in_state(new, "Creating")
-        with self._store.transaction():
+
+        def accept() -> None:
             self._store.put(key, pending)
             if old is None:
                 self._store.put(f"keys/{name}", {"primaryKey": _new_key(), "secondaryKey": _new_key()})
+
         work = Work(
+            accept=accept,
             commit=lambda: self._store.put(key, in_state(new, "Succeeded")),
             abort=lambda: self._store.put(key, in_state(old or new, "Failed")),
             after=lambda: self.publish(scope, name),
@@ -83,13 +86,13 @@ class Endpoints:
             return None
         self._operations.refuse_if_busy(name, "delete the endpoint")
         deployments = [item["name"] for item in self._deployments.all(scope, name)]
-        self._store.put(key, in_state(old, "Deleting"))
 
         def commit() -> None:
             self._store.delete(key)
             self._store.delete(f"keys/{name}")
 
         work = Work(
+            accept=lambda: self._store.put(key, in_state(old, "Deleting")),
             prepare=lambda: self._deployments.stop(scope, name, deployments),
             commit=commit,
             abort=lambda: self._store.put(key, in_state(old, "Failed")),
@@ -122,9 +125,10 @@ class Endpoints:
         if kind not in ("primary", "secondary"):
             raise BadRequest(f"keyType must be Primary or Secondary, not {body.get('keyType')!r}.")
         # The SDK sends the present key as keyValue and people get a new one: so it is ignored.
-        self._store.put(f"keys/{name}", keys | {f"{kind}Key": _new_key()})
+        new = keys | {f"{kind}Key": _new_key()}
+        operation = self._operations.begin(name, Work(accept=lambda: self._store.put(f"keys/{name}", new)))
         self.publish(scope, name)
-        return self._operations.begin(name, Work())
+        return operation
 
     def overwrite(self, scope: Scope, name: str, traffic: dict[str, int]) -> None:
         """Writes another split at once and unchecked, as somebody else's update that has just ended."""

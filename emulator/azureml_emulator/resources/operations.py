@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
+import sqlite3
 import uuid
+from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -12,15 +14,19 @@ from azureml_emulator.arm.store import Store
 
 log = logging.getLogger(__name__)
 NEVER = "0001-01-01T00:00:00+00:00"  # what Azure answers as endTime, also of operations that ended
+KEPT = 1000  # operations that have ended, of which one can still ask
+RETRY_SECONDS = 1.0  # until an outcome that could not be written, on a full disk, is tried again
 
 
 @dataclass(frozen=True)
 class Work:
-    """What an operation does: `prepare` takes its time; `commit`, or `abort` with the error, then writes the outcome.
+    """What an operation does: `accept` writes at once that it was begun, `prepare` takes its time, and then `commit`,
+    or `abort` if anything failed, writes the outcome.
 
-    The outcome and the operation's own status are one transaction. `after` publishes what was written.
+    What each of them writes and the operation's own status are one transaction. `after` publishes the outcome.
     """
 
+    accept: Callable[[], None] = lambda: None
     commit: Callable[[], None] = lambda: None
     abort: Callable[[], None] = lambda: None
     after: Callable[[], None] = lambda: None
@@ -34,6 +40,7 @@ class Operations:
         self._store = store
         self._seconds = seconds
         self._running: dict[str, asyncio.Task[None]] = {}
+        self._ended: deque[str] = deque(maxlen=KEPT)
         self.disturb: Callable[[Work], Work] = lambda work: work
 
     def get(self, name: str) -> Document:
@@ -52,8 +59,11 @@ class Operations:
 
     def begin(self, endpoint: str, work: Work) -> str:
         """Starts the work and returns the operation's name. The caller has called `refuse_if_busy`."""
-        name, work = str(uuid.uuid4()), self.disturb(work)
-        self._record(name, "Updating", started=now())
+        name = str(uuid.uuid4())
+        with self._store.transaction():
+            work.accept()
+            self._record(name, "Updating", started=now())
+            work = self.disturb(work)
         self._running[endpoint] = asyncio.create_task(self._run(endpoint, name, work))
         return name
 
@@ -63,6 +73,8 @@ class Operations:
             if operation["status"] == "Updating":
                 interrupted = Conflict("The local Azure ML was stopped while this operation ran.", "Interrupted")
                 self._record(operation["name"], "Failed", operation["startTime"], interrupted)
+            self._make_room()
+            self._ended.append(operation["name"])
 
     async def close(self) -> None:
         """Cancels what runs; `recover` ends it at the next start."""
@@ -72,21 +84,36 @@ class Operations:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _run(self, endpoint: str, name: str, work: Work) -> None:
-        started = self.get(name)["startTime"]
         try:
-            await asyncio.gather(asyncio.sleep(self._seconds), work.prepare())
-        except Exception as failure:
-            error = failure if isinstance(failure, ApiError) else ApiError(f"{type(failure).__name__}: {failure}")
-            log.warning("operation %s failed: %s", name, error)
-            with self._store.transaction():
-                work.abort()
-                self._record(name, "Failed", started, error)
-        else:
-            with self._store.transaction():
-                work.commit()
-                self._record(name, "Succeeded", started)
-        del self._running[endpoint]
+            try:
+                await asyncio.gather(asyncio.sleep(self._seconds), work.prepare())
+                self._end(name, "Succeeded", work.commit)
+            except Exception as failure:
+                await self._fail(name, work, failure)
+        finally:
+            del self._running[endpoint]
         work.after()
+
+    async def _fail(self, name: str, work: Work, failure: Exception) -> None:
+        error = failure if isinstance(failure, ApiError) else ApiError(f"{type(failure).__name__}: {failure}")
+        log.warning("operation %s failed: %s", name, error)
+        while True:
+            try:
+                return self._end(name, "Failed", work.abort, error)
+            except sqlite3.Error as unwritten:
+                log.error("operation %s cannot be ended: %s", name, unwritten)
+                await asyncio.sleep(RETRY_SECONDS)
+
+    def _end(self, name: str, status: str, write: Callable[[], None], error: ApiError | None = None) -> None:
+        with self._store.transaction():
+            write()
+            self._record(name, status, self.get(name)["startTime"], error)
+            self._make_room()
+        self._ended.append(name)
+
+    def _make_room(self) -> None:
+        if len(self._ended) == KEPT:
+            self._store.delete(f"operations/{self._ended[0]}")
 
     def _record(self, name: str, status: str, started: str, error: ApiError | None = None) -> None:
         document = {"name": name, "status": status, "startTime": started, "endTime": NEVER, "percentComplete": 0.0}

@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 from multiprocessing.context import ForkServerContext, SpawnContext
 from pathlib import Path
 from typing import cast
@@ -17,6 +18,23 @@ import aiohttp
 from azureml_emulator.serving import container
 
 STOP_SECONDS = 5  # between SIGTERM and SIGKILL; a drained instance needs a tenth of a second
+LOG_BYTES = 4 * 1024 * 1024  # of which the last half is kept when a log has grown so large
+LOG_SECONDS = 10.0  # between looks at that
+
+
+async def warmed() -> ForkServerContext | SpawnContext:
+    """The same, waited for in a thread that doesn't keep the emulator from ending, as the loop's own threads do."""
+    loop, done = asyncio.get_running_loop(), asyncio.Event()
+
+    def work() -> None:
+        with contextlib.suppress(OSError, EOFError):  # the caller meets it again
+            warm()
+        with contextlib.suppress(RuntimeError):  # the loop is closed, and nobody waits any more
+            loop.call_soon_threadsafe(done.set)
+
+    threading.Thread(target=work, daemon=True).start()
+    await done.wait()
+    return warm()
 
 
 @functools.cache
@@ -49,7 +67,7 @@ class Instance:
 
     async def start(self) -> None:
         """Return once the process exists; what is asked before its model is loaded waits in the backlog."""
-        context = await asyncio.to_thread(warm)
+        context = await warmed()
         self.ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         with socket.create_server(("127.0.0.1", 0)) as listener:  # opened here: no other process can take the port
             self._address = f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -58,6 +76,7 @@ class Instance:
             self._process.start()
         self.url, self.pid = f"{self._address}/score", cast(int, self._process.pid)
         asyncio.get_running_loop().add_reader(self._process.sentinel, self._note_end)
+        self._tidy()
 
     async def probe(self, seconds: float) -> bool:
         """Whether GET / is answered with 200 within that time."""
@@ -76,12 +95,27 @@ class Instance:
             os.kill(self.pid, signal.SIGTERM)  # gunicorn's master ends its worker
         await asyncio.wait({self.ended}, timeout=STOP_SECONDS)
         if not self.ended.done():
-            os.killpg(self.pid, signal.SIGKILL)
+            self._kill_group()
         await self.ended
 
     def _note_end(self) -> None:
         asyncio.get_running_loop().remove_reader(self._process.sentinel)
         self._process.join()
-        with contextlib.suppress(OSError):  # usually the group is empty by now
-            os.killpg(self.pid, signal.SIGKILL)  # a worker would outlive a master that was killed
+        self._tidying.cancel()
+        self._kill_group()  # a worker would outlive a master that was killed
         self.ended.set_result(self._process.exitcode or 0)
+
+    def _kill_group(self) -> None:
+        with contextlib.suppress(ProcessLookupError):  # usually nobody is left in it
+            os.killpg(self.pid, signal.SIGKILL)
+
+    def _tidy(self) -> None:
+        """Keep the log from growing without end: containers append, so they go on at its new end."""
+        with contextlib.suppress(OSError), self._log.open("r+b") as log:
+            if os.fstat(log.fileno()).st_size > LOG_BYTES:
+                log.seek(-LOG_BYTES // 2, os.SEEK_END)
+                last = log.read()
+                log.seek(0)
+                log.write(last)
+                log.truncate()
+        self._tidying = asyncio.get_running_loop().call_later(LOG_SECONDS, self._tidy)

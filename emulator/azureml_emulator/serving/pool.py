@@ -164,8 +164,9 @@ class Pool:
         return turn
 
     def _send_away(self, turn: asyncio.Future[Place]) -> None:
-        self._waiting.remove(turn)
-        turn.set_exception(TimedOut())
+        if not turn.done():  # its turn may have come in the moment that its time was over
+            self._waiting.remove(turn)
+            turn.set_exception(TimedOut())
 
     def _admit(self) -> None:
         """Give those that wait longest the instances that have least to do, as far as these take more."""

@@ -23,7 +23,9 @@ from azureml_emulator.resources.blobs import Forbidden
 from azureml_emulator.resources.tokens import ARM, ML
 from azureml_emulator.serving.router import any_of
 from azureml_emulator.testing import Arm, token
+from tests.support.models import in_loop
 from tests.support.raw_bytes import exchange
+from tests.support.served import once
 
 MANAGER = [(method, path) for method, path, _ in routes.MANAGER]
 BLOBS = [(method, path.replace(":.+", "")) for method, path, _ in routes.BLOBS]
@@ -102,16 +104,17 @@ def test_slash_in_a_name(arm: Arm) -> None:
     assert [answer.json()["error"]["code"] for answer in answers] == ["NotEmulated", "NotEmulated"]
 
 
-def test_secrets_are_compared_in_constant_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@in_loop
+async def test_secrets_are_compared_in_constant_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keys, tokens, signatures and the identity header get in by hmac.compare_digest alone: where it says no, none."""
     azure = Azure(tmp_path, "https://127.0.0.1", Options())
     good_token, _ = azure.tokens.issue(ARM)
     signed = azure.blobs.sas("box")
     query = dict(part.split("=", 1) for part in signed.split("&"))
-    call = Call("GET", "", {"container": "box"}, query, {}, b"")
+    call = Call("GET", "", {"container": "box"}, query, {}, b"", once(b""))
     assert any_of(["key"])("key")
     azure.tokens.check(good_token, ARM)
-    assert azure.blobs.answer(call).status == 200
+    assert (await azure.blobs.answer(call)).status == 200
     assert azure.tokens.managed_identity(azure.tokens.identity, "")
 
     monkeypatch.setattr(hmac, "compare_digest", lambda given, wanted: False)
@@ -120,7 +123,7 @@ def test_secrets_are_compared_in_constant_time(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(Unauthorized):
         azure.tokens.check(good_token, ARM)
     with pytest.raises(Forbidden):
-        azure.blobs.answer(call)
+        await azure.blobs.answer(call)
     with pytest.raises(Unauthorized):
         azure.tokens.managed_identity(azure.tokens.identity, "")
     azure.store.close()
@@ -175,27 +178,29 @@ def test_blob_names_stay_inside(arm: Arm, name: str) -> None:
 
 
 @pytest.mark.parametrize("folder", ["model", "model/..", "..", ".", "model/../..", "/model", "nothing"])
-def test_exported_files_stay_inside(tmp_path: Path, folder: str) -> None:
+@in_loop
+async def test_exported_files_stay_inside(tmp_path: Path, folder: str) -> None:
     """Whatever folder a model's address names, its files are written below the target, or nowhere."""
     (tmp_path / "target" / "deep").mkdir(parents=True)
     with closing(Store(tmp_path / "state")) as store:
         for name in ("model/MLmodel", "model/code/a b ü.py", ".../odd", "~/odd"):
-            store.put_blob("box", name, b"x", {})
+            await store.put_blob("box", name, once(b"x"), {})
         before = files(tmp_path, outside="target/deep")
 
-        store.export("box", folder, tmp_path / "target" / "deep")
+        await store.export("box", folder, tmp_path / "target" / "deep")
 
         assert files(tmp_path, outside="target/deep") == before
 
 
-def test_blobs_that_cannot_be_files(tmp_path: Path) -> None:
+@in_loop
+async def test_blobs_that_cannot_be_files(tmp_path: Path) -> None:
     """Blobs one of which is a folder of the other are refused as a model, without a file left half-way elsewhere."""
     with closing(Store(tmp_path / "state")) as store:
         for name in ("model/a", "model/a/b"):
-            store.put_blob("box", name, b"x", {})
+            await store.put_blob("box", name, once(b"x"), {})
 
         with pytest.raises(BadRequest, match="cannot be a file"):
-            store.export("box", "model", tmp_path / "target")
+            await store.export("box", "model", tmp_path / "target")
 
 
 def test_model_address_outside(arm: Arm) -> None:

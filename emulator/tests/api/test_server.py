@@ -77,6 +77,18 @@ def test_large_body(arm: Arm) -> None:
     assert answer.status_code == 413
 
 
+def test_payload(tmp_path: Path) -> None:
+    """--max-payload is how many bytes a scoring request may have; one more is too large."""
+    with running(tmp_path, "--max-payload=1000") as variables:
+        url = variables["IDENTITY_ENDPOINT"].replace("/msi/token", "/endpoints/none/score")
+
+        answers = [
+            requests.post(url, b"x" * size, verify=variables["REQUESTS_CA_BUNDLE"], timeout=20) for size in (1000, 1001)
+        ]
+
+    assert [answer.status_code for answer in answers] == [404, 413]
+
+
 def test_unknown_path(arm: Arm) -> None:
     """What isn't emulated says so."""
     answer = arm("GET", "jobs")

@@ -20,13 +20,16 @@ from hypothesis import strategies as st
 from azureml_emulator.arm.store import Store
 from azureml_emulator.process import start, variables
 from azureml_emulator.testing import SAMPLE, Arm, deployment, endpoint
+from tests.support.models import in_loop
+from tests.support.served import once
 
 SPAWN = multiprocessing.get_context("spawn")
 KEPT, GONE, KEYED = "kept-endpoint", "gone-endpoint", "keyed-endpoint"
 SEEDS = range(10 if "SOAK" in os.environ else 2)
 
 
-def write_on(folder: str, acknowledged: Any) -> None:
+@in_loop
+async def write_on(folder: str, acknowledged: Any) -> None:
     """Writes of every kind to a store, each acknowledged once it is done, until killed."""
     store = Store(Path(folder))
     for number in range(10**9):
@@ -36,9 +39,9 @@ def write_on(folder: str, acknowledged: Any) -> None:
             store.put("a/left", {"number": number})
             store.put("a/right", {"number": number})
         acknowledged.send(("pair", number))
-        store.put_blob("box", "blob", str(number).encode() * 500, {"number": str(number)})
+        await store.put_blob("box", "blob", once(str(number).encode() * 500), {"number": str(number)})
         acknowledged.send(("blob", number))
-        store.put_blob("box", f"new-{number}", b"x", {})
+        await store.put_blob("box", f"new-{number}", once(b"x"), {})
         store.delete_blob("box", f"new-{number - 1}")
         acknowledged.send(("deleted", number - 1))
 

@@ -12,7 +12,6 @@ import pytest
 import requests
 
 from azureml_emulator import testing
-from azureml_emulator.process import running
 from azureml_emulator.testing import Arm, deployment, endpoint
 
 if TYPE_CHECKING:
@@ -228,22 +227,6 @@ def test_deployment_is_refused(arm: Arm, changes: dict[str, Any], why: str) -> N
 
     assert_refused(answer, why)
     assert arm("GET", f"onlineEndpoints/{NAME}/deployments/extra").status_code == 404
-
-
-def test_core_quota(client: MLClient, model_folder: Path, tmp_path: Path) -> None:
-    """ceil(1.2 × instances) × cores of blue and green together must fit into the quota."""
-    with running(tmp_path, "--core-quota=15") as variables:
-        small = Arm(variables)
-        path = "onlineEndpoints/small/deployments/blue"
-        small.endpoint("small")
-
-        answer = small(
-            "PUT", path, deployment(f"{small.workspace}/{MODEL}", instances=2, instanceType="Standard_F8s_v2")
-        )
-
-    assert answer.status_code == 400
-    assert answer.json()["error"]["code"] == "OutOfQuota"
-    assert "0/15. Additional needed: 24" in answer.json()["error"]["message"]
 
 
 def test_keys_regenerated(arm: Arm, fresh: str) -> None:

@@ -10,12 +10,14 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import psutil
 import pytest
 
+from azureml_emulator.serving import instances
 from azureml_emulator.serving.instances import Instance
 from azureml_emulator.serving.pool import Pool, Settings
 from azureml_emulator.serving.supervision import Probe, Unhealthy
-from tests.support.models import in_loop, model_pool, order, puppet_model, statuses
+from tests.support.models import in_loop, model_pool, order, puppet_model, statuses, until
 
 JSON = {"content-type": "application/json"}
 PARENT = """
@@ -116,17 +118,17 @@ async def test_an_instance_that_takes_too_long_is_unhealthy(model: Path, tmp_pat
 @in_loop
 async def test_a_failed_start_of_one_instance_stops_the_others(model: Path, tmp_path: Path) -> None:
     """A pool has all its instances or none."""
-    instances: list[Instance] = []
+    made: list[Instance] = []
 
     def make() -> Instance:
-        folder = tmp_path / "nothing" if instances else model
-        instances.append(Instance(folder, tmp_path / "log"))
-        return instances[-1]
+        folder = tmp_path / "nothing" if made else model
+        made.append(Instance(folder, tmp_path / "log"))
+        return made[-1]
 
     with pytest.raises(Unhealthy):
         await Pool.start(make, 2, Settings(clock=0.02))
 
-    assert not listening(instances[0].url)
+    assert not listening(made[0].url)
 
 
 def test_an_instance_ends_with_its_parent(model: Path, tmp_path: Path) -> None:
@@ -183,21 +185,66 @@ async def test_no_worker_outlives_its_killed_master(model: Path, tmp_path: Path)
 
 
 @in_loop
-async def test_a_killed_instance_is_replaced(model: Path, tmp_path: Path) -> None:
-    """Until then the pool has no instance, and says so."""
-    pool, instances = await model_pool(model, tmp_path / "log")
-    os.killpg(instances[0].pid, signal.SIGKILL)
-    await instances[0].ended
+async def test_no_busy_worker_outlives_its_killed_master(model: Path, tmp_path: Path) -> None:
+    """It would not notice by itself that the master is gone."""
+    pool, [instance] = await model_pool(model, tmp_path / "log", request_timeout_ms=300)
+    await asyncio.gather(pool.score(order("sleep 600"), JSON), return_exceptions=True)
 
-    await asyncio.wait_for(until_ready(pool), 20)
+    os.kill(instance.pid, signal.SIGKILL)
+    await instance.ended
+
+    assert await asyncio.to_thread(gone, instance.url)
+    await pool.stop()
+
+
+@in_loop
+async def test_an_instance_that_has_just_ended_is_stopped(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Although nobody has noticed yet that its process group is gone."""
+    monkeypatch.setattr(instances, "STOP_SECONDS", 0)
+    instance, loop = Instance(model, tmp_path / "log"), asyncio.get_running_loop()
+    await instance.start()
+    await instance.probe(60)
+    loop.remove_reader(instance._process.sentinel)
+    os.killpg(instance.pid, signal.SIGKILL)
+    await until(lambda: not psutil.pid_exists(instance.pid))
+    loop.call_later(0.1, instance._note_end)
+
+    await instance.stop()
+
+    assert instance.ended.done()
+
+
+@in_loop
+async def test_a_log_does_not_grow_without_end(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its last lines stay, and what is printed next follows them."""
+    monkeypatch.setattr(instances, "LOG_BYTES", 10_000)
+    monkeypatch.setattr(instances, "LOG_SECONDS", 0.02)
+    log = tmp_path / "log"
+    log.write_text("old\n" * 100_000 + "new\n" * 100)
+    pool, _ = await model_pool(model, log)
+    await until(lambda: log.stat().st_size < 20_000)
+
     answer = await pool.score(order("show PATH"), JSON)
     await pool.stop()
 
-    assert (answer.status, len(instances)) == (200, 2)
+    lines = log.read_text().splitlines()
+    assert answer.status == 200
+    assert lines.count("new") == 100
+    assert any("POST /score 200" in line for line in lines[lines.index("new") + 100 :])
+    assert log.stat().st_size < 20_000
 
 
-async def until_ready(pool: Pool) -> None:
-    """Return when an instance has taken the place of the one that died."""
-    await asyncio.sleep(0.1)
-    while not pool.ready:
-        await asyncio.sleep(0.05)
+@in_loop
+async def test_a_killed_instance_is_replaced(model: Path, tmp_path: Path) -> None:
+    """Until then the pool has no instance, and says so."""
+    pool, made = await model_pool(model, tmp_path / "log")
+    os.killpg(made[0].pid, signal.SIGKILL)
+    await made[0].ended
+
+    await until(lambda: len(made) == 2 and pool.ready == 1)
+    answer = await pool.score(order("show PATH"), JSON)
+    await pool.stop()
+
+    assert (answer.status, len(made)) == (200, 2)

@@ -1,6 +1,7 @@
 """How requests are spread over the instances of a deployment. The instances are handlers in the test's process."""
 
 import asyncio
+import time
 
 import pytest
 
@@ -76,6 +77,29 @@ async def test_waiting_counts_towards_the_time_out() -> None:
     await pool.stop()
 
     assert (ended, stubs[0].answered) == (["TimedOut", "TimedOut"], 1)
+
+
+@in_loop
+async def test_a_turn_that_comes_in_the_moment_its_time_is_over() -> None:
+    """It has been given: nothing takes it away again, and nothing fails."""
+    loop, failures = asyncio.get_running_loop(), list[object]()
+    loop.set_exception_handler(lambda _loop, context: failures.append(context))
+    pool, _ = await stub_pool()
+    [place] = pool._places
+    place.ready = False
+    turn = pool._line_up(loop.time() + 0.02)
+
+    def give() -> None:
+        place.ready = True
+        pool._admit()
+
+    loop.call_at(loop.time() + 0.01, give)
+    time.sleep(0.05)  # both are due in the loop's next round
+
+    assert await turn is place
+    del place.requests[turn]
+    await pool.stop()
+    assert failures == []
 
 
 @in_loop

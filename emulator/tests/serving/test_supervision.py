@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from azureml_emulator.serving import supervision
 from azureml_emulator.serving.pool import Pool, Settings
 from azureml_emulator.serving.supervision import Probe, Unhealthy
 from azureml_emulator.testing import Arm
-from tests.support.models import Stub, in_loop, model_pool, ok, order, puppet_model, slow, statuses, stub_pool
+from tests.support.models import Stub, in_loop, model_pool, ok, order, puppet_model, slow, statuses, stub_pool, until
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
@@ -41,14 +42,6 @@ if __name__ == "__main__":
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a puppet."""
     return puppet_model(tmp_path_factory.mktemp("model") / "mlflow").parent
-
-
-async def until(condition: Callable[[], bool], seconds: float = 30) -> None:
-    """Return when it holds; fail when it doesn't in a generous while."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it never came to that"
-        await asyncio.sleep(0.005)
 
 
 def answers(*said: bool | None) -> Callable[[float], Awaitable[bool | None]]:
@@ -217,6 +210,20 @@ async def test_restarts_back_off() -> None:
 
     waited = [after - before for before, after in itertools.pairwise(started[1:])]
     assert all(seconds >= least for seconds, least in zip(waited, (0.02, 0.04, 0.08), strict=True))
+
+
+@in_loop
+async def test_restarts_are_forgiven(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An instance that ran for long enough is restarted as soon as one that fails for the first time."""
+    monkeypatch.setattr(supervision, "FORGIVEN", 0)
+    monkeypatch.setattr(supervision, "BACK_OFF", (0, 10**9))
+    pool, stubs = await stub_pool()
+
+    for count in (2, 3, 4):
+        await stubs[-1].stop()
+        await until(lambda count=count: len(stubs) == count and pool.ready == 1)
+
+    await pool.stop()
 
 
 @in_loop

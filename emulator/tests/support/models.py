@@ -4,6 +4,7 @@ import asyncio
 import functools
 import json
 import threading
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -145,6 +146,14 @@ async def model_pool(model: Path, log: Path, count: int = 1, **settings: Any) ->
         return instances[-1]
 
     return await Pool.start(make, count, Settings(**{"clock": 0.02} | settings)), instances
+
+
+async def until(condition: Callable[[], bool], seconds: float = 30) -> None:
+    """Return when it holds; fail when it doesn't in a generous while."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it never came to that"
+        await asyncio.sleep(0.005)
 
 
 def in_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import socket
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.client import HTTPException, HTTPResponse
 from typing import NamedTuple
 
@@ -18,12 +20,19 @@ class Received(NamedTuple):
     headers: dict[str, str] = {}  # noqa: RUF012  # never written
 
 
-def exchange(arm: Arm, request: bytes, seconds: float = 20) -> Received:
-    """Send a request on a connection of its own and read the answer. Raises TimeoutError."""
+@contextmanager
+def connected(arm: Arm, seconds: float) -> Iterator[ssl.SSLSocket]:
+    """A connection to the emulator."""
     host, _, port = arm.base.removeprefix("https://").partition(":")
     context = ssl.create_default_context(cafile=str(arm.session.verify))
     plain = socket.create_connection((host, int(port)), timeout=seconds)
     with plain, context.wrap_socket(plain, server_hostname=host) as encrypted:
+        yield encrypted
+
+
+def exchange(arm: Arm, request: bytes, seconds: float = 20) -> Received:
+    """Send a request on a connection of its own and read the answer. Raises TimeoutError."""
+    with connected(arm, seconds) as encrypted:
         try:
             encrypted.sendall(request)
             answer = HTTPResponse(encrypted, method=request.partition(b" ")[0].decode("latin-1"))

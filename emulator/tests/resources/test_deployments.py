@@ -1,0 +1,136 @@
+"""Deployments' processes and files: what an update, a failure, a restart and a deletion make of them."""
+
+from pathlib import Path
+
+import pytest
+
+from azureml_emulator.arm.errors import BadRequest
+from azureml_emulator.testing import deployment
+from tests.support.local import ENDPOINT, MODEL, local
+from tests.support.models import in_loop
+
+SLOWER = {"requestSettings": {"requestTimeout": "PT9S"}}
+HASTY = {"readinessProbe": {"timeout": "PT0.0001S", "failureThreshold": 1}}
+
+
+@in_loop
+async def test_an_update_in_place_replaces_processes_and_files(tmp_path: Path) -> None:
+    """After it the processes from before have ended, and the files they read are gone.
+
+    It takes no more of the quota than it had.
+    """
+    async with local(tmp_path, core_quota=8) as azure:
+        await azure.deployment("default")
+        before, files = azure.azure.deployments.pools[ENDPOINT]["default"], azure.files("default")
+
+        status = await azure.deployment("default", **SLOWER)
+        after = azure.azure.deployments.pools[ENDPOINT]["default"]
+
+        assert (status["status"], before.ready, after.ready) == ("Succeeded", 0, 1)
+        assert len(azure.files("default")) == len(files) == 1
+        assert azure.files("default") != files
+
+
+@in_loop
+async def test_an_update_that_fails_changes_nothing_that_serves(tmp_path: Path) -> None:
+    """The processes from before answer on, from their own files; what the new ones would have read is gone."""
+    async with local(tmp_path) as azure:
+        await azure.deployment("default")
+        await azure.endpoint(traffic={"default": 100})
+        files = azure.files("default")
+
+        status = await azure.deployment("default", **HASTY)
+
+        assert (status["status"], (await azure.score()).status) == ("Failed", 200)
+        assert azure.files("default") == files
+
+
+@in_loop
+async def test_a_change_of_the_number_alone_starts_no_other_processes(tmp_path: Path) -> None:
+    """Those that are there go on."""
+    async with local(tmp_path) as azure:
+        await azure.deployment("default")
+        before, files = azure.azure.deployments.pools[ENDPOINT]["default"], azure.files("default")
+
+        await azure.deployment("default", instances=2)
+
+        assert azure.azure.deployments.pools[ENDPOINT]["default"] is before
+        assert (before.ready, azure.files("default")) == (2, files)
+
+
+@in_loop
+async def test_a_restart_brings_back_what_had_traffic(tmp_path: Path) -> None:
+    """Also a deployment whose last update failed: it went on serving, and stays Failed."""
+    async with local(tmp_path) as azure:
+        await azure.deployment("default")
+        await azure.endpoint(traffic={"default": 100})
+        await azure.deployment("default", **HASTY)
+
+    async with local(tmp_path) as again:
+        [document] = again.azure.deployments.all(again.scope, ENDPOINT)
+
+        assert document["properties"]["provisioningState"] == "Failed"
+        assert (await again.score()).status == 200
+        assert len(again.files("default")) == 1
+
+
+@in_loop
+async def test_a_restart_leaves_alone_what_failed_and_has_no_traffic(tmp_path: Path) -> None:
+    """It would only fail again."""
+    async with local(tmp_path) as azure:
+        azure.failed("default")
+
+    async with local(tmp_path) as again:
+        assert again.azure.deployments.serving(again.scope, ENDPOINT) == {"default": None}
+
+
+@in_loop
+async def test_a_deleted_deployment_leaves_nothing(tmp_path: Path) -> None:
+    """Neither processes nor files."""
+    async with local(tmp_path) as azure:
+        await azure.deployment("default")
+        pool, [files] = azure.azure.deployments.pools[ENDPOINT]["default"], azure.files("default")
+
+        operation = azure.azure.deployments.delete(azure.scope, ENDPOINT, "default")
+        await azure.end(operation or "")
+
+        assert (pool.ready, azure.azure.deployments.pools[ENDPOINT]) == (0, {})
+        assert not files.parent.exists()
+
+
+@in_loop
+async def test_a_deleted_endpoint_is_not_found(tmp_path: Path) -> None:
+    """Its route is closed and its deployment's processes have ended."""
+    async with local(tmp_path) as azure:
+        await azure.deployment("default")
+        await azure.endpoint(traffic={"default": 100})
+        pool, before = azure.azure.deployments.pools[ENDPOINT]["default"], await azure.score()
+
+        await azure.end(azure.azure.endpoints.delete(azure.scope, ENDPOINT) or "")
+
+        assert (before.status, (await azure.score()).status, pool.ready) == (200, 404, 0)
+
+
+@in_loop
+async def test_the_quota_counts_all_deployments(tmp_path: Path) -> None:
+    """ceil(1.2 × instances) × cores of those that are there and of the new one must fit."""
+    async with local(tmp_path, core_quota=15) as azure:
+        big = deployment(MODEL, instances=2, instanceType="Standard_F8s_v2")
+        with pytest.raises(BadRequest, match=r"0/15. Additional needed: 24"):
+            azure.azure.deployments.put(azure.scope, ENDPOINT, "big", big)
+        azure.failed("blue")
+        with pytest.raises(BadRequest, match=r"8/15. Additional needed: 8") as refusal:
+            azure.azure.deployments.put(azure.scope, ENDPOINT, "green", deployment(MODEL))
+
+    assert refusal.value.code == "OutOfQuota"
+
+
+@in_loop
+async def test_twenty_deployments(tmp_path: Path) -> None:
+    """The next one is refused, also when those that are there have failed."""
+    async with local(tmp_path, core_quota=1000) as azure:
+        for number in range(20):
+            azure.failed(f"old-{number:02}")
+
+        with pytest.raises(BadRequest, match="has 20 deployments"):
+            azure.azure.deployments.put(azure.scope, ENDPOINT, "one-more", deployment(MODEL))
