@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 import stat
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import certifi
 import pytest
 import requests
 
-from azureml_emulator import testing
 from azureml_emulator.process import running, without_azure
-from azureml_emulator.testing import Arm, deployment, endpoint, token
-
-if TYPE_CHECKING:
-    from azure.ai.ml import MLClient
-
-SAMPLE = json.dumps(testing.SAMPLE).encode()
+from azureml_emulator.testing import Arm, endpoint, token
+from tests.support.served import keys, register, score, serve
 
 
 @pytest.fixture(scope="module")
@@ -143,24 +136,21 @@ def test_secrets_in_the_state_folder(tmp_path: Path) -> None:
     assert keys == []
 
 
-def test_restart(client: MLClient, model_folder: Path, tmp_path: Path) -> None:
+def test_restart(model_folder: Path, tmp_path: Path) -> None:
     """Started again on its state folder, the same endpoint serves the same model with the same key."""
     with running(tmp_path) as variables:
         before = Arm(variables)
-        serve(before, model_folder, variables)
-        key = before("POST", "onlineEndpoints/kept/listKeys").json()["primaryKey"]
+        serve(before, "kept", register(before, "kept", model_folder), "default")
+        key = keys(before, "kept")["primaryKey"]
 
     with running(tmp_path) as variables:
-        after = Arm(variables)
-        uri = after("GET", "onlineEndpoints/kept").json()["properties"]["scoringUri"]
-        headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
-        answer = after.session.post(uri, data=SAMPLE, headers=headers, timeout=30)
+        answer = score(Arm(variables), "kept", key)
 
     assert answer.status_code == 200
     assert answer.headers["azureml-model-deployment"] == "default"
 
 
-def test_restart_ends_operations(client: MLClient, tmp_path: Path) -> None:
+def test_restart_ends_operations(tmp_path: Path) -> None:
     """What was in flight when the emulator stopped has ended afterwards, and the endpoint can be used again."""
     with running(tmp_path, "--operation-seconds=60") as variables:
         started = Arm(variables)("PUT", "onlineEndpoints/interrupted", endpoint())
@@ -211,23 +201,6 @@ def test_one_emulator_a_folder(azure: dict[str, str]) -> None:
     assert done.returncode == 1
     assert "is in use" in done.stderr
     assert Arm(azure)("GET", "models").status_code == 200
-
-
-def serve(arm: Arm, folder: Path, variables: dict[str, str]) -> None:
-    """An endpoint `kept` whose deployment `default` has all the traffic; a process of its own uploads the model."""
-    script = (
-        "import os, sys\nfrom azure.ai.ml import MLClient\nfrom azure.ai.ml.entities import Model\n"
-        "from azure.identity import DefaultAzureCredential\n"
-        "names = ('AZURE_SUBSCRIPTION_ID', 'AZURE_RESOURCE_GROUP', 'AZURE_ML_WORKSPACE')\n"
-        "client = MLClient(DefaultAzureCredential(), *(os.environ[name] for name in names))\n"
-        "client.models.create_or_update(Model(name='kept', path=sys.argv[1], type='mlflow_model'))\n"
-    )
-    environ = without_azure(os.environ) | variables
-    subprocess.run([sys.executable, "-c", script, str(folder)], env=environ, check=True, capture_output=True)
-    arm.endpoint("kept")
-    body = deployment(f"{arm.workspace}/models/kept/versions/1")
-    assert arm.settle(arm("PUT", "onlineEndpoints/kept/deployments/default", body))["status"] == "Succeeded"
-    arm.endpoint("kept", traffic={"default": 100})
 
 
 def other_address() -> str:

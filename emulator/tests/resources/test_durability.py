@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 
 from azureml_emulator.arm.store import Store
 from azureml_emulator.process import start, variables
-from azureml_emulator.testing import SAMPLE, Arm, deployment, endpoint
+from azureml_emulator.testing import Arm, blobs, deployment, endpoint
 from tests.support.models import in_loop
-from tests.support.served import once
+from tests.support.served import keys, once, register, score, serve
 
 SPAWN = multiprocessing.get_context("spawn")
 KEPT, GONE, KEYED = "kept-endpoint", "gone-endpoint", "keyed-endpoint"
@@ -96,13 +96,11 @@ def state(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> Path:
     folder = tmp_path_factory.mktemp("state")
     process = start(folder)
     arm = Arm(variables(folder))
-    upload(arm, model_folder)
+    model = register(arm, "kept", model_folder)
     for name in (KEYED, *(f"doomed-{seed}" for seed in SEEDS)):
         arm.endpoint(name)
     for name in (KEPT, GONE):
-        arm.endpoint(name)
-        assert arm.deployment(name, "default", "models/kept/versions/1")["status"] == "Succeeded"
-    arm.endpoint(KEPT, traffic={"default": 100})
+        serve(arm, name, model, "default")
     process.kill()
     process.communicate()
     return folder
@@ -114,7 +112,7 @@ def test_kill_during_every_kind_of_write(state: Path, seed: int) -> None:
     """Killed while writes of every kind are in flight, the emulator has what it acknowledged, and nothing is stuck."""
     process = start(state, "--operation-seconds=0.05")
     arm = Arm(variables(state))
-    key = primary_key(arm, KEYED)
+    key = keys(arm, KEYED)["primaryKey"]
     writes = writes_of_every_kind(arm, seed)
     answers: dict[str, requests.Response] = {}
     threads = [threading.Thread(target=collect, args=(answers, name, write)) for name, write in writes.items()]
@@ -129,7 +127,7 @@ def test_kill_during_every_kind_of_write(state: Path, seed: int) -> None:
     again = start(state)
     try:
         assert_kept(Arm(variables(state)), answers, seed)
-        assert "keys" not in answers or primary_key(Arm(variables(state)), KEYED) != key
+        assert "keys" not in answers or keys(Arm(variables(state)), KEYED)["primaryKey"] != key
     finally:
         again.terminate()
         again.communicate()
@@ -150,7 +148,7 @@ def writes_of_every_kind(arm: Arm, seed: int) -> dict[str, Callable[[], requests
         "deployment": lambda: arm("PUT", f"onlineEndpoints/{GONE}/deployments/new-{seed}", deployment(model)),
         "keys": lambda: arm("POST", f"onlineEndpoints/{KEYED}/regenerateKeys", {"keyType": "Primary"}),
         "deletion": lambda: arm("DELETE", f"onlineEndpoints/doomed-{seed}"),
-        "blob": lambda: put_blob(arm, f"blob-{seed}"),
+        "blob": lambda: blob(arm, "PUT", f"blob-{seed}", data=b"content", headers={"x-ms-blob-type": "BlockBlob"}),
     }
 
 
@@ -164,24 +162,20 @@ def assert_kept(arm: Arm, answers: dict[str, requests.Response], seed: int) -> N
         if name in answers:
             assert arm("GET", path).status_code == 200
     if "blob" in answers:
-        assert get_blob(arm, f"blob-{seed}") == b"content"
+        assert blob(arm, "GET", f"blob-{seed}").content == b"content"
     if "deletion" in answers:
         there = arm("GET", f"onlineEndpoints/doomed-{seed}").status_code == 200
         assert there == (outcome(arm, answers["deletion"]) == "Failed")
     states = [item["properties"]["provisioningState"] for item in every_resource(arm)]
     assert set(states) <= {"Succeeded", "Failed"}
     assert arm.endpoint(KEPT, traffic={"default": 100})["status"] == "Succeeded"
-    assert score(arm).status_code == 200
+    assert score(arm, KEPT).status_code == 200
 
 
 def outcome(arm: Arm, answer: requests.Response) -> str:
     """What became of the operation that an answer of the killed emulator started."""
     _, found, path = answer.headers.get("Azure-AsyncOperation", "").partition("/subscriptions")
     return str(arm("GET", f"{arm.base}{found}{path}").json()["status"]) if found else "Succeeded"
-
-
-def primary_key(arm: Arm, name: str) -> str:
-    return str(arm("POST", f"onlineEndpoints/{name}/listKeys").json()["primaryKey"])
 
 
 def every_resource(arm: Arm) -> list[dict[str, Any]]:
@@ -195,36 +189,5 @@ def collect(answers: dict[str, requests.Response], name: str, write: Callable[[]
         answers[name] = write()
 
 
-def score(arm: Arm) -> requests.Response:
-    key = primary_key(arm, KEPT)
-    uri = arm("GET", f"onlineEndpoints/{KEPT}").json()["properties"]["scoringUri"]
-    body = SAMPLE
-    return arm.session.post(uri, json=body, headers={"Authorization": f"Bearer {key}"}, timeout=30)
-
-
-def blob_address(arm: Arm, name: str) -> str:
-    datastore = arm("GET", "datastores/workspaceblobstore").json()["properties"]
-    secret = arm("POST", "datastores/workspaceblobstore/listSecrets", {}).json()["sasToken"]
-    account = f"https://{datastore['accountName']}.blob.{datastore['endpoint']}"
-    return f"{account}/{datastore['containerName']}/{name}{secret}"
-
-
-def put_blob(arm: Arm, name: str, content: bytes = b"content") -> requests.Response:
-    address = blob_address(arm, name)
-    return arm.session.put(address, data=content, headers={"x-ms-blob-type": "BlockBlob"}, timeout=30)
-
-
-def get_blob(arm: Arm, name: str) -> bytes:
-    return arm.session.get(blob_address(arm, name), timeout=30).content
-
-
-def upload(arm: Arm, folder: Path) -> None:
-    """Registers the model folder as version 1 of `kept`."""
-    for path in folder.rglob("*"):
-        if path.is_file():
-            assert (
-                put_blob(arm, f"LocalUpload/1/model/{path.relative_to(folder)}", path.read_bytes()).status_code == 201
-            )
-    uri = f"azureml:/{arm.workspace}/datastores/workspaceblobstore/paths/LocalUpload/1/model"
-    body = {"properties": {"modelUri": uri, "modelType": "mlflow_model"}}
-    assert arm("PUT", "models/kept/versions/1", body).status_code == 201
+def blob(arm: Arm, method: str, name: str, **options: Any) -> requests.Response:
+    return arm.session.request(method, blobs(arm).get_blob_client(name).url, timeout=30, **options)

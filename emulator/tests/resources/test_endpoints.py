@@ -2,35 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import requests
 
-from azureml_emulator import testing
 from azureml_emulator.testing import Arm, deployment, endpoint
-
-if TYPE_CHECKING:
-    from azure.ai.ml import MLClient
+from tests.support.served import keys, register, score, serve
 
 MODEL = "models/rules/versions/1"
 NAME = "rules-endpoint"
-SAMPLE = json.dumps(testing.SAMPLE).encode()
 
 
 @pytest.fixture(scope="module")
-def arm(azure: dict[str, str], client: MLClient, model_folder: Path) -> Arm:
+def arm(azure: dict[str, str], model_folder: Path) -> Arm:
     """An endpoint with the healthy deployments blue (all the traffic) and green."""
-    register(client, "rules", model_folder)
     arm = Arm(azure)
-    arm.endpoint(NAME)
-    for name in ("blue", "green"):
-        assert arm.deployment(NAME, name, MODEL)["status"] == "Succeeded"
-    arm.endpoint(NAME, traffic={"blue": 100})
+    serve(arm, NAME, register(arm, "rules", model_folder), "blue", "green")
     return arm
 
 
@@ -154,7 +145,7 @@ def test_live_deployment_stays(arm: Arm) -> None:
     answer = arm("DELETE", f"onlineEndpoints/{NAME}/deployments/blue")
 
     assert_refused(answer, "set it to 0")
-    assert score(arm).status_code == 200
+    assert score(arm, NAME).status_code == 200
 
 
 def test_delete_is_idempotent(arm: Arm) -> None:
@@ -165,9 +156,7 @@ def test_delete_is_idempotent(arm: Arm) -> None:
 
 def test_deleting_an_endpoint_deletes_its_deployments(arm: Arm) -> None:
     """An endpoint can be deleted while a deployment has all its traffic."""
-    arm.endpoint("doomed")
-    arm.deployment("doomed", "default", MODEL)
-    arm.endpoint("doomed", traffic={"default": 100})
+    serve(arm, "doomed", MODEL, "default")
 
     arm.settle(arm("DELETE", "onlineEndpoints/doomed"))
 
@@ -177,8 +166,7 @@ def test_deleting_an_endpoint_deletes_its_deployments(arm: Arm) -> None:
 
 def test_scale(arm: Arm, fresh: str) -> None:
     """A changed instance count is what the deployment reports, and it goes on answering."""
-    arm.deployment(fresh, "default", MODEL)
-    arm.endpoint(fresh, traffic={"default": 100})
+    serve(arm, fresh, MODEL, "default")
 
     arm.deployment(fresh, "default", MODEL, instances=2)
 
@@ -186,13 +174,12 @@ def test_scale(arm: Arm, fresh: str) -> None:
     assert score(arm, fresh).status_code == 200
 
 
-def test_failed_provisioning(arm: Arm, client: MLClient, model_folder: Path, tmp_path: Path, fresh: str) -> None:
+def test_failed_provisioning(arm: Arm, model_folder: Path, tmp_path: Path, fresh: str) -> None:
     """A model that can't be loaded ends as Failed; the container's log says why."""
     broken = Path(shutil.copytree(model_folder, tmp_path / "broken"))
     (broken / "model.pkl").write_bytes(b"no pickle")
-    register(client, "broken", broken)
 
-    status = arm.deployment(fresh, "default", "models/broken/versions/1")
+    status = arm.deployment(fresh, "default", register(arm, "broken", broken))
     log = arm("POST", f"onlineEndpoints/{fresh}/deployments/default/getLogs", {"tail": 200}).json()["content"]
 
     assert (status["status"], status["error"]["code"]) == ("Failed", "ResourceNotReady")
@@ -231,8 +218,7 @@ def test_deployment_is_refused(arm: Arm, changes: dict[str, Any], why: str) -> N
 
 def test_keys_regenerated(arm: Arm, fresh: str) -> None:
     """A regenerated key stops working at once, the other goes on."""
-    arm.deployment(fresh, "default", MODEL)
-    arm.endpoint(fresh, traffic={"default": 100})
+    serve(arm, fresh, MODEL, "default")
     old = keys(arm, fresh)
 
     arm.settle(arm("POST", f"onlineEndpoints/{fresh}/regenerateKeys", {"keyType": "Primary"}))
@@ -258,29 +244,12 @@ def test_token_endpoint(arm: Arm) -> None:
 
 def test_wrong_key(arm: Arm) -> None:
     """A wrong key is answered 401."""
-    assert score(arm, key="wrong").status_code == 401
-
-
-def register(client: MLClient, name: str, folder: Path) -> None:
-    from azure.ai.ml.entities import Model
-
-    client.models.create_or_update(Model(name=name, path=str(folder), type="mlflow_model"))
+    assert score(arm, NAME, key="wrong").status_code == 401
 
 
 def properties(arm: Arm, name: str = NAME) -> dict[str, Any]:
     found: dict[str, Any] = arm("GET", f"onlineEndpoints/{name}").json()["properties"]
     return found
-
-
-def keys(arm: Arm, name: str) -> dict[str, str]:
-    found: dict[str, str] = arm("POST", f"onlineEndpoints/{name}/listKeys").json()
-    return found
-
-
-def score(arm: Arm, name: str = NAME, key: str | None = None) -> requests.Response:
-    key = key or keys(arm, name)["primaryKey"]
-    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
-    return arm.session.post(properties(arm, name)["scoringUri"], data=SAMPLE, headers=headers, timeout=30)
 
 
 def assert_refused(answer: requests.Response, why: str) -> None:

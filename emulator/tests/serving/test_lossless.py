@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 import requests
 
 from azureml_emulator import testing
 from azureml_emulator.testing import Arm
-
-if TYPE_CHECKING:
-    from azure.ai.ml import MLClient
+from tests.support.served import eventually, keys, register, serve
 
 NAME = "lossless-endpoint"
 MODEL = "models/lossless/versions/1"
@@ -33,7 +29,7 @@ class Traffic:
     def __init__(self, arm: Arm) -> None:
         self.seen: Counter[tuple[int, str]] = Counter()
         self._url, self._ca = f"{arm.base}/endpoints/{NAME}/score", arm.session.verify
-        self._key = arm("POST", f"onlineEndpoints/{NAME}/listKeys").json()["primaryKey"]
+        self._key = keys(arm, NAME)["primaryKey"]
         self._over = threading.Event()
 
     @contextmanager
@@ -51,10 +47,8 @@ class Traffic:
 
     def go_on(self, count: int = 12) -> None:
         """Return when that many more requests have been answered."""
-        enough, deadline = self.seen.total() + count, time.monotonic() + 60
-        while self.seen.total() < enough:
-            assert time.monotonic() < deadline, f"the traffic stopped at {self.seen}"
-            time.sleep(0.01)
+        enough = self.seen.total() + count
+        eventually(lambda: self.seen.total() >= enough)
 
     def _ask(self) -> None:
         headers = {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"}
@@ -69,16 +63,10 @@ class Traffic:
 
 
 @pytest.fixture(scope="module")
-def arm(azure: dict[str, str], client: MLClient, model_folder: Path) -> Arm:
+def arm(azure: dict[str, str], model_folder: Path) -> Arm:
     """An endpoint with blue, which has all the traffic, and green."""
-    from azure.ai.ml.entities import Model
-
-    client.models.create_or_update(Model(name="lossless", path=str(model_folder), type="mlflow_model"))
     arm = Arm(azure)
-    arm.endpoint(NAME)
-    for name in ("blue", "green"):
-        assert arm.deployment(NAME, name, MODEL, requestSettings=SETTINGS)["status"] == "Succeeded"
-    arm.endpoint(NAME, traffic={"blue": 100})
+    serve(arm, NAME, register(arm, "lossless", model_folder), "blue", "green", requestSettings=SETTINGS)
     return arm
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import os
 import signal
@@ -11,7 +12,6 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -20,9 +20,7 @@ from azureml_emulator.serving.pool import Pool, Settings
 from azureml_emulator.serving.supervision import Probe, Unhealthy
 from azureml_emulator.testing import Arm
 from tests.support.models import Stub, in_loop, model_pool, ok, order, puppet_model, slow, statuses, stub_pool, until
-
-if TYPE_CHECKING:
-    from azure.ai.ml import MLClient
+from tests.support.served import eventually, register
 
 JSON = {"content-type": "application/json"}
 SOON = Probe(initial_delay=0, period=10, timeout=0.2, failure_threshold=3)
@@ -269,18 +267,13 @@ async def test_a_long_legal_prediction_is_not_interrupted(model: Path, tmp_path:
 
 
 @pytest.mark.drill
-def test_a_deployment_whose_probe_gives_up_has_failed(
-    azure: dict[str, str], client: MLClient, model_folder: Path
-) -> None:
+def test_a_deployment_whose_probe_gives_up_has_failed(azure: dict[str, str], model_folder: Path) -> None:
     """Its container's log is there."""
-    from azure.ai.ml.entities import Model
-
-    client.models.create_or_update(Model(name="probed", path=str(model_folder), type="mlflow_model"))
-    arm = Arm(azure)
+    arm, hasty = Arm(azure), {"timeout": "PT0.0001S", "failureThreshold": 5}
+    model = register(arm, "probed", model_folder)
     arm.endpoint("probed-endpoint")
-    hasty = {"timeout": "PT0.0001S", "failureThreshold": 5}
 
-    status = arm.deployment("probed-endpoint", "default", "models/probed/versions/1", readinessProbe=hasty)
+    status = arm.deployment("probed-endpoint", "default", model, readinessProbe=hasty)
     log = arm("POST", "onlineEndpoints/probed-endpoint/deployments/default/getLogs", {"tail": 200}).json()["content"]
 
     assert (status["status"], status["error"]["code"]) == ("Failed", "ResourceNotReady")
@@ -299,16 +292,12 @@ def test_the_fork_server_ends_with_an_emulator_that_is_killed_while_it_imports()
 
         emulator.kill()
 
-    assert empty(emulator.pid)
+    eventually(lambda: not in_group(emulator.pid))
 
 
-def empty(group: int, seconds: float = 30) -> bool:
-    """Whether no process of a group is left, at the latest after a while."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        try:
-            os.killpg(group, 0)
-        except ProcessLookupError:
-            return True
-        time.sleep(0.05)
+def in_group(group: int) -> bool:
+    """Whether a process of the group is left."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(group, 0)
+        return True
     return False
