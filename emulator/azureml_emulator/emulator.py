@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import shlex
 import signal
 import socket
@@ -17,8 +16,10 @@ from azureml_emulator.api.server import Server, listen
 from azureml_emulator.api.trace import recorder
 from azureml_emulator.faults.control import Control
 from azureml_emulator.faults.injection import PREFIX, Injection
+from azureml_emulator.private import open_private
 from azureml_emulator.process import environment
 from azureml_emulator.resources.azure import Azure, Options
+from azureml_emulator.serving.supervision import cancel
 
 
 def listening(port: int) -> socket.socket:
@@ -31,12 +32,17 @@ def listening(port: int) -> socket.socket:
 
 async def serve(state: Path, listener: socket.socket, options: Options, trace: Path | None, with_parent: bool) -> None:
     """Serves until SIGINT or SIGTERM. Prints one line once it is ready."""
-    stopped = stop_signal(with_parent)
+    stopped = asyncio.ensure_future(stop_signal(with_parent).wait())
     base = f"https://127.0.0.1:{listener.getsockname()[1]}"
     azure = Azure(state, base, options)
     try:
         certificate = issue_certificate(state / "ca.pem")
-        await azure.open()
+        opened = asyncio.ensure_future(azure.open())  # which may take a while: a signal does not wait for it
+        await asyncio.wait({opened, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        if stopped.done():
+            await cancel(opened)
+            return
+        await opened
         injection = Injection(azure)
         control = Control(injection)
         server = Server(azure, base, [*([recorder(trace)] if trace else []), injection.around])
@@ -45,7 +51,7 @@ async def serve(state: Path, listener: socket.socket, options: Options, trace: P
         control.write(state, base)
         write_environment(state, environment(base, state / "ca.pem", azure.tokens.identity, options.workspaces[0]))
         click.echo(f"Azure ML at {base}; source {state}/environment.sh to use it")
-        await stopped.wait()
+        await stopped
         await runner.cleanup()
     finally:
         await azure.close()
@@ -56,8 +62,13 @@ def stop_signal(with_parent: bool) -> asyncio.Event:
     loop, stopped = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
+
+    def end_of_input() -> None:
+        loop.remove_reader(sys.stdin)  # it would be called without end
+        stopped.set()
+
     if with_parent:
-        loop.add_reader(sys.stdin.fileno(), stopped.set)
+        loop.add_reader(sys.stdin, end_of_input)
     return stopped
 
 
@@ -75,6 +86,5 @@ def write_environment(state: Path, variables: dict[str, str]) -> None:
     lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
     files = {"environment.json": json.dumps(variables), "environment.sh": "\n".join(lines) + "\n"}
     for name, text in files.items():
-        descriptor = os.open(state / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w") as out:
+        with open_private(state / name, "w") as out:
             out.write(text)

@@ -8,12 +8,14 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from select import select
 from subprocess import PIPE
 
 from azureml_emulator.arm.names import CLOUD, GROUP, SUBSCRIPTION
 
 #: A variable that could lead a client past the emulator, to the real Azure or through a proxy.
 FOREIGN = ("AZURE_", "AZUREML_", "ARM_", "IDENTITY_", "MSI_")
+START_SECONDS = 120.0  # with deployments to bring back on a busy machine
 PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 
 
@@ -74,9 +76,11 @@ def start(state: Path, *options: str, with_parent: bool = True) -> "subprocess.P
     log.touch(mode=0o600)
     with log.open("a", encoding="utf-8") as stderr:  # a session of its own: Ctrl-C is for the caller, who stops this
         process = subprocess.Popen(command, stdin=PIPE, stdout=PIPE, stderr=stderr, start_new_session=True, text=True)
-    if process.stdout is None or not process.stdout.readline():
+    output = process.stdout
+    if not (output and select([output], [], [], START_SECONDS)[0] and output.readline()):
         stop(process)
-        raise RuntimeError(f"The emulator did not start; it says:\n{log.read_text(encoding='utf-8')}")
+        said = log.read_text(encoding="utf-8")
+        raise RuntimeError(f"The emulator did not start, or not within {START_SECONDS:g} s; it says:\n{said}")
     return process
 
 

@@ -1,13 +1,14 @@
 """A record of what was asked and answered, one JSON line a call, with the secrets replaced (`--trace FILE`)."""
 
 import json
-import os
 import re
 from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
+
+from azureml_emulator.private import open_private
 
 #: Where the server leaves the body that it has read.
 SENT = "sent"
@@ -23,9 +24,7 @@ def recorder(path: Path) -> Middleware:
     A line is `{method, path, query, sent, status, headers, body}`: `sent` is the request's body, the rest of it the
     answer. A body that is no JSON is given as its size; `status` is null when none was made.
     """
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    os.fchmod(descriptor, 0o600)  # it may have been there
-    out = os.fdopen(descriptor, "a", encoding="ascii", buffering=1)
+    out = open_private(path, "a")
 
     @web.middleware
     async def record(request: web.Request, handler: Handler) -> web.StreamResponse:

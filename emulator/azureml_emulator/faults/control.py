@@ -2,7 +2,6 @@
 
 import hmac
 import json
-import os
 import re
 import secrets
 from pathlib import Path
@@ -14,6 +13,7 @@ from azureml_emulator.arm.errors import BadRequest, NotFound, Unauthorized
 from azureml_emulator.arm.messages import json_object
 from azureml_emulator.faults.injection import PREFIX, Injection
 from azureml_emulator.faults.kinds import parse
+from azureml_emulator.private import open_private
 
 FILE = "control.json"
 MAX_WAIT = 60  # seconds
@@ -32,9 +32,7 @@ class Control:
 
     def write(self, state: Path, base: str) -> None:
         """Leaves address and key in the state folder, for its owner alone."""
-        descriptor = os.open(state / FILE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w") as out:
-            os.fchmod(out.fileno(), 0o600)  # it may have been there
+        with open_private(state / FILE, "w") as out:
             json.dump({"url": base + PREFIX.rstrip("/"), "key": self.key}, out)
 
     async def _answer(self, request: web.Request) -> web.Response:

@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -25,6 +26,8 @@ from typing import Any
 import yaml
 
 RUNNER = "ubuntu-24.04"
+RUN_SECONDS = 3600.0  # after which a run is cancelled
+CLEAN_UP_SECONDS = 600.0  # for which a cancelled run may go on
 STAND_INS = Path(str(files("azureml_emulator.workflows") / "stand_ins"))
 WORKSPACE_VARIABLES = ("AZURE_SUBSCRIPTION_ID", "AZURE_RESOURCE_GROUP", "AZURE_ML_WORKSPACE")
 
@@ -104,6 +107,7 @@ def run_workflow(
     stand_ins: Path = STAND_INS,
     started: Started = lambda process: None,
     watch: Watch = lambda name, job: None,
+    seconds: float = RUN_SECONDS,
 ) -> Run:
     """Runs the workflow at `path` of the repository `workdir` to its end.
 
@@ -114,7 +118,8 @@ def run_workflow(
     `watch` is called with a job and its name after each line of its log. An exception from it, or Ctrl-C, cancels the
     run: clean-up jobs still run to their end. So does a SIGINT to act, the process that `started` is called with.
 
-    Raises LookupError for a remote action without a stand-in and RuntimeError if act could not run the workflow.
+    Raises LookupError for a remote action without a stand-in and RuntimeError if act could not run the workflow, or
+    not within so many `seconds`.
     """
     with tempfile.TemporaryDirectory(prefix="act-", ignore_cleanup_errors=True) as temporary:
         home = Path(temporary)
@@ -124,7 +129,7 @@ def run_workflow(
         uploads.mkdir(parents=True, exist_ok=True)
         command = [*_command(path, event, home), f"--actor={actor}", *_github(environ), *_variables(variables)]
         command += _stand_ins(workdir / path, workdir, stand_ins)
-        with _act(command, workdir, _environment(environ, home) | {"ARTIFACTS": str(uploads)}) as process:
+        with _act(command, workdir, _environment(environ, home) | {"ARTIFACTS": str(uploads)}, seconds) as process:
             started(process)
             return _follow(process, Run({name: Job() for name in _jobs(workdir, path)}), watch)
 
@@ -205,18 +210,28 @@ def _environment(environ: Mapping[str, str], home: Path) -> dict[str, str]:
 
 
 @contextmanager
-def _act(command: list[str], cwd: Path, env: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
+def _act(command: list[str], cwd: Path, env: Mapping[str, str], seconds: float) -> Iterator[subprocess.Popen[str]]:
     """A running act. In a session of its own, so that Ctrl-C cancels it once, by way of us."""
+    deadline = time.monotonic() + seconds
     with subprocess.Popen(
         command, cwd=cwd, env=env, start_new_session=True, encoding="utf-8",
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     ) as process:  # fmt: skip
+        cancel = threading.Timer(seconds, process.send_signal, [signal.SIGINT])
+        kill = threading.Timer(seconds + CLEAN_UP_SECONDS, process.kill)
+        for timer in (cancel, kill):
+            timer.start()
         try:
             yield process
         except BaseException:
             process.send_signal(signal.SIGINT)
             process.communicate()
             raise
+        finally:
+            for timer in (cancel, kill):
+                timer.cancel()
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"The run had not ended after {seconds:g} s and was cancelled.")
 
 
 def _follow(process: subprocess.Popen[str], run: Run, watch: Watch) -> Run:

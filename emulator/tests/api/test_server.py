@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import stat
-import subprocess
-import sys
 from pathlib import Path
 
 import certifi
 import pytest
 import requests
 
-from azureml_emulator.process import running, without_azure
+from azureml_emulator.process import running
 from azureml_emulator.testing import Arm, endpoint, token
 from tests.support.served import keys, register, score, serve
 
@@ -165,42 +162,6 @@ def test_restart_ends_operations(tmp_path: Path) -> None:
 
     assert (status["name"], status["status"]) == (name, "Failed")
     assert again["status"] == "Succeeded"
-
-
-def test_run_a_command() -> None:
-    """`emulator run -- COMMAND` leads the command here, hides the real Azure, and ends with the command's exit code."""
-    script = "import os, sys; print(os.environ['AZURE_ML_WORKSPACE'], os.environ.get('AZURE_CLIENT_ID')); sys.exit(3)"
-    environ = {**without_azure(os.environ), "AZURE_CLIENT_ID": "real"}
-    command = [sys.executable, "-m", "azureml_emulator", "run", "--", sys.executable, "-c", script]
-
-    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
-
-    assert (done.stdout.strip(), done.returncode) == ("local None", 3)
-
-
-def test_start_fails_clearly(tmp_path: Path) -> None:
-    """A port that is taken is said, not traced."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = str(taken.getsockname()[1])
-        command = [sys.executable, "-m", "azureml_emulator", "--state", str(tmp_path), "--port", port]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-
-    assert done.returncode == 1
-    assert f"port {port}" in done.stderr
-    assert "Traceback" not in done.stderr
-
-
-def test_one_emulator_a_folder(azure: dict[str, str]) -> None:
-    """A second emulator on the state folder of a running one says so and leaves it alone."""
-    state = str(Path(azure["SSL_CERT_FILE"]).parent)
-
-    done = subprocess.run(
-        [sys.executable, "-m", "azureml_emulator", "--state", state], capture_output=True, text=True, check=False
-    )
-
-    assert done.returncode == 1
-    assert "is in use" in done.stderr
-    assert Arm(azure)("GET", "models").status_code == 200
 
 
 def other_address() -> str:

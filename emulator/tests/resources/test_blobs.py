@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from azureml_emulator.arm import store as parts
 from azureml_emulator.arm.messages import Call
 from azureml_emulator.arm.store import Store
 from azureml_emulator.process import running
@@ -122,6 +123,18 @@ async def test_a_blob_that_is_replaced_is_read_to_its_end(store: Store) -> None:
 
     assert [part async for part in content] == [b"old"]
     assert len([*store.contents.iterdir()]) == 1
+
+
+@in_loop
+async def test_a_blob_is_read_in_parts(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However large it is, little of it is in memory at once; of a range nothing else is read."""
+    monkeypatch.setattr(parts, "PART", 4)
+    await store.put_blob("box", "name", once(b"0123456789"), {})
+    blob = store.blob("box", "name")
+    assert blob
+
+    assert [part async for part in blob.read()] == [b"0123", b"4567", b"89"]
+    assert [part async for part in blob.read(1, 5)] == [b"1234", b"5"]
 
 
 @in_loop

@@ -78,7 +78,7 @@ async def test_a_restart_brings_back_what_had_traffic(tmp_path: Path) -> None:
 async def test_a_restart_leaves_alone_what_failed_and_has_no_traffic(tmp_path: Path) -> None:
     """It would only fail again."""
     async with local(tmp_path) as azure:
-        azure.failed("default")
+        azure.place("default")
 
     async with local(tmp_path) as again:
         assert again.azure.deployments.serving(again.scope, ENDPOINT) == {"default": None}
@@ -118,7 +118,7 @@ async def test_the_quota_counts_all_deployments(tmp_path: Path) -> None:
         big = deployment(MODEL, instances=2, instanceType="Standard_F8s_v2")
         with pytest.raises(BadRequest, match=r"0/15. Additional needed: 24"):
             azure.azure.deployments.put(azure.scope, ENDPOINT, "big", big)
-        azure.failed("blue")
+        azure.place("blue")
         with pytest.raises(BadRequest, match=r"8/15. Additional needed: 8") as refusal:
             azure.azure.deployments.put(azure.scope, ENDPOINT, "green", deployment(MODEL))
 
@@ -130,7 +130,7 @@ async def test_twenty_deployments(tmp_path: Path) -> None:
     """The next one is refused, also when those that are there have failed."""
     async with local(tmp_path, core_quota=1000) as azure:
         for number in range(20):
-            azure.failed(f"old-{number:02}")
+            azure.place(f"old-{number:02}")
 
         with pytest.raises(BadRequest, match="has 20 deployments"):
             azure.azure.deployments.put(azure.scope, ENDPOINT, "one-more", deployment(MODEL))

@@ -11,6 +11,7 @@ from multidict import CIMultiDict
 
 from azureml_emulator import testing
 from azureml_emulator.arm.documents import Document, in_state
+from azureml_emulator.resources import defaults
 from azureml_emulator.resources.azure import Azure, Options
 from azureml_emulator.serving.pool import Answer
 from tests.support.models import order, puppet_model, until
@@ -52,11 +53,12 @@ class Local:
         _, operation = self.azure.deployments.put(self.scope, ENDPOINT, name, body)
         return await self.end(operation)
 
-    def failed(self, name: str) -> None:
-        """Let a deployment be there that failed and has no process."""
-        document = testing.deployment(MODEL) | {"name": name, "id": name}
+    def place(self, name: str, state: str = "Failed") -> None:
+        """Let a deployment be there that has no process, as after a failure, or before it is brought back."""
+        body = testing.deployment(MODEL)
+        document = body | {"name": name, "id": name, "properties": defaults.properties(body["properties"])}
         key = f"{self.scope.key}/onlineEndpoints/{ENDPOINT}/deployments/{name}"
-        self.azure.store.put(key, in_state(document, "Failed"))
+        self.azure.store.put(key, in_state(document, state))
 
     async def score(self, text: str = "show HOME") -> Answer:
         """What the endpoint answers."""

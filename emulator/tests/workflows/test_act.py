@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from azureml_emulator.workflows.act import RUNNER, Run, commit, run_workflow
 HEAD = "on:\n  push:\n  workflow_dispatch:\n    inputs:\n      mark:\njobs:\n  greet:\n"
 
 
-def run(tree: Path, workflow: str, event: str = "push", **options: dict[str, str]) -> Run:
+def run(tree: Path, workflow: str, event: str = "push", **options: Any) -> Run:
     (tree / "greet.yml").write_text(workflow)
     subprocess.run(["git", "init", "--quiet", "--initial-branch=main", tree], check=True)
     commit(tree, "Greet")
@@ -65,6 +66,12 @@ def test_workflow_that_act_refuses(tmp_path: Path) -> None:
     """A workflow that cannot run at all is an error with act's own words, not a run without jobs."""
     with pytest.raises(RuntimeError, match=r"act failed: .*Unknown Property mistake"):
         run(tmp_path, greet("exit 0") + "    mistake: true\n")
+
+
+def test_run_that_does_not_end(tmp_path: Path) -> None:
+    """It is cancelled when its time is over, and that is said."""
+    with pytest.raises(RuntimeError, match="had not ended after 1 s"):
+        run(tmp_path, greet("sleep 600"), seconds=1)
 
 
 def test_act_of_the_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
