@@ -59,8 +59,10 @@ class Approval:
 
     def asked(self, run: Future[Run]) -> None:
         """Returns once the job waits."""
+        deadline = time.monotonic() + 600
         while not (self.folder / "waits").exists():
             assert not run.done(), run.result()
+            assert time.monotonic() < deadline, f"{self.job} never came to wait"
             time.sleep(0.1)
 
     def give(self) -> None:

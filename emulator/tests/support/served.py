@@ -51,7 +51,6 @@ def keys(arm: Arm, endpoint: str) -> dict[str, str]:
 
 
 def score(arm: Arm, endpoint: str, key: str = "", body: Any = SAMPLE, **headers: str) -> requests.Response:
-    """A scoring request, with the primary key unless another is given; `_` in a header's name stands for `-`."""
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    named["Authorization"] = f"Bearer {key or keys(arm, endpoint)['primaryKey']}"
-    return arm.session.post(f"{arm.base}/endpoints/{endpoint}/score", json=body, headers=named, timeout=30)
+    """A scoring request, with the primary key unless another is given."""
+    sent = {"Authorization": f"Bearer {key or keys(arm, endpoint)['primaryKey']}", **headers}
+    return arm.session.post(f"{arm.base}/endpoints/{endpoint}/score", json=body, headers=sent, timeout=30)
