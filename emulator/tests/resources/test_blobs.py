@@ -18,7 +18,7 @@ from azureml_emulator.arm.messages import Call
 from azureml_emulator.arm.store import Store
 from azureml_emulator.process import running
 from azureml_emulator.resources import blobs as module
-from azureml_emulator.resources.blobs import Blobs, Forbidden
+from azureml_emulator.resources.blobs import Blobs, Forbidden, InvalidRange
 from azureml_emulator.testing import Arm, blobs
 from tests.support.models import in_loop
 from tests.support.raw_bytes import connected
@@ -198,9 +198,40 @@ async def test_blocks_without_a_list_end_after_a_week(store: Store) -> None:
 
 
 def block_call(answers: Blobs, name: str) -> Call:
-    query = dict(part.split("=", 1) for part in answers.sas("box").split("&"))
-    query |= {"comp": "block", "blockid": "MQ=="}
-    return Call("PUT", "", {"container": "box", "name": name}, query, {}, b"", once(b"x"))
+    return call(answers, "PUT", name, {"comp": "block", "blockid": "MQ=="}, {})
+
+
+def call(answers: Blobs, method: str, name: str, query: dict[str, str], headers: dict[str, str]) -> Call:
+    signed = dict(part.split("=", 1) for part in answers.sas("box").split("&"))
+    return Call(method, "", {"container": "box", "name": name}, signed | query, headers, b"", once(b"x"))
+
+
+@pytest.mark.parametrize(
+    ("asked", "given"),
+    [
+        ("bytes=0-0", "0-0"),
+        ("bytes=2-", "2-4"),
+        ("bytes=3-99", "3-4"),
+        ("bytes=5-", ""),
+        ("bytes=3-2", ""),
+        ("2-3", ""),
+    ],
+)
+@in_loop
+async def test_ranges(store: Store, asked: str, given: str) -> None:
+    """A range ends with its blob, and one that begins behind it is refused."""
+    await store.put_blob("box", "name", once(b"01234"), {})
+    answers = Blobs(store, "key")
+    asking = answers.answer(call(answers, "GET", "name", {}, {"Range": asked}))
+
+    if not given:
+        with pytest.raises(InvalidRange):
+            await asking
+    else:
+        reply = await asking
+        first, last = map(int, given.split("-"))
+        assert reply.headers["Content-Range"] == f"bytes {given}/5"
+        assert b"".join([part async for part in reply.body]) == b"01234"[first : last + 1]
 
 
 @in_loop

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from azureml_emulator.arm.documents import in_state
 from azureml_emulator.arm.errors import BadRequest
 from azureml_emulator.testing import deployment
 from tests.support.local import ENDPOINT, MODEL, local
@@ -67,10 +68,7 @@ async def test_a_restart_brings_back_what_had_traffic(tmp_path: Path) -> None:
         await azure.deployment("default", **HASTY)
 
     async with local(tmp_path) as again:
-        [document] = again.azure.deployments.all(again.scope, ENDPOINT)
-
-        assert document["properties"]["provisioningState"] == "Failed"
-        assert (await again.score()).status == 200
+        assert (again.state("default"), (await again.score()).status) == ("Failed", 200)
         assert len(again.files("default")) == 1
 
 
@@ -100,15 +98,18 @@ async def test_a_deleted_deployment_leaves_nothing(tmp_path: Path) -> None:
 
 @in_loop
 async def test_a_deleted_endpoint_is_not_found(tmp_path: Path) -> None:
-    """Its route is closed and its deployment's processes have ended."""
+    """Its route is closed, its deployment's processes have ended, and a new one of that name has no deployment."""
     async with local(tmp_path) as azure:
         await azure.deployment("default")
         await azure.endpoint(traffic={"default": 100})
         pool, before = azure.azure.deployments.pools[ENDPOINT]["default"], await azure.score()
 
         await azure.end(azure.azure.endpoints.delete(azure.scope, ENDPOINT) or "")
+        after = await azure.score()
+        await azure.endpoint()
 
-        assert (before.status, (await azure.score()).status, pool.ready) == (200, 404, 0)
+        assert (before.status, after.status, pool.ready) == (200, 404, 0)
+        assert azure.azure.deployments.all(azure.scope, ENDPOINT) == []
 
 
 @in_loop
@@ -134,3 +135,61 @@ async def test_twenty_deployments(tmp_path: Path) -> None:
 
         with pytest.raises(BadRequest, match="has 20 deployments"):
             azure.azure.deployments.put(azure.scope, ENDPOINT, "one-more", deployment(MODEL))
+
+
+@pytest.mark.parametrize(
+    ("left", "settled"), [("Creating", "Failed"), ("Updating", "Succeeded"), ("Deleting", "Succeeded")]
+)
+@in_loop
+async def test_a_restart_settles_what_was_in_flight(tmp_path: Path, left: str, settled: str) -> None:
+    """What had been accepted and not ended has had no effect: what was there before is there, and serves."""
+    async with local(tmp_path) as azure:
+        azure.place("default", left)
+        key = f"{azure.scope.key}/onlineEndpoints/{ENDPOINT}"
+        azure.azure.store.put(key, in_state(azure.azure.endpoints.get(azure.scope, ENDPOINT), left))
+
+    async with local(tmp_path) as again:
+        pool = again.azure.deployments.serving(again.scope, ENDPOINT)["default"]
+
+        assert (again.state(), again.state("default")) == (settled, settled)
+        assert bool(pool and pool.ready) == (settled == "Succeeded")
+
+
+@in_loop
+async def test_a_mirrored_deployment_stays(tmp_path: Path) -> None:
+    """It is not deleted, as one with live traffic isn't."""
+    async with local(tmp_path) as azure:
+        azure.place("blue")
+        azure.place("green")
+        await azure.endpoint(traffic={"BLUE": 100}, mirrorTraffic={"GREEN": 10})
+
+        with pytest.raises(BadRequest, match="10 % of the mirrorTraffic"):
+            azure.azure.deployments.delete(azure.scope, ENDPOINT, "green")
+
+        assert azure.azure.router.routes[ENDPOINT].traffic == {"blue": 100}
+
+
+@in_loop
+async def test_a_model_that_mlflow_does_not_know(tmp_path: Path) -> None:
+    """Without code it can't be deployed."""
+    async with local(tmp_path) as azure:
+        uri = "azureml://x/datastores/workspaceblobstore/paths/puppet"
+        body = {"properties": {"modelUri": uri, "modelType": "custom_model"}}
+        azure.azure.registry.put_version(azure.scope, "puppet", "2", body)
+
+        with pytest.raises(BadRequest, match="needs an MLflow model"):
+            azure.azure.deployments.put(azure.scope, ENDPOINT, "blue", deployment(MODEL.replace("/1", "/2")))
+
+
+@in_loop
+async def test_the_last_lines_of_a_log(tmp_path: Path) -> None:
+    """As many as were asked for, whatever bytes they are."""
+    async with local(tmp_path) as azure:
+        azure.place("default")
+        log = azure.azure.deployments.log_file(ENDPOINT, "default")
+        log.parent.mkdir(parents=True)
+        log.write_bytes(b"first\nsecond\n\xff\n")
+
+        said = azure.azure.deployments.logs(azure.scope, ENDPOINT, "default", 2)
+
+    assert said.splitlines()[2:] == ["second", "\ufffd"]

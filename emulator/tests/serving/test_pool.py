@@ -6,8 +6,8 @@ import time
 import pytest
 
 from azureml_emulator.serving.pool import Answer, NotReady, Pool, Settings
-from azureml_emulator.serving.supervision import Unhealthy
-from tests.support.models import Stub, in_loop, ok, slow, statuses, stub_pool
+from azureml_emulator.serving.supervision import Probe, Unhealthy
+from tests.support.models import Stub, in_loop, ok, slow, statuses, stub_pool, until
 
 
 def ask(pool: Pool, count: int) -> list[asyncio.Future[Answer]]:
@@ -140,6 +140,21 @@ async def test_scaling_down_answers_what_the_leaving_instance_has() -> None:
 
     assert await outcomes(accepted) == [200] * 6
     assert [stub.ended.done() for stub in stubs] == [False, True, True]
+    await pool.stop()
+
+
+@in_loop
+async def test_scaling_down_keeps_those_that_answer() -> None:
+    """One that isn't ready leaves first, though it was there first."""
+    pool, stubs = await stub_pool(
+        count=2, liveness=Probe(failure_threshold=10**6), readiness=Probe(failure_threshold=1)
+    )
+    stubs[0].well = False
+    await until(lambda: pool.ready == 1)
+
+    await pool.scale(1)
+
+    assert [stub.ended.done() for stub in stubs] == [True, False]
     await pool.stop()
 
 

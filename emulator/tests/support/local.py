@@ -60,6 +60,14 @@ class Local:
         key = f"{self.scope.key}/onlineEndpoints/{ENDPOINT}/deployments/{name}"
         self.azure.store.put(key, in_state(document, state))
 
+    def state(self, deployment: str = "") -> str:
+        """The provisioning state of the endpoint, or of a deployment."""
+        if deployment:
+            found = self.azure.deployments.get(self.scope, ENDPOINT, deployment)
+        else:
+            found = self.azure.endpoints.get(self.scope, ENDPOINT)
+        return str(found["properties"]["provisioningState"])
+
     async def score(self, text: str = "show HOME") -> Answer:
         """What the endpoint answers."""
         key = (self.azure.store.get(f"keys/{ENDPOINT}") or {}).get("primaryKey")

@@ -148,7 +148,7 @@ async def model_pool(model: Path, log: Path, count: int = 1, **settings: Any) ->
     return await Pool.start(make, count, Settings(**{"clock": 0.02} | settings)), instances
 
 
-async def until(condition: Callable[[], bool], seconds: float = 30) -> None:
+async def until(condition: Callable[[], bool], seconds: float = 120) -> None:
     """Return when it holds; fail when it doesn't in a generous while."""
     deadline = time.monotonic() + seconds
     while not condition():

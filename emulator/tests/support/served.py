@@ -17,7 +17,7 @@ async def once(content: bytes) -> AsyncIterator[bytes]:
     yield content
 
 
-def eventually(condition: Callable[[], bool], seconds: float = 30) -> None:
+def eventually(condition: Callable[[], bool], seconds: float = 120) -> None:
     """Returns when it holds; fails when it doesn't in a generous while."""
     deadline = time.monotonic() + seconds
     while not condition():
