@@ -74,8 +74,8 @@ def test_a_signal_does_not_wait_for_a_start(tmp_path: Path, monkeypatch: pytest.
 
 
 async def prepare(state: Path, deployment: str) -> None:
-    async with local(state) as azure:
-        azure.place("default", deployment)
+    async with local(state) as here:
+        here.place("default", deployment)
 
 
 def test_start_takes_too_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

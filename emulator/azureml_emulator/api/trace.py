@@ -22,7 +22,7 @@ def recorder(path: Path) -> Middleware:
     """Appends every call to the file, which only its owner may read.
 
     A line is `{method, path, query, sent, status, headers, body}`: `sent` is the request's body, the rest of it the
-    answer. A body that is no JSON is given as its size; `status` is null when none was made.
+    answer. A body that is no JSON is given as its size, a blob's not at all; `status` is null when none was made.
     """
     out = open_private(path, "a")
 
