@@ -17,7 +17,9 @@ from azureml_emulator.serving.pool import Pool
 from azureml_emulator.serving.supervision import Unhealthy
 
 MAX_DEPLOYMENTS = 20
-MODEL_FILES = "model-*"  # the folders of a deployment's home that hold the files of one start
+FILES = (
+    "model-"  # how the folders with the model's files begin: one for the processes that run, one for those that start
+)
 
 
 class Deployments:
@@ -56,7 +58,7 @@ class Deployments:
         path = f"onlineEndpoints/{endpoint}/deployments/{name}"
         new = resource(scope, "onlineEndpoints/deployments", path, defaults.properties(properties_of(body)), old)
         new |= tracked(body) | {"location": endpoint_document["location"], "sku": defaults.sku(body)}
-        model = self._check(scope, endpoint, new, old)
+        model = self._check(scope, endpoint, new)
         pending = in_state(old, "Updating") if old else in_state(new, "Creating")
         work = Work(
             accept=lambda: self._store.put(key, pending),
@@ -118,7 +120,7 @@ class Deployments:
         """After a restart: an operation in flight has had no effect; starts the processes of all that served."""
         traffic = self._endpoint(scope, endpoint)["properties"]["traffic"]
         for document in self._store.children(f"{_key(scope, endpoint)}/deployments"):
-            _remove(self._home(endpoint, document["name"]).glob(MODEL_FILES))
+            _remove(self._home(endpoint, document["name"]).glob(f"{FILES}*"))
             state, key = document["properties"]["provisioningState"], _key(scope, endpoint, document["name"])
             if state == "Creating":
                 self._store.put(key, in_state(document, "Failed"))
@@ -141,7 +143,7 @@ class Deployments:
         """Brings the running processes to what `new` says: scaled where only their number differs, else replaced."""
         pools = self.pools.setdefault(endpoint, {})
         name, count, running = new["name"], new["sku"]["capacity"], pools.get(new["name"])
-        files_before = [*self._home(endpoint, name).glob(MODEL_FILES)]
+        files_before = [*self._home(endpoint, name).glob(f"{FILES}*")]
         try:
             if running and old and in_state(old, "Succeeded")["properties"] == new["properties"]:
                 await running.scale(count)
@@ -159,10 +161,7 @@ class Deployments:
         home, folder = self._home(endpoint, new["name"]), self._registry.folder(model)
         home.mkdir(parents=True, exist_ok=True)
         settings, count = defaults.settings(new["properties"], self._clock), new["sku"]["capacity"]
-        files, log = (
-            Path(tempfile.mkdtemp(prefix=MODEL_FILES.rstrip("*"), dir=home)),
-            self.log_file(endpoint, new["name"]),
-        )
+        files, log = Path(tempfile.mkdtemp(prefix=FILES, dir=home)), self.log_file(endpoint, new["name"])
         try:
             await self._store.export(scope.container, folder, files / folder.rpartition("/")[2])
             return await Pool.start(lambda: Instance(files, log), count, settings)
@@ -170,7 +169,7 @@ class Deployments:
             _remove([files])
             raise
 
-    def _check(self, scope: Scope, endpoint: str, new: Document, old: Document | None) -> Document:
+    def _check(self, scope: Scope, endpoint: str, new: Document) -> Document:
         """What Azure checks before it starts; answers the model. Raises BadRequest."""
         others = [item for item in self.all(scope, endpoint) if item["name"] != new["name"]]
         if len(others) >= MAX_DEPLOYMENTS:

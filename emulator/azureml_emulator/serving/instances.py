@@ -22,21 +22,6 @@ LOG_BYTES = 4 * 1024 * 1024  # of which the last half is kept when a log has gro
 LOG_SECONDS = 10.0  # between looks at that
 
 
-async def warmed() -> ForkServerContext | SpawnContext:
-    """The same, waited for in a thread that doesn't keep the emulator from ending, as the loop's own threads do."""
-    loop, done = asyncio.get_running_loop(), asyncio.Event()
-
-    def work() -> None:
-        with contextlib.suppress(OSError, EOFError):  # the caller meets it again
-            warm()
-        with contextlib.suppress(RuntimeError):  # the loop is closed, and nobody waits any more
-            loop.call_soon_threadsafe(done.set)
-
-    threading.Thread(target=work, daemon=True).start()
-    await done.wait()
-    return warm()
-
-
 @functools.cache
 def warm() -> ForkServerContext | SpawnContext:
     """What starts processes. The first call blocks for some seconds while the fork server imports MLflow.
@@ -51,6 +36,21 @@ def warm() -> ForkServerContext | SpawnContext:
     first.start()
     first.join()
     return context
+
+
+async def warmed() -> ForkServerContext | SpawnContext:
+    """The same, without blocking. Its thread doesn't keep the emulator from ending, as the loop's own threads would."""
+    loop, done = asyncio.get_running_loop(), asyncio.Event()
+
+    def work() -> None:
+        with contextlib.suppress(OSError, EOFError):  # the caller meets it again
+            warm()
+        with contextlib.suppress(RuntimeError):  # the loop is closed, and nobody waits any more
+            loop.call_soon_threadsafe(done.set)
+
+    threading.Thread(target=work, daemon=True).start()
+    await done.wait()
+    return warm()
 
 
 class Instance:
@@ -106,7 +106,7 @@ class Instance:
         self.ended.set_result(self._process.exitcode or 0)
 
     def _kill_group(self) -> None:
-        with contextlib.suppress(ProcessLookupError):  # usually nobody is left in it
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # nobody is left in it, or, on macOS, the dead
             os.killpg(self.pid, signal.SIGKILL)
 
     def _tidy(self) -> None:

@@ -1,6 +1,6 @@
 """What keeps the local Azure ML shut: tokens on every route, bounded bodies, paths that stay inside, private files.
 
-Who gets in with which token is in test_emulator_server.py, regenerated keys are in test_emulator_endpoints.py.
+Who gets in with which token is in test_server.py, regenerated keys are in resources/test_endpoints.py.
 """
 
 from __future__ import annotations
@@ -161,8 +161,8 @@ def test_unpacked_bodies_are_bounded(arm: Arm) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        "..%2f..%2fescaped", "a/..%2f..%2fescaped", "%2e%2e/escaped", "a/%2e/escaped", "a//escaped", "a%2f%2fescaped",
-        "a/", "%2fescaped", "..%5cescaped", "a%00b", "a%0ab", "a%ef%bf%beb", "x" * 1025,
+        "..%2f..%2fescaped", "a/..%2f..%2fescaped", "%2e%2e/escaped", "a/%2e%2e", "a/%2e/escaped", "a//escaped",
+        "a%2f%2fescaped", "a/", "%2fescaped", "..%5cescaped", "a%00b", "a%0ab", "a%ef%bf%beb", "x" * 1025,
     ],
 )  # fmt: skip
 def test_blob_names_stay_inside(arm: Arm, name: str) -> None:

@@ -74,12 +74,14 @@ async def test_a_restart_brings_back_what_had_traffic(tmp_path: Path) -> None:
 
 @in_loop
 async def test_a_restart_leaves_alone_what_failed_and_has_no_traffic(tmp_path: Path) -> None:
-    """It would only fail again."""
+    """It would only fail again. What a start that was killed has left is removed."""
     async with local(tmp_path) as here:
         here.place("default")
+        (here.azure.deployments.log_file(ENDPOINT, "default").parent / "model-killed").mkdir(parents=True)
 
     async with local(tmp_path) as again:
         assert again.azure.deployments.serving(again.scope, ENDPOINT) == {"default": None}
+        assert again.files("default") == []
 
 
 @in_loop
