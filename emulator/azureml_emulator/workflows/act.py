@@ -129,9 +129,10 @@ def run_workflow(
         uploads.mkdir(parents=True, exist_ok=True)
         command = [*_command(path, event, home), f"--actor={actor}", *_github(environ), *_variables(variables)]
         command += _stand_ins(workdir / path, workdir, stand_ins)
+        deadline = time.monotonic() + seconds
         with _act(command, workdir, _environment(environ, home) | {"ARTIFACTS": str(uploads)}, seconds) as process:
             started(process)
-            return _follow(process, Run({name: Job() for name in _jobs(workdir, path)}), watch)
+            return _follow(process, Run({name: Job() for name in _jobs(workdir, path)}), watch, deadline)
 
 
 def _jobs(tree: Path, path: str) -> Iterator[str]:
@@ -212,7 +213,6 @@ def _environment(environ: Mapping[str, str], home: Path) -> dict[str, str]:
 @contextmanager
 def _act(command: list[str], cwd: Path, env: Mapping[str, str], seconds: float) -> Iterator[subprocess.Popen[str]]:
     """A running act. In a session of its own, so that Ctrl-C cancels it once, by way of us."""
-    deadline = time.monotonic() + seconds
     with subprocess.Popen(
         command, cwd=cwd, env=env, start_new_session=True, encoding="utf-8",
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -230,11 +230,9 @@ def _act(command: list[str], cwd: Path, env: Mapping[str, str], seconds: float) 
         finally:
             for timer in (cancel, kill):
                 timer.cancel()
-            if time.monotonic() > deadline:
-                raise RuntimeError(f"The run had not ended after {seconds:g} s and was cancelled.")
 
 
-def _follow(process: subprocess.Popen[str], run: Run, watch: Watch) -> Run:
+def _follow(process: subprocess.Popen[str], run: Run, watch: Watch, deadline: float) -> Run:
     """Reads act's log to its end: JSON records, and text where act itself failed."""
     text = ""
     for line in process.stdout or ():
@@ -245,6 +243,8 @@ def _follow(process: subprocess.Popen[str], run: Run, watch: Watch) -> Run:
             _take(record, run.jobs[name])
             watch(name, run.jobs[name])
     run.exit_code = process.wait()
+    if time.monotonic() > deadline:
+        raise RuntimeError(f"The run had not ended in time and was cancelled; this is what became of it: {run}")
     if run.exit_code > 0 and all(job.result != "failure" for job in run.jobs.values()):
         raise RuntimeError(f"act failed: {text.strip()}")
     return run
