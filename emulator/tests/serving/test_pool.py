@@ -130,6 +130,28 @@ async def test_stop_waits_no_longer_than_the_drain_deadline() -> None:
 
 
 @in_loop
+async def test_stop_leaves_nobody_waiting() -> None:
+    """Whoever still waits for an instance when the time to drain is over is told at once."""
+    pool, _ = await stub_pool(slow(30), request_timeout_ms=600_000)
+    accepted = ask(pool, 2)
+    await asyncio.sleep(0.05)
+
+    await pool.stop(drain_seconds=0.05)
+
+    assert await asyncio.wait_for(outcomes(accepted), 60) == ["ConnectionLost", "TimedOut"]
+
+
+@in_loop
+async def test_the_next_one_does_not_wait_for_a_probe() -> None:
+    """An instance takes it as soon as it has answered the one before."""
+    once = Probe(initial_delay=0, period=10**9)
+    pool, _ = await stub_pool(slow(0.02), liveness=once, readiness=once)
+
+    assert await outcomes(ask(pool, 2)) == [200, 200]
+    await pool.stop()
+
+
+@in_loop
 async def test_scaling_down_answers_what_the_leaving_instance_has() -> None:
     """And the remaining ones answer the rest."""
     pool, stubs = await stub_pool(slow(0.05), count=3)
