@@ -93,11 +93,11 @@ def variables(state: Path) -> dict[str, str]:
 def stop(process: "subprocess.Popen[str]") -> None:
     """Lets an emulator end what it is answering; kills it when that takes over half a minute."""
     process.send_signal(signal.SIGTERM)
-    try:
-        process.communicate(timeout=30)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate()
+    with process:  # not until its output ends: what starts containers holds that, and may need longer
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
 
 
 def run(command: list[str], state: Path, options: list[str]) -> int:

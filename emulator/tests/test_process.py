@@ -10,6 +10,8 @@ import stat
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -47,35 +49,55 @@ def test_start_fails_clearly(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("when", ["restored", "new"])
-def test_a_signal_does_not_wait_for_a_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str) -> None:
-    """An emulator that is told to stop while what starts its containers is still importing stops, ready or not."""
-    (tmp_path / "slow").mkdir()
-    (tmp_path / "slow" / "xgboost.py").write_text("import time; time.sleep(600)")  # which the fork server imports
-    asyncio.run(prepare(tmp_path / "state", "Succeeded" if when == "restored" else "Failed"))
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "slow"))
-    command = [sys.executable, "-m", "azureml_emulator", "--state", str(tmp_path / "state")]
-    emulator = subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True, text=True)
-    try:
-        eventually((tmp_path / "state" / "ca.pem").exists)
-        if when == "new":
-            assert emulator.stdout
-            assert "Azure ML at" in emulator.stdout.readline()
-            arm = Arm(variables(tmp_path / "state"))
-            arm("PUT", f"onlineEndpoints/{ENDPOINT}/deployments/new", deployment(f"{arm.workspace}{MODEL}"))
-        time.sleep(0.5)  # it has begun
-
-        emulator.send_signal(signal.SIGINT)
-
-        assert emulator.wait(60) == 0
-    finally:
-        os.killpg(emulator.pid, signal.SIGKILL)  # also the fork server, which sleeps
-        emulator.communicate()
+@pytest.fixture
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A state folder with an endpoint. What starts the containers of an emulator on it never gets done importing."""
+    (tmp_path / "xgboost.py").write_text("import time; time.sleep(600)")
+    asyncio.run(prepare(tmp_path / "state", "Failed"))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    return tmp_path / "state"
 
 
 async def prepare(state: Path, deployment: str) -> None:
     async with local(state) as here:
         here.place("default", deployment)
+
+
+@contextmanager
+def ended(emulator: subprocess.Popen[str]) -> Iterator[None]:
+    """Ends what it has started, too."""
+    try:
+        yield
+    finally:
+        os.killpg(emulator.pid, signal.SIGKILL)
+        emulator.wait()
+
+
+def test_a_signal_before_it_is_ready(state: Path) -> None:
+    """An emulator that is told to stop while it brings back deployments stops at once."""
+    asyncio.run(prepare(state, "Succeeded"))
+    command = [sys.executable, "-m", "azureml_emulator", "--state", str(state)]
+    emulator = subprocess.Popen(command, start_new_session=True, text=True)
+    with ended(emulator):
+        eventually((state / "ca.pem").exists)
+        time.sleep(0.5)  # it has begun to
+
+        emulator.send_signal(signal.SIGINT)
+
+        assert emulator.wait(60) == 0
+
+
+def test_a_signal_while_a_deployment_starts(state: Path) -> None:
+    """An emulator that is told to stop stops, whatever those that it has started are at."""
+    emulator = process.start(state)
+    with ended(emulator):
+        arm = Arm(variables(state))
+        arm("PUT", f"onlineEndpoints/{ENDPOINT}/deployments/new", deployment(f"{arm.workspace}{MODEL}"))
+        time.sleep(0.5)  # it has begun
+
+        process.stop(emulator)
+
+        assert emulator.returncode == 0
 
 
 def test_start_takes_too_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

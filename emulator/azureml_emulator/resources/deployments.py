@@ -84,7 +84,7 @@ class Deployments:
                 raise BadRequest(f"Deployment {name} has {percent} % of the {kind}: set it to 0 before deleting.")
         work = Work(
             accept=lambda: self._store.put(key, in_state(old, "Deleting")),
-            prepare=lambda: self.stop(scope, endpoint, [name]),
+            prepare=lambda: self.stop(endpoint, [name]),
             commit=lambda: self._store.delete(key),
             abort=lambda: self._store.put(key, in_state(old, "Failed")),
             after=lambda: self.publish(scope, endpoint),
@@ -107,14 +107,12 @@ class Deployments:
         """Where the deployment's containers print."""
         return self._home(endpoint, name) / "container.log"
 
-    async def stop(self, scope: Scope, endpoint: str, names: list[str]) -> None:
-        """Takes deployments out of the route, lets what they are answering end, and stops their processes."""
-        pools = [self.pools.get(endpoint, {}).pop(name, None) for name in names]
-        self.publish(scope, endpoint)
-        for name, pool in zip(names, pools, strict=True):
-            if pool:
-                await pool.stop()
-            _remove([self._home(endpoint, name)])
+    async def stop(self, endpoint: str, names: list[str]) -> None:
+        """Lets what deployments are answering end, and stops their processes; they take no more."""
+        pools = self.pools.get(endpoint, {})
+        stopping = [pool for name in names if (pool := pools.pop(name, None))]
+        await asyncio.gather(*(pool.stop() for pool in stopping))
+        _remove(self._home(endpoint, name) for name in names)
 
     async def restore(self, scope: Scope, endpoint: str) -> None:
         """After a restart: an operation in flight has had no effect; starts the processes of all that served."""

@@ -93,7 +93,7 @@ class Endpoints:
 
         work = Work(
             accept=lambda: self._store.put(key, in_state(old, "Deleting")),
-            prepare=lambda: self._deployments.stop(scope, name, deployments),
+            prepare=lambda: self._deployments.stop(name, deployments),
             commit=commit,
             abort=lambda: self._store.put(key, in_state(old, "Failed")),
             after=lambda: self.publish(scope, name),

@@ -107,10 +107,10 @@ async def test_a_deleted_endpoint_is_not_found(tmp_path: Path) -> None:
         pool, before = here.azure.deployments.pools[ENDPOINT]["default"], await here.score()
 
         await here.end(here.azure.endpoints.delete(here.scope, ENDPOINT) or "")
-        after = await here.score()
+        after, keys = await here.score(), here.azure.store.get(f"keys/{ENDPOINT}")
         await here.endpoint()
 
-        assert (before.status, after.status, pool.ready) == (200, 404, 0)
+        assert (before.status, after.status, keys, pool.ready) == (200, 404, None, 0)
         assert here.azure.deployments.all(here.scope, ENDPOINT) == []
 
 

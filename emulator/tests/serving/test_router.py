@@ -1,6 +1,7 @@
 """Which deployment answers, and what the client sees when none does. The instances are stubs in this process."""
 
 import asyncio
+import gc
 import json
 import random
 from collections import Counter
@@ -254,6 +255,22 @@ async def test_a_failing_mirror_is_nobodys_business() -> None:
     await stop([blue, green])
 
     assert {answer.status for answer in answers} == {200}
+
+
+@in_loop
+async def test_a_mirror_without_instances_is_left_alone() -> None:
+    """Nothing is sent to it, and nothing fails behind the client's back."""
+    failures: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: failures.append(context))
+    blue, _ = await stub_pool()
+    router = Router(random.Random(1))  # noqa: S311  # as above
+    router.routes["e"] = Route(any_of(KEYS), {"blue": 100}, {"green": 50}, {"blue": blue, "green": None})
+
+    answers = [await router.score("e", headers(), b"{}") for _ in range(20)]
+    await stop([blue])
+    gc.collect()  # a task whose exception nobody has taken tells it then
+
+    assert ({answer.status for answer in answers}, failures) == ({200}, [])
 
 
 @in_loop
