@@ -31,13 +31,18 @@ def outside() -> Iterator[dict[str, str]]:
 
 @pytest.fixture(scope="session")
 def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """The variables of a local Azure ML, which stand in the environment while the session runs."""
+    """The variables of a local Azure ML, which stand in the environment while the session runs.
+
+    When it ends, its log must have no traceback: what a test did not notice fails the session.
+    """
     state: Path = tmp_path_factory.mktemp("azure")
     with running(state, "--core-quota=1000") as variables:
         os.environ.update(variables)
         yield variables
         for name in variables:
             os.environ.pop(name, None)
+    log = (state / "emulator.log").read_text(encoding="utf-8")
+    assert "Traceback" not in log, log
 
 
 @pytest.fixture(scope="session")
