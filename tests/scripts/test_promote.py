@@ -270,6 +270,16 @@ def test_by_hand_nothing_need_be_expected(pair: Live) -> None:
     assert pair.traffic == {"default": 75, GREEN: 25}
 
 
+def test_a_deployment_by_its_name_gets_any_share(pair: Live) -> None:
+    """From nothing to all, which promotes another than green, or takes back."""
+    splits = []
+    for name, percent in ((GREEN, 30), ("default", 30), (GREEN, 0), (GREEN, 100), ("default", 100)):
+        splits.append(json.loads(pair.do("promote", "--to", name, "--percent", percent)))
+
+    green, blue = {"default": 70, GREEN: 30}, {"default": 30, GREEN: 70}
+    assert splits == [green, blue, {"default": 100}, {GREEN: 100}, {"default": 100}]
+
+
 def test_without_a_green_nothing_is_promoted(alone: Live) -> None:
     """The error says what makes one."""
     result = alone.run("promote", "--percent", 25)
