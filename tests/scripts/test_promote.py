@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from azureml_emulator.faults.client import Faults
 from azureml_emulator.testing import Arm
+from azureml_emulator.testing import endpoint as endpoint_body
 from tests.support.scripts import Live, outputs, repository, run, toy_model, write
 
 GREEN = "xgboost-model-2"
@@ -172,6 +174,20 @@ def test_wrong_inputs_are_refused(pair: Live, arguments: tuple[object, ...], why
 
     assert result.exit_code == 2
     assert why in result.stderr
+
+
+def test_a_review_waits_for_a_running_operation(pair: Live, arm: Arm, faults: Faults) -> None:
+    """What a change under way will leave is to be approved, not what it finds."""
+    path = f"onlineEndpoints/{pair.name}"
+    hang = faults.add("hang", method="PUT", path=f"*/{path}")["id"]
+    answer = arm("PUT", path, endpoint_body(traffic={"default": 80, GREEN: 20}))
+    assert faults.get(hang, wait=10)["hit"]
+    threading.Timer(1.5, faults.clear, [hang]).start()
+
+    seen = json.loads(pair.do("review"))
+
+    assert arm.settle(answer)["status"] == "Succeeded"
+    assert seen["traffic"] == {"default": 80, GREEN: 20}
 
 
 def test_an_unhealthy_green_is_not_offered(pair: Live, arm: Arm, faults: Faults) -> None:
