@@ -244,6 +244,20 @@ class TestPlan:
         done(github, *ALICE, *PLACE)
         assert github.variables["AZURE_ML_WORKSPACE"] == "ws-1"
 
+    def test_refused_once(self, github: LocalGitHub) -> None:
+        """A rule is given up because GitHub's plan lacks it, and for no other reason."""
+
+        class Once(set[str]):
+            def __contains__(self, name: object) -> bool:
+                return name in list(self) and not self.discard(str(name))
+
+        github.forbidden = Once({"repos/create-or-update-environment"})
+
+        result = setup(github, *ALICE)
+
+        assert (result.exit_code, github.environments) == (1, {})
+        assert "Resource not accessible" in result.stderr
+
     def test_cannot_tell(self, github: LocalGitHub) -> None:
         """What can't be read is not taken for missing, and not overwritten."""
         github.add_environment("production", ["bob"])

@@ -58,9 +58,11 @@ class Approval:
         (self.folder / self.job).touch()
 
     def asked(self, run: Future[Run]) -> None:
-        """Returns once the job waits."""
+        """Returns once the job waits, which takes some twenty seconds."""
+        deadline = time.monotonic() + 180
         while not (self.folder / "waits").exists():
             assert not run.done(), run.result()
+            assert time.monotonic() < deadline, "no job waits for an approval"
             time.sleep(0.1)
 
     def give(self) -> None:

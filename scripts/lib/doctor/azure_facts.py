@@ -97,14 +97,22 @@ def _listing(path: str, version: str) -> Iterator[Document]:
     base = _get_base_url_from_metadata()  # not public, but the one place that knows other clouds and the local one
     login = BearerTokenCredentialPolicy(DefaultAzureCredential(), *_resource_to_scopes(base))
     client: PipelineClient[HttpRequest, HttpResponse] = PipelineClient(base, policies=[RetryPolicy(), login])
+
+    def ask(address: str, **query: str) -> Document:
+        answer = client.send_request(HttpRequest("GET", address, params=query))
+        answer.raise_for_status()
+        return dict(answer.json())
+
     with client:
-        request: HttpRequest | None = HttpRequest("GET", f"{base}{path}", params={"api-version": version})
-        while request:
-            answer = client.send_request(request)
-            answer.raise_for_status()
-            page = answer.json()
-            yield from page["value"]
-            request = HttpRequest("GET", page["nextLink"]) if page.get("nextLink") else None
+        yield from members(ask(f"{base}{path}", **{"api-version": version}), ask)
+
+
+def members(page: Document, ask: Callable[[str], Document]) -> Iterator[Document]:
+    """What a collection holds, of which this is the first page: each names the address of the next."""
+    yield from page["value"]
+    while address := page.get("nextLink"):
+        page = ask(address)
+        yield from page["value"]
 
 
 def _credentials(workspace: Workspace, client_id: str) -> Iterator[Document]:
