@@ -542,7 +542,11 @@ def test_read_back(wanted: Environment) -> None:
 
 def test_no_reviewers() -> None:
     """Without any the PUT says null, as GitHub's page has it (docs.github.com/rest/deployments/environments)."""
-    assert Environment().body()["reviewers"] is None
+    [planned, _] = plan(Present({}, {}), Wish({"production": True}, "main"))
+
+    assert isinstance(planned, PutEnvironment)
+    assert planned.settings.body()["reviewers"] is None
+    assert planned.settings.prevent_self_review is False  # GitHub refuses it without reviewers
 
 
 def test_too_many_reviewers() -> None:
