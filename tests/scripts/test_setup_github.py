@@ -21,6 +21,7 @@ from azureml_emulator.github.server import LocalGitHub
 from scripts.lib.decisions.state import Refused
 from scripts.lib.github.environment import ENVIRONMENTS, EVERY, LISTED, PROTECTED, Environment, Reviewer
 from scripts.lib.github.repository_variables import VARIABLES
+from scripts.lib.setup.notes import notes
 from scripts.lib.setup.options import VALUES
 from scripts.lib.setup.plan import AddBranch, Present, PutEnvironment, Wish, plan
 from tests.support import ROOT
@@ -340,6 +341,14 @@ class TestNotes:
 
         github.environments["production"].admins_bypass = False
         assert "untick" not in done(github).stderr
+
+    def test_admins_untold(self) -> None:
+        """Where GitHub doesn't say whether they can, they can."""
+        there = Environment((Reviewer("User", 1, "alice"),), admins_bypass=None)
+
+        found = notes(Present({"production": there}, {}), Wish({"production": True}, "main"), "page")
+
+        assert any("untick" in note for note in found)
 
     def test_alone(self, github: LocalGitHub) -> None:
         """One person alone can't approve their own rollouts; a team can."""
