@@ -21,6 +21,7 @@ from azureml_emulator.github.server import LocalGitHub
 from scripts.lib.decisions.state import Refused
 from scripts.lib.github.environment import ENVIRONMENTS, EVERY, LISTED, PROTECTED, Environment, Reviewer
 from scripts.lib.github.repository_variables import VARIABLES
+from scripts.lib.setup.azure import credential_name
 from scripts.lib.setup.notes import notes
 from scripts.lib.setup.options import VALUES
 from scripts.lib.setup.plan import AddBranch, Present, PutEnvironment, Wish, plan
@@ -426,6 +427,14 @@ class TestAzure:
         assert len({call[call.index("--name") + 1] for call in trusted}) == len(subjects)
         assert all("https://token.actions.githubusercontent.com" in call for call in trusted)
         assert all("api://AzureADTokenExchange" in call for call in trusted)
+
+    def test_names_of_credentials(self) -> None:
+        """Azure takes 120 characters; the environment's name is among them, or one would replace the other."""
+        names = {credential_name(f"acme/{'h' * 200}", name) for name in ENVIRONMENTS}
+
+        assert len(names) == len(ENVIRONMENTS)
+        assert {len(name) for name in names} == {120}
+        assert credential_name("acme/heart", "eu/production") == "acme-heart-eu-production"
 
     def test_custom_subject(self, github: LocalGitHub) -> None:
         """Where the subject is a custom one no credential is made up; it says what is left to do."""

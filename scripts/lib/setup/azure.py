@@ -81,7 +81,8 @@ def removal(identity: Identity | None, repository: str, environments: list[str],
 
 def credential_name(repository: str, environment: str) -> str:
     """Not the same for two repositories that share an identity; letters, digits, dashes, underscores, 120 at most."""
-    return re.sub(r"[^\w-]", "-", f"{repository}-{environment}", flags=re.ASCII)[:120]
+    name = f"{repository[: 119 - len(environment)]}-{environment}"
+    return re.sub(r"[^\w-]", "-", name, flags=re.ASCII)
 
 
 def identity_name(repository: str, staging: bool) -> str:
