@@ -12,6 +12,7 @@ from scripts.lib.doctor.azure_checks import NO_LOGIN, NO_RIGHT, NO_WORKSPACE, RE
 from scripts.lib.doctor.facts import told
 from scripts.lib.doctor.finding import Unknown, shorten
 from scripts.lib.doctor.quota import Shape, Usage
+from scripts.lib.setup.azure import group_id, workspace_id
 
 T = TypeVar("T")
 Document = dict[str, Any]
@@ -40,7 +41,7 @@ class AzureFacts:
         """The caller's permissions on the workspace, of each role one."""
 
         kind, version = "Microsoft.Authorization/permissions", "2022-04-01"
-        return self.ask(lambda workspace: list(_listing(f"{workspace.id}/providers/{kind}", version)))
+        return self.ask(lambda workspace: list(_listing(f"{workspace_id(workspace)}/providers/{kind}", version)))
 
     def trusted(self, client_id: str) -> list[Document] | Unknown:
         """The properties of the federated credentials that the identity with this client id has."""
@@ -119,7 +120,7 @@ def _credentials(workspace: Workspace, client_id: str) -> Iterator[Document]:
     if not client_id:
         raise Refused("which identity? AZURE_CLIENT_ID is not set.")
     version, kind = "2023-01-31", "Microsoft.ManagedIdentity/userAssignedIdentities"
-    for identity in _listing(f"{workspace.group}/providers/{kind}", version):
+    for identity in _listing(f"{group_id(workspace)}/providers/{kind}", version):
         if identity["properties"]["clientId"].lower() == client_id.lower():
             found = _listing(f"{identity['id']}/federatedIdentityCredentials", version)
             yield from (one["properties"] for one in found)

@@ -21,6 +21,15 @@ ISSUER = "https://token.actions.githubusercontent.com"
 AUDIENCE = "api://AzureADTokenExchange"
 
 
+def group_id(workspace: Workspace) -> str:
+    """The id of the resource group that a workspace is in."""
+    return f"/subscriptions/{workspace.subscription_id}/resourceGroups/{workspace.resource_group}"
+
+
+def workspace_id(workspace: Workspace) -> str:
+    return f"{group_id(workspace)}/providers/Microsoft.MachineLearningServices/workspaces/{workspace.name}"
+
+
 @dataclass(frozen=True)
 class Identity:
     """What the workflows log in as to use a workspace; it is in the workspace's resource group."""
@@ -39,7 +48,7 @@ class Identity:
 
     @property
     def role(self) -> list[str]:
-        return ["--role", ROLE, "--scope", self.workspace.id]
+        return ["--role", ROLE, "--scope", workspace_id(self.workspace)]
 
     def ask(self, field: str) -> str:
         """A part of a line that asks Azure for one of its ids."""
