@@ -10,7 +10,7 @@ from scripts.lib.azure.waiting import say
 from scripts.lib.azure.workspace import endpoint_yaml
 from scripts.lib.cli.command import command
 from scripts.lib.decisions.state import Refused
-from scripts.lib.github import step_output
+from scripts.lib.github import provenance
 from scripts.lib.github.repository_variables import PLACE, PREFIX, collides, missing, odd
 
 
@@ -32,7 +32,7 @@ def main(target: str, client_id: str, tenant_id: str, production: str) -> None:
     A required one that is not set ends with exit code 1, as does white space, and a staging that is the production
     endpoint itself; a staging that isn't told where production is ends with exit code 2.
     """
-    address = step_output.address()
+    address = provenance.address()
     where = f"at {address}/settings/variables/actions." if address else "in the repository's settings."
     given = {"AZURE_CLIENT_ID": client_id, "AZURE_TENANT_ID": tenant_id}
     given |= {name: os.environ.get(name, "") for name in PLACE}

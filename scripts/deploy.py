@@ -16,7 +16,7 @@ from scripts.lib.cli.command import command, endpoint_options, timeout_option
 from scripts.lib.decisions.deploying import Plan, plan_deploy
 from scripts.lib.decisions.state import FIRST_ROLLOUT, Endpoint, Model, Refused, percentages
 from scripts.lib.decisions.traffic import plan_shift
-from scripts.lib.github import step_output
+from scripts.lib.github import provenance, step_output
 
 LOG_LINES = 100
 REMOVAL = 300.0  # seconds for removing what failed, when --timeout may be used up
@@ -82,7 +82,7 @@ def _entity(endpoint: OnlineEndpoint, plan: Plan, model: Any, with_package: bool
     entity = load_entity(load_online_deployment, path, name=plan.deployment, endpoint_name=endpoint.name)
     replaces = {"replaces": plan.blue} if plan.blue else {}
     version = {"model": model.name, "version": str(model.version)}
-    entity.tags = {**entity.tags, **step_output.provenance(), **model.tags, **version, **replaces}
+    entity.tags = {**entity.tags, **provenance.tags(), **model.tags, **version, **replaces}
     entity.instance_count = max(entity.instance_count or 1, plan.instances)
     if with_package:
         entity.environment = _package(endpoint, model, deadline)

@@ -162,8 +162,9 @@ def at_azure(github: GitHubFacts, picked: Mapping[str, str], environments: Seque
     if isinstance(deployments, Unknown):
         yield finding.cannot_tell("core quota", deployments)
     else:
-        wanted = _wanted(*deployments[1:])
-        yield quota.quota(wanted, list(deployments[1].values()), azure.sizes(), azure.usages())
+        _, present, serving = deployments
+        wanted = quota.wanted(present.get(serving) or _shape(BLUE), _shape(GREEN))
+        yield quota.quota(wanted, list(present.values()), azure.sizes(), azure.usages())
 
 
 def _logging_in(variables: Mapping[str, str], environments: Sequence[str]) -> list[str]:
@@ -177,13 +178,6 @@ def _workspace(picked: Mapping[str, str]) -> Workspace | Unknown:
     if missing:
         return Unknown(f"which workspace? {', '.join(missing)} are not set.")
     return Workspace(*(picked[name] for name in repository_variables.WORKSPACE))
-
-
-def _wanted(present: Mapping[str, Shape], serving: str) -> list[Shape]:
-    """Blue, which serves or is still to come, and green with as many instances as blue at least."""
-    blue = present.get(serving) or _shape(BLUE)
-    green = _shape(GREEN)
-    return [blue, Shape(green.instance_type, max(green.instances, blue.instances))]
 
 
 def _shape(path: Path) -> Shape:

@@ -13,7 +13,7 @@ from scripts.lib.azure.workspace import Workspace, model_name
 from scripts.lib.cli.command import FOLDER, command, workspace_options
 from scripts.lib.decisions import model_folder
 from scripts.lib.decisions.metrics import metrics
-from scripts.lib.github import step_output
+from scripts.lib.github import provenance, step_output
 
 
 @command()
@@ -57,7 +57,7 @@ def _register(client: Any, name: str, folder: Path, digest: str) -> Any:
     from azure.ai.ml.constants import AssetTypes
     from azure.ai.ml.entities import Model
 
-    tags = {**model_folder.tags(folder), "digest": digest, **step_output.provenance()}
+    tags = {**model_folder.tags(folder), "digest": digest, **provenance.tags()}
     return client.models.create_or_update(Model(path=folder, name=name, type=AssetTypes.MLFLOW_MODEL, tags=tags))
 
 

@@ -136,7 +136,7 @@ def _subjects(github: GitHub, wish: Wish) -> dict[str, str]:
         say(f"The lines have no federated credentials, without which no workflow can log in: {why}")
         return {}
     return {
-        azure.credential_name(github.repository, name): f"{prefix}:environment:{name.replace(':', '%3A')}"
+        azure.credential_name(github.repository, name): f"{prefix}:environment:{name}"
         for name in wish.environments
         if name not in others
     }

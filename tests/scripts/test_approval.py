@@ -211,6 +211,13 @@ def test_by_hand_traffic_elsewhere_is_refused() -> None:
         plan_promotion(state, 10)
 
 
+def test_what_a_reviewer_saw_elsewhere_may_lose_its_traffic() -> None:
+    """The third deployment's share was on the page that was approved."""
+    state = replace(endpoint(0, OTHER), traffic={"default": 80, "other": 20})
+
+    assert plan_promotion(state, 10, seen(state)).split == {"default": 90, "xgboost-model-2": 10}
+
+
 @given(before=st.integers(0, 100), now=st.integers(0, 100), percent=st.integers(1, 100))
 def test_only_what_was_seen_is_promoted(before: int, now: int, percent: int) -> None:
     """Whatever the split is now, a promotion ends with the one asked for, from the one that was seen, or is refused."""

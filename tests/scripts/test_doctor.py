@@ -19,7 +19,7 @@ from azureml_emulator.faults.client import Faults
 from azureml_emulator.github.server import LocalGitHub
 from azureml_emulator.testing import Arm
 from scripts.lib.setup.azure import AUDIENCE, ISSUER
-from tests.support.scripts import outputs, repository, run
+from tests.support.scripts import Live, outputs, repository, run, toy_model
 
 ENDPOINT = "doctor-endpoint"
 ENVIRONMENTS = ("deploy", "production", "rollback")
@@ -190,6 +190,17 @@ def test_staging_counts_where_it_is_on(copy: Copy, staged: bool) -> None:
     copy.github.variables |= {"STAGING_AZURE_ML_WORKSPACE": "rehearsal"} if staged else {}
 
     assert ("branches staging" in copy.findings()) is staged
+
+
+@pytest.mark.parametrize(("own", "verdict"), [({}, "wrong"), ({"STAGING_AZURE_CLIENT_ID": "another"}, "ok")])
+def test_staging_with_an_identity_of_its_own(copy: Copy, own: dict[str, str], verdict: str) -> None:
+    """Production's identity must trust staging's jobs only if they log in as it, too."""
+    copy.github.variables |= {"STAGING_AZURE_ML_WORKSPACE": "rehearsal", **own}
+
+    found = copy.findings()["OIDC subject"]
+
+    assert found["verdict"] == verdict
+    assert (":environment:staging`" in found["say"]) is (not own)
 
 
 @pytest.mark.parametrize("immutable", [True, False])
@@ -393,6 +404,24 @@ def test_a_quota_that_is_too_small(copy: Copy) -> None:
     found = copy.findings()["core quota"]
 
     assert found["verdict"] == "wrong" and "1920" in found["say"]
+
+
+def test_the_quota_counts_what_serves(copy: Copy, tmp_path: Path) -> None:
+    """Blue is the deployment with the traffic, as large as it is, not as its file says by now."""
+    live = Live("doctor-quota")
+    run("register_model", toy_model(tmp_path / "one", answer=1))
+    run("register_model", toy_model(tmp_path / "two", answer=2))
+    copy.edit("endpoints/blue-deployment.yml", instance_type="Standard_DS3_v2", instance_count=2)
+    copy.edit("endpoints/green-deployment.yml", instance_type="Standard_DS5_v2", instance_count=1)
+    live.do("create_endpoint")
+    live.do("deploy", "--version", 1)
+    live.do("deploy", "--version", 2)
+    copy.edit("endpoints/blue-deployment.yml", instance_count=1)
+
+    found = copy.findings(ENDPOINT_NAME=live.name)["core quota"]
+
+    copy.arm("DELETE", f"onlineEndpoints/{live.name}")
+    assert "60 cores" in found["say"]  # three machines of 4, three of 16: a fifth more than two, rounded up
 
 
 @pytest.mark.parametrize("asked", ["", "promote-50", "train"])

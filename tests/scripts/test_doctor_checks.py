@@ -10,6 +10,7 @@ from azureml_emulator.resources import quotas, skus
 from scripts import doctor
 from scripts.lib.doctor import azure_checks, checks, quota, trust
 from scripts.lib.doctor.azure_checks import NO_LOGIN, NO_RIGHT, NO_WORKSPACE, REACHED, UNKNOWN, Reach
+from scripts.lib.doctor.azure_facts import members
 from scripts.lib.doctor.finding import Finding, Unknown, cannot_tell, ok, wrong
 from scripts.lib.doctor.quota import Shape, Usage
 from scripts.lib.github.environment import Environment
@@ -241,6 +242,13 @@ def test_subjects(sent: Any, trusted: Any, expected: str, says: str) -> None:
     assert expected != "wrong" or ("AADSTS700213" in found.say and "setup_github" in found.mend)
 
 
+def test_a_collection_has_pages() -> None:
+    """The subject that is trusted may be on the last."""
+    pages = {"two": {"value": [3], "nextLink": "three"}, "three": {"value": [4], "nextLink": None}}
+
+    assert list(members({"value": [1, 2], "nextLink": "two"}, pages.__getitem__)) == [1, 2, 3, 4]
+
+
 @pytest.mark.parametrize(
     ("name", "exists", "expected"),
     [
@@ -319,6 +327,7 @@ def test_charge(instances: int, charged: int) -> None:
         ([SMALL, SMALL], [SMALL], [usage(8, 16)], "ok"),
         ([SMALL, SMALL], [SMALL], [usage(9, 16)], "wrong"),
         ([SMALL, SMALL], [SMALL, SMALL], [usage(16, 16)], "ok"),
+        ([SMALL, SMALL], [SMALL, SMALL], [usage(24, 20)], "ok"),
         ([SMALL, SMALL], [SMALL, SMALL, SMALL], [usage(24, 20)], "ok"),
         ([SMALL, SMALL], [], [usage(999, -1)], "ok"),
         ([SMALL, SMALL], [], [usage(0, 0)], "wrong"),
@@ -337,6 +346,14 @@ def test_charge(instances: int, charged: int) -> None:
 def test_quota(wanted: list[Shape], present: list[Shape], usages: Any, expected: str) -> None:
     """Blue and green must fit together: what the endpoint has already counts as used, and is not needed again."""
     assert quota.quota(wanted, present, SIZES, usages).verdict == expected
+
+
+@pytest.mark.parametrize(("blue", "green", "machines"), [(1, 1, 1), (3, 1, 3), (1, 3, 3)])
+def test_green_is_no_smaller_than_blue(blue: int, green: int, machines: int) -> None:
+    """As deploy makes it: with as many instances as what serves, at least."""
+    found = quota.wanted(Shape("Standard_DS3_v2", blue), Shape("Standard_F4s_v2", green))
+
+    assert found == [Shape("Standard_DS3_v2", blue), Shape("Standard_F4s_v2", machines)]
 
 
 def test_quota_without_sizes() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from azureml_emulator.faults.client import Faults
 from azureml_emulator.testing import Arm
+from azureml_emulator.testing import endpoint as endpoint_body
 from tests.support.scripts import Live, outputs, repository, run, toy_model, write
 
 GREEN = "xgboost-model-2"
@@ -174,6 +176,20 @@ def test_wrong_inputs_are_refused(pair: Live, arguments: tuple[object, ...], why
     assert why in result.stderr
 
 
+def test_a_review_waits_for_a_running_operation(pair: Live, arm: Arm, faults: Faults) -> None:
+    """What a change under way will leave is to be approved, not what it finds."""
+    path = f"onlineEndpoints/{pair.name}"
+    hang = faults.add("hang", method="PUT", path=f"*/{path}")["id"]
+    answer = arm("PUT", path, endpoint_body(traffic={"default": 80, GREEN: 20}))
+    assert faults.get(hang, wait=10)["hit"]
+    threading.Timer(1.5, faults.clear, [hang]).start()
+
+    seen = json.loads(pair.do("review"))
+
+    assert arm.settle(answer)["status"] == "Succeeded"
+    assert seen["traffic"] == {"default": 80, GREEN: 20}
+
+
 def test_an_unhealthy_green_is_not_offered(pair: Live, arm: Arm, faults: Faults) -> None:
     """Nobody is asked to approve what can't be promoted, nor is it promoted."""
     path = f"onlineEndpoints/{pair.name}/deployments/{GREEN}"
@@ -268,6 +284,16 @@ def test_by_hand_nothing_need_be_expected(pair: Live) -> None:
     pair.do("promote", "--percent", 25)
 
     assert pair.traffic == {"default": 75, GREEN: 25}
+
+
+def test_a_deployment_by_its_name_gets_any_share(pair: Live) -> None:
+    """From nothing to all, which promotes another than green, or takes back."""
+    splits = []
+    for name, percent in ((GREEN, 30), ("default", 30), (GREEN, 0), (GREEN, 100), ("default", 100)):
+        splits.append(json.loads(pair.do("promote", "--to", name, "--percent", percent)))
+
+    green, blue = {"default": 70, GREEN: 30}, {"default": 30, GREEN: 70}
+    assert splits == [green, blue, {"default": 100}, {GREEN: 100}, {"default": 100}]
 
 
 def test_without_a_green_nothing_is_promoted(alone: Live) -> None:

@@ -21,6 +21,8 @@ from azureml_emulator.github.server import LocalGitHub
 from scripts.lib.decisions.state import Refused
 from scripts.lib.github.environment import ENVIRONMENTS, EVERY, LISTED, PROTECTED, Environment, Reviewer
 from scripts.lib.github.repository_variables import VARIABLES
+from scripts.lib.setup.azure import credential_name
+from scripts.lib.setup.notes import notes
 from scripts.lib.setup.options import VALUES
 from scripts.lib.setup.plan import AddBranch, Present, PutEnvironment, Wish, plan
 from tests.support import ROOT
@@ -244,6 +246,20 @@ class TestPlan:
         done(github, *ALICE, *PLACE)
         assert github.variables["AZURE_ML_WORKSPACE"] == "ws-1"
 
+    def test_refused_once(self, github: LocalGitHub) -> None:
+        """A rule is given up because GitHub's plan lacks it, and for no other reason."""
+
+        class Once(set[str]):
+            def __contains__(self, name: object) -> bool:
+                return name in list(self) and not self.discard(str(name))
+
+        github.forbidden = Once({"repos/create-or-update-environment"})
+
+        result = setup(github, *ALICE)
+
+        assert (result.exit_code, github.environments) == (1, {})
+        assert "Resource not accessible" in result.stderr
+
     def test_cannot_tell(self, github: LocalGitHub) -> None:
         """What can't be read is not taken for missing, and not overwritten."""
         github.add_environment("production", ["bob"])
@@ -327,6 +343,14 @@ class TestNotes:
         github.environments["production"].admins_bypass = False
         assert "untick" not in done(github).stderr
 
+    def test_admins_untold(self) -> None:
+        """Where GitHub doesn't say whether they can, they can."""
+        there = Environment((Reviewer("User", 1, "alice"),), admins_bypass=None)
+
+        found = notes(Present({"production": there}, {}), Wish({"production": True}, "main"), "page")
+
+        assert any("untick" in note for note in found)
+
     def test_alone(self, github: LocalGitHub) -> None:
         """One person alone can't approve their own rollouts; a team can."""
         assert "only alice may approve" in done(github, *ALICE).stderr
@@ -403,6 +427,14 @@ class TestAzure:
         assert len({call[call.index("--name") + 1] for call in trusted}) == len(subjects)
         assert all("https://token.actions.githubusercontent.com" in call for call in trusted)
         assert all("api://AzureADTokenExchange" in call for call in trusted)
+
+    def test_names_of_credentials(self) -> None:
+        """Azure takes 120 characters; the environment's name is among them, or one would replace the other."""
+        names = {credential_name(f"acme/{'h' * 200}", name) for name in ENVIRONMENTS}
+
+        assert len(names) == len(ENVIRONMENTS)
+        assert {len(name) for name in names} == {120}
+        assert credential_name("acme/heart", "eu/production") == "acme-heart-eu-production"
 
     def test_custom_subject(self, github: LocalGitHub) -> None:
         """Where the subject is a custom one no credential is made up; it says what is left to do."""
@@ -528,7 +560,11 @@ def test_read_back(wanted: Environment) -> None:
 
 def test_no_reviewers() -> None:
     """Without any the PUT says null, as GitHub's page has it (docs.github.com/rest/deployments/environments)."""
-    assert Environment().body()["reviewers"] is None
+    [planned, _] = plan(Present({}, {}), Wish({"production": True}, "main"))
+
+    assert isinstance(planned, PutEnvironment)
+    assert planned.settings.body()["reviewers"] is None
+    assert planned.settings.prevent_self_review is False  # GitHub refuses it without reviewers
 
 
 def test_too_many_reviewers() -> None:

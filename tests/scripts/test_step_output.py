@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -48,27 +47,3 @@ def test_outside_of_a_workflow_nothing_is_written(tmp_path: Path, monkeypatch: p
     step_output.summary("one")
 
     assert list(tmp_path.iterdir()) == []
-
-
-def test_provenance_in_a_workflow(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The commit and the run's address lead back from a resource to its origin."""
-    monkeypatch.setenv("GITHUB_SHA", "abc")
-    monkeypatch.setenv("GITHUB_SERVER_URL", "https://github.com")
-    monkeypatch.setenv("GITHUB_REPOSITORY", "team/heart")
-    monkeypatch.setenv("GITHUB_RUN_ID", "12")
-
-    assert step_output.provenance() == {"commit": "abc", "run": "https://github.com/team/heart/actions/runs/12"}
-
-
-def test_provenance_on_a_laptop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a workflow the commit is the checkout's; outside of a checkout there is none."""
-    monkeypatch.chdir(tmp_path)
-
-    outside = step_output.provenance()
-    who = ["-c", "user.name=n", "-c", "user.email=e"]
-    for command in (["init", "-q"], [*who, "commit", "-q", "--allow-empty", "-m", "first"]):
-        subprocess.run(["git", *command], check=True)
-    head = subprocess.run(["git", "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
-
-    assert outside == {}
-    assert step_output.provenance() == {"commit": head}

@@ -29,15 +29,6 @@ class Workspace:
     resource_group: str
     name: str
 
-    @property
-    def group(self) -> str:
-        """The resource group's id."""
-        return f"/subscriptions/{self.subscription_id}/resourceGroups/{self.resource_group}"
-
-    @property
-    def id(self) -> str:
-        return f"{self.group}/providers/Microsoft.MachineLearningServices/workspaces/{self.name}"
-
     @cached_property
     def client(self) -> MLClient:
         """The client of Azure ML; environment variables alone select the cloud and the identity."""

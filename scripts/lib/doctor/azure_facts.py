@@ -12,6 +12,7 @@ from scripts.lib.doctor.azure_checks import NO_LOGIN, NO_RIGHT, NO_WORKSPACE, RE
 from scripts.lib.doctor.facts import told
 from scripts.lib.doctor.finding import Unknown, shorten
 from scripts.lib.doctor.quota import Shape, Usage
+from scripts.lib.setup.azure import group_id, workspace_id
 
 T = TypeVar("T")
 Document = dict[str, Any]
@@ -40,7 +41,7 @@ class AzureFacts:
         """The caller's permissions on the workspace, of each role one."""
 
         kind, version = "Microsoft.Authorization/permissions", "2022-04-01"
-        return self.ask(lambda workspace: list(_listing(f"{workspace.id}/providers/{kind}", version)))
+        return self.ask(lambda workspace: list(_listing(f"{workspace_id(workspace)}/providers/{kind}", version)))
 
     def trusted(self, client_id: str) -> list[Document] | Unknown:
         """The properties of the federated credentials that the identity with this client id has."""
@@ -97,21 +98,29 @@ def _listing(path: str, version: str) -> Iterator[Document]:
     base = _get_base_url_from_metadata()  # not public, but the one place that knows other clouds and the local one
     login = BearerTokenCredentialPolicy(DefaultAzureCredential(), *_resource_to_scopes(base))
     client: PipelineClient[HttpRequest, HttpResponse] = PipelineClient(base, policies=[RetryPolicy(), login])
+
+    def ask(address: str, **query: str) -> Document:
+        answer = client.send_request(HttpRequest("GET", address, params=query))
+        answer.raise_for_status()
+        return dict(answer.json())
+
     with client:
-        request: HttpRequest | None = HttpRequest("GET", f"{base}{path}", params={"api-version": version})
-        while request:
-            answer = client.send_request(request)
-            answer.raise_for_status()
-            page = answer.json()
-            yield from page["value"]
-            request = HttpRequest("GET", page["nextLink"]) if page.get("nextLink") else None
+        yield from members(ask(f"{base}{path}", **{"api-version": version}), ask)
+
+
+def members(page: Document, ask: Callable[[str], Document]) -> Iterator[Document]:
+    """What a collection holds, of which this is the first page: each names the address of the next."""
+    yield from page["value"]
+    while address := page.get("nextLink"):
+        page = ask(address)
+        yield from page["value"]
 
 
 def _credentials(workspace: Workspace, client_id: str) -> Iterator[Document]:
     if not client_id:
         raise Refused("which identity? AZURE_CLIENT_ID is not set.")
     version, kind = "2023-01-31", "Microsoft.ManagedIdentity/userAssignedIdentities"
-    for identity in _listing(f"{workspace.group}/providers/{kind}", version):
+    for identity in _listing(f"{group_id(workspace)}/providers/{kind}", version):
         if identity["properties"]["clientId"].lower() == client_id.lower():
             found = _listing(f"{identity['id']}/federatedIdentityCredentials", version)
             yield from (one["properties"] for one in found)

@@ -42,6 +42,11 @@ class Usage:
         return "/workspaces/" not in self.id
 
 
+def wanted(blue: Shape, green: Shape) -> list[Shape]:
+    """What must fit together: blue, and green with as many instances as blue at least."""
+    return [blue, Shape(green.instance_type, max(green.instances, blue.instances))]
+
+
 def quota(
     wanted: Sequence[Shape],
     present: Sequence[Shape],

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from scripts.lib.decisions.state import Refused
-from scripts.lib.github import step_output
+from scripts.lib.github import provenance
 from scripts.lib.github.environment import Document, Environment
 
 if TYPE_CHECKING:
@@ -254,5 +254,5 @@ def _why(response: requests.Response) -> str:
 
 def _origin() -> str:
     """OWNER/NAME of the git remote `origin`, "" where there is none."""
-    match = re.search(r"[:/]([\w.-]+/[\w.-]+?)(\.git)?/?$", step_output.git("remote", "get-url", "origin"))
+    match = re.search(r"[:/]([\w.-]+/[\w.-]+?)(\.git)?/?$", provenance.git("remote", "get-url", "origin"))
     return match.group(1) if match else ""

@@ -7,7 +7,7 @@ import re
 from scripts.lib.decisions.approval import Proposal
 from scripts.lib.decisions.metrics import comparison, metrics, table
 from scripts.lib.decisions.state import Deployment, Endpoint
-from scripts.lib.github import step_output
+from scripts.lib.github import provenance
 
 
 def consequence(proposal: Proposal, job: str, percent: int | None, bake: int | None = None) -> str:
@@ -39,12 +39,12 @@ def comparison_table(state: Endpoint, proposal: Proposal) -> str:
 
 
 def _commit(commit: str) -> str:
-    address = step_output.address()
+    address = provenance.address()
     return f"[`{commit[:12]}`]({address}/commit/{commit})" if address and _is_commit(commit) else _short(commit)
 
 
 def _difference(old: str, new: str) -> str:
-    address = step_output.address()
+    address = provenance.address()
     told = address and old != new and _is_commit(old) and _is_commit(new)
     return f"[diff]({address}/compare/{old}...{new})" if told else ""
 

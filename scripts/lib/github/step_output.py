@@ -1,8 +1,6 @@
 """What a script tells the workflow it runs in; outside of one, nothing."""
 
 import os
-import shutil
-import subprocess
 import uuid
 from pathlib import Path
 
@@ -15,32 +13,6 @@ def output(**values: str) -> None:
 def summary(*lines: str) -> None:
     """Add paragraphs to the job's summary page (Markdown)."""
     _append("GITHUB_STEP_SUMMARY", "".join(f"{line}\n\n" for line in lines))
-
-
-def provenance() -> dict[str, str]:
-    """Tags that lead back from a resource to its origin: the git commit and, in a workflow, the run's address."""
-    commit = os.environ.get("GITHUB_SHA") or git("rev-parse", "HEAD")
-    return {name: value for name, value in {"commit": commit, "run": _run()}.items() if value}
-
-
-def address() -> str:
-    """The repository's page; empty outside of a workflow."""
-    server, repository = os.environ.get("GITHUB_SERVER_URL"), os.environ.get("GITHUB_REPOSITORY")
-    return f"{server}/{repository}" if server and repository else ""
-
-
-def git(*arguments: str) -> str:
-    """What git says of the folder we are in; empty where there is no git, or no answer."""
-    command = shutil.which("git")
-    if command is None:
-        return ""
-    found = subprocess.run([command, *arguments], capture_output=True, text=True, check=False)
-    return found.stdout.strip() if found.returncode == 0 else ""
-
-
-def _run() -> str:
-    run = os.environ.get("GITHUB_RUN_ID")
-    return f"{address()}/actions/runs/{run}" if run and address() else ""
 
 
 def _assignment(name: str, value: str) -> str:

@@ -21,6 +21,15 @@ ISSUER = "https://token.actions.githubusercontent.com"
 AUDIENCE = "api://AzureADTokenExchange"
 
 
+def group_id(workspace: Workspace) -> str:
+    """The id of the resource group that a workspace is in."""
+    return f"/subscriptions/{workspace.subscription_id}/resourceGroups/{workspace.resource_group}"
+
+
+def workspace_id(workspace: Workspace) -> str:
+    return f"{group_id(workspace)}/providers/Microsoft.MachineLearningServices/workspaces/{workspace.name}"
+
+
 @dataclass(frozen=True)
 class Identity:
     """What the workflows log in as to use a workspace; it is in the workspace's resource group."""
@@ -39,7 +48,7 @@ class Identity:
 
     @property
     def role(self) -> list[str]:
-        return ["--role", ROLE, "--scope", self.workspace.id]
+        return ["--role", ROLE, "--scope", workspace_id(self.workspace)]
 
     def ask(self, field: str) -> str:
         """A part of a line that asks Azure for one of its ids."""
@@ -81,7 +90,8 @@ def removal(identity: Identity | None, repository: str, environments: list[str],
 
 def credential_name(repository: str, environment: str) -> str:
     """Not the same for two repositories that share an identity; letters, digits, dashes, underscores, 120 at most."""
-    return re.sub(r"[^\w-]", "-", f"{repository}-{environment}", flags=re.ASCII)[:120]
+    name = f"{repository[: 119 - len(environment)]}-{environment}"
+    return re.sub(r"[^\w-]", "-", name, flags=re.ASCII)
 
 
 def identity_name(repository: str, staging: bool) -> str:
