@@ -12,13 +12,14 @@ pytest_plugins = ["azureml_emulator.fixtures"]
 
 #: The files that take longest start first, so that the other workers fill up the time.
 LONGEST = [
-    "workflows/test_rollout.py",
-    "template/test_make_it_yours.py",
-    "workflows/test_levers.py",
-    "promises/test_interruptions.py",
-    "workflows/test_drills.py",
     "promises/test_azure_misbehaves.py",
     "scripts/test_deploy.py",
+    "workflows/test_rollout.py",
+    "promises/test_interruptions.py",
+    "scripts/test_doctor.py",
+    "scripts/test_traffic.py",
+    "scripts/test_promote.py",
+    "model/test_saved_model.py",
 ]
 
 
