@@ -28,8 +28,8 @@ IDS = ("--client-id", "client", "--tenant-id", "tenant")
 
 
 def check(target: str, *ids: str, **environ: str) -> Result:
-    """What a job's step does that hands over `ids` and has these variables in its environment."""
-    return run("check_variables", target, *(ids or IDS), **{"ENDPOINT_NAME": "", **environ})
+    """What a job's step does that hands over `ids` and has these variables in its environment, no other test's."""
+    return run("check_variables", target, *(ids or IDS), **{"ENDPOINT_NAME": "", **dict.fromkeys(PLACE, ""), **environ})
 
 
 def test_production_takes_what_has_no_prefix() -> None:
