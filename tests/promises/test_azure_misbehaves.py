@@ -184,7 +184,7 @@ def test_a_rollback_overrules_others(pair: Live, arm: Arm, faults: Faults, metho
     result = pair.run("rollback")
 
     assert result.exit_code == 0, result.output
-    assert "Going back once more" in result.stderr
+    assert "once more: " in result.stderr
     assert pair.traffic == BEFORE
 
 

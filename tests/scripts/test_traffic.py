@@ -12,8 +12,8 @@ import pytest
 from azureml_emulator.testing import Arm
 from azureml_emulator.testing import endpoint as endpoint_body
 from scripts.lib.azure.waiting import Deadline, TimedOut
-from scripts.lib.decisions.state import Endpoint, Refused
-from scripts.lib.decisions.traffic import Shift, plan_shift
+from scripts.lib.decisions.state import EndpointState, Refused, Shift
+from scripts.lib.decisions.traffic import plan_shift
 from tests.support.scripts import Live, opened, repository, run, toy_model, write
 
 GREEN = "xgboost-model-2"
@@ -104,7 +104,7 @@ def test_an_unknown_deployment_is_refused(pair: Live) -> None:
 def test_a_write_in_between_is_noticed(pair: Live, arm: Arm, azure: dict[str, str]) -> None:
     """Whoever changes the split between the look and the write is not overwritten."""
 
-    def plan(state: Endpoint) -> Shift:
+    def plan(state: EndpointState) -> Shift:
         write(arm, pair, {"default": 60, GREEN: 40})
         return plan_shift(state, GREEN, 10)
 
@@ -133,7 +133,7 @@ def test_of_two_shifts_at_once_one_wins(pair: Live, azure: dict[str, str]) -> No
     def shift(percent: int) -> None:
         first = True
 
-        def plan(state: Endpoint) -> Shift:
+        def plan(state: EndpointState) -> Shift:
             nonlocal first
             if first:
                 first = False

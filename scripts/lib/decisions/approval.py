@@ -10,8 +10,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-from scripts.lib.decisions.state import Deployment, Endpoint, Refused, percentages
-from scripts.lib.decisions.traffic import Shift, plan_shift, positive
+from scripts.lib.decisions.state import Deployment, Refused, Shift, percentages, positive
+from scripts.lib.decisions.state import EndpointState as Endpoint
+from scripts.lib.decisions.traffic import plan_shift
 
 
 @dataclass(frozen=True)

@@ -1,18 +1,9 @@
 """What a split becomes, and whether it may: pure decisions, without Azure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
-from scripts.lib.decisions.state import Endpoint, Refused, percentages, way_back
-
-
-@dataclass(frozen=True)
-class Shift:
-    """The split to have: percentages above zero, sum 100 (or none). `done`: nothing is to be written."""
-
-    split: Mapping[str, int]
-    say: str
-    done: bool = False
+from scripts.lib.decisions.state import EndpointState as Endpoint
+from scripts.lib.decisions.state import Refused, Shift, percentages, positive
 
 
 def plan_shift(endpoint: Endpoint, to: str, percent: int, expect: Mapping[str, int] | None = None) -> Shift:
@@ -33,51 +24,6 @@ def plan_shift(endpoint: Endpoint, to: str, percent: int, expect: Mapping[str, i
         raise Refused(f"the split has changed: expected {percentages(expect)}, but it is {found}. Nothing was written.")
     _check_fit(endpoint, split)
     return Shift(split, f"{percentages(endpoint.traffic)} → {percentages(split)}")
-
-
-def plan_rollback(endpoint: Endpoint, version: str | None = None) -> Shift:
-    """Give all traffic to what green replaces. Without a blue there is nothing to do, which is no error.
-
-    With a version only the rollout of that version is taken back: neither an earlier one that has ended well, nor
-    what a person did who took all traffic away. Raises Refused then, and where it can't be told who blue is.
-    """
-    blue = way_back(endpoint.traffic, endpoint.replaces)
-    greens = [deployment for deployment in endpoint.deployments.values() if deployment.replaces == blue]
-    if blue is None or (version and version not in [green.model.version for green in greens]):
-        return Shift(endpoint.traffic, f"nothing to go back to: {percentages(endpoint.traffic)}", done=True)
-    split = {blue: 100}
-    if split == endpoint.traffic:
-        return Shift(split, f"already there: {percentages(split)}", done=True)
-    if version and not endpoint.traffic:
-        raise Refused(
-            f"somebody took all traffic from {endpoint.name}, and the rollback of version {version} doesn't undo that. "
-            f"To serve again: promote --to {blue} --percent 100"
-        )
-    if blue not in endpoint.traffic and not endpoint.deployments[blue].serves:
-        raise Refused(f"{blue} is {endpoint.deployments[blue].state}: there is no way back.")
-    return Shift(split, f"{percentages(endpoint.traffic)} → {percentages(split)}")
-
-
-def plan_delete_blue(endpoint: Endpoint, name: str) -> bool:
-    """Whether `name` is to be deleted; False where it is gone already.
-
-    Raises Refused unless it has no traffic and the deployment with all traffic replaces it.
-    """
-    if name not in endpoint.deployments:
-        return False
-    if name in endpoint.traffic or name in endpoint.mirror:
-        raise Refused(f"{name} still gets traffic: {percentages({**endpoint.mirror, **endpoint.traffic})}. It stays.")
-    serving = [endpoint.deployments[other] for other in endpoint.traffic]
-    if len(serving) != 1 or serving[0].replaces != name:
-        raise Refused(f"no deployment with all traffic replaces {name}: {percentages(endpoint.traffic)}. It stays.")
-    if not serving[0].healthy:
-        raise Refused(f"{serving[0].name}, which replaces {name}, is {serving[0].state}. {name} stays: the way back.")
-    return True
-
-
-def positive(traffic: Mapping[str, int]) -> dict[str, int]:
-    """A split without its zeros: that is how Azure keeps it."""
-    return {name: percent for name, percent in traffic.items() if percent > 0}
 
 
 def _counterpart(endpoint: Endpoint, to: str) -> str | None:
