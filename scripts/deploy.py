@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from scripts.lib.azure.endpoint import OnlineEndpoint
-from scripts.lib.azure.errors import passes, reason
+from scripts.lib.azure.errors import login_refused, passes, reason
 from scripts.lib.azure.registered import verified
 from scripts.lib.azure.waiting import Deadline, TimedOut, say, within
 from scripts.lib.azure.workspace import BLUE, GREEN, load_entity, load_yaml
@@ -42,7 +42,7 @@ def main(endpoint: OnlineEndpoint, version: int, digest: str, with_package: bool
 
     def plan(state: EndpointState) -> Plan:
         plan = plan_deploy(state, wanted, first=load_yaml(BLUE)["name"], prefix=load_yaml(GREEN)["name"])
-        say(plan.say)
+        deadline.tell(plan.say)
         return plan
 
     def write(plan: Plan, state: EndpointState) -> None:
@@ -81,9 +81,10 @@ def _entity(endpoint: OnlineEndpoint, plan: Plan, model: Any, with_package: bool
 
     path = GREEN if plan.green else BLUE
     entity = load_entity(load_online_deployment, path, name=plan.deployment, endpoint_name=endpoint.name)
-    replaces = {"replaces": plan.blue} if plan.blue else {}
-    version = {"model": model.name, "version": str(model.version)}
-    entity.tags = {**entity.tags, **provenance.tags(), **model.tags, **version, **replaces}
+    entity.tags = {**entity.tags, **provenance.tags(), **model.tags}
+    entity.tags |= {"model": model.name, "version": str(model.version), "replaces": plan.blue}
+    if not plan.blue:
+        del entity.tags["replaces"]  # whatever the file or the model says
     entity.instance_count = max(entity.instance_count or 1, plan.instances)
     if with_package:
         entity.environment = _package(endpoint, model, deadline)
@@ -104,19 +105,19 @@ def _package(endpoint: OnlineEndpoint, model: Any, deadline: Deadline) -> str:
 
 
 def _create(endpoint: OnlineEndpoint, entity: Any, deadline: Deadline) -> None:
-    from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
+    from azure.core.exceptions import HttpResponseError
 
     try:
         poller = endpoint.client.online_deployments.begin_create_or_update(entity)
     except HttpResponseError as error:  # quota, machine type, request settings
-        if passes(error) or isinstance(error, ClientAuthenticationError):
+        if passes(error) or login_refused(error):
             raise
         raise Refused(f"Azure doesn't take {entity.name}: {reason(error)}\n{endpoint.how_it_is_left()}") from error
     try:
         within(deadline, f"creating {entity.name}", poller.result)
-    except ClientAuthenticationError:
-        raise  # it may well become healthy; the next run finds it
     except (HttpResponseError, TimedOut) as error:
+        if login_refused(error):
+            raise  # it may well become healthy; the next run finds it
         left = f"{_clear_up(endpoint, entity.name)} {endpoint.how_it_is_left()}"
         raise Refused(f"{entity.name} did not become healthy: {reason(error)}\n{left}") from error
 

@@ -23,9 +23,8 @@ import pytest
 from azureml_emulator.faults.client import Faults
 from azureml_emulator.testing import Arm
 from tests.support.forked_scripts import Zygote, zygote
-from tests.support.scripts import Live, repository, run, toy_model
+from tests.support.scripts import GREEN, Live, repository, run, toy_model
 
-GREEN = "xgboost-model-2"
 #: What differs from run to run in a path: an operation's id, the hash of a model's content, the next version.
 CHANGING = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{64}|(?<=/versions/)\d+")
 NUMBERS = itertools.count(100)

@@ -13,10 +13,9 @@ import pytest
 from scripts.lib.azure.scoring_client import Answer
 from scripts.smoke_test import alone, broken, problems, wrong_input
 from tests.support import ROOT
-from tests.support.scripts import SAMPLE, Live, repository, run, toy_model
+from tests.support.scripts import GREEN, SAMPLE, Live, pair_endpoint
 
 ROWS = len(json.loads((ROOT / "endpoints" / "smoke-requests.json").read_text())["input_data"]["data"])
-GREEN = "xgboost-model-2"
 
 
 def answer(body: str = "[1]", status: int = 200, deployment: str = "green") -> Answer:
@@ -111,15 +110,8 @@ def test_broken_requests_lack_one_thing_each() -> None:
 @pytest.fixture(scope="module")
 def rollout(azure: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """Green answers the label 1. Versions 3 to 5: a wrong label, no check of the input, no tag for the labels."""
-    folder = tmp_path_factory.mktemp("smoke")
     toys: list[dict[str, Any]] = [{"answer": 0}, {"answer": 1}, {"answer": 7}, {"signature": False}, {"metadata": {}}]
-    with repository(folder / "repository", model="toy-smoke"):
-        for number, facts in enumerate(toys):
-            run("register_model", toy_model(folder / str(number), **facts))
-        live = Live("toy-smoke")
-        live.do("create_endpoint")
-        live.do("deploy", "--version", 1)
-        live.do("deploy", "--version", 2)
+    with pair_endpoint(tmp_path_factory.mktemp("smoke"), "toy-smoke", *toys) as live:
         yield live
 
 

@@ -14,9 +14,7 @@ from azureml_emulator.testing import endpoint as endpoint_body
 from scripts.lib.azure.waiting import Deadline, TimedOut
 from scripts.lib.decisions.state import EndpointState, Refused, Shift
 from scripts.lib.decisions.traffic import plan_shift
-from tests.support.scripts import Live, opened, repository, run, toy_model, write
-
-GREEN = "xgboost-model-2"
+from tests.support.scripts import GREEN, Live, opened, pair_endpoint, run, write
 
 
 @pytest.fixture(scope="module")
@@ -27,14 +25,8 @@ def arm(azure: dict[str, str]) -> Arm:
 @pytest.fixture(scope="module")
 def rollout(azure: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """An endpoint with blue, `default`, and green, `xgboost-model-2`; version 3 takes seconds to start."""
-    folder = tmp_path_factory.mktemp("traffic")
-    with repository(folder / "repository", model="toy-traffic"):
-        live = Live("toy-traffic")
-        live.do("create_endpoint")
-        for number, seconds in enumerate([0, 0, 2]):
-            run("register_model", toy_model(folder / str(number), answer=number, seconds=seconds))
-        live.do("deploy", "--version", 1)
-        live.do("deploy", "--version", 2)
+    toys = [{"answer": number, "seconds": seconds} for number, seconds in enumerate([0, 0, 2])]
+    with pair_endpoint(tmp_path_factory.mktemp("traffic"), "toy-traffic", *toys) as live:
         yield live
 
 

@@ -9,7 +9,7 @@ from math import inf
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from scripts.lib.azure.errors import found, passes, reason
+from scripts.lib.azure.errors import found, login_refused, passes, reason
 from scripts.lib.azure.waiting import PAUSE, Deadline, TimedOut, within
 from scripts.lib.azure.workspace import Workspace
 from scripts.lib.decisions import state as decided
@@ -153,7 +153,7 @@ class OnlineEndpoint:
         raise Refused(f"{self.name} sends traffic to a deployment that Azure doesn't list. Run this again later.")
 
     def _write(self, split: Mapping[str, int], was: Mapping[str, int], deadline: Deadline) -> None:
-        from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
+        from azure.core.exceptions import HttpResponseError
 
         entity: Any = self.client.online_endpoints.get(self.name)
         if positive(entity.traffic) != was:
@@ -166,7 +166,7 @@ class OnlineEndpoint:
         try:
             self.put(entity, f"setting the traffic to {percentages(split)}", deadline)
         except HttpResponseError as error:
-            if passes(error) or isinstance(error, ClientAuthenticationError):
+            if passes(error) or login_refused(error):
                 raise
             raise Refused(f"Azure did not set the split: {reason(error)}\n{self.how_it_is_left()}") from error
 

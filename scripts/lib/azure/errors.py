@@ -25,6 +25,13 @@ def passes(error: Exception) -> str | None:
     return None
 
 
+def login_refused(error: Exception) -> bool:
+    """Whether the login has expired, or never was one; while Azure is polled, only the status tells that."""
+    from azure.core.exceptions import ClientAuthenticationError
+
+    return isinstance(error, ClientAuthenticationError) or getattr(error, "status_code", None) == 401
+
+
 def found(call: Callable[[], Result]) -> Result | None:
     """What a call finds, None where there is no such thing. A workspace that is missing stays an error."""
     from azure.core.exceptions import ResourceNotFoundError
@@ -57,7 +64,7 @@ def _azure(error: Exception) -> str | None:
     from azure.core import exceptions as azure
 
     why, status = reason(error), getattr(error, "status_code", None) or 0
-    if isinstance(error, azure.ClientAuthenticationError):
+    if login_refused(error):
         return f"Azure does not accept the login: {why}\n{SIGN_IN}"
     if isinstance(error, azure.ServiceRequestError | azure.ServiceResponseError):
         return f"Azure can't be reached: {why}\nCheck the network, then run this again."

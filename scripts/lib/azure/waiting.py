@@ -23,7 +23,7 @@ class Deadline:
 
     def __init__(self, seconds: float):
         self._end = time.monotonic() + seconds
-        self._told = 0.0
+        self._told: dict[str, float] = {}
 
     @property
     def left(self) -> float:
@@ -36,10 +36,14 @@ class Deadline:
 
     def pause(self, why: str) -> None:
         """Sleep before the next look; say why, but not each time."""
-        if time.monotonic() - self._told > PROGRESS:
-            say(why)
-            self._told = time.monotonic()
+        self.tell(why)
         time.sleep(min(PAUSE, self.left))
+
+    def tell(self, what: str) -> None:
+        """Say something that is true at each look, but not each time."""
+        if time.monotonic() - self._told.get(what, -PROGRESS) > PROGRESS:
+            say(what)
+            self._told[what] = time.monotonic()
 
 
 def say(message: str) -> None:
