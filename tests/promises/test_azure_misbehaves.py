@@ -125,6 +125,19 @@ def test_a_failed_operation_is_said(pair: Live, faults: Faults) -> None:
     assert pair.traffic == BEFORE
 
 
+def test_what_cannot_be_read_is_not_guessed(pair: Live, faults: Faults) -> None:
+    """A write failed, and nobody knows how the endpoint is left: that is said, beside Azure's words."""
+    faults.add("fail", method="PUT", path=ENDPOINT, code="Boom", message="no capacity")
+    faults.add("refuse", method="GET", path=ENDPOINT, status=403, skip=2, times=0)
+
+    result = pair.run(*SHIFT)
+
+    faults.clear()
+    assert result.exit_code == 1
+    assert "no capacity" in result.stderr and "is left can't be read; show_endpoint tells later" in result.stderr
+    assert pair.traffic == BEFORE
+
+
 def test_an_operation_that_never_ends(pair: Live, faults: Faults) -> None:
     """The wait ends with the timeout; once Azure goes on, the same command finishes it."""
     faults.add("hang", method="PUT", path=ENDPOINT)
@@ -239,6 +252,40 @@ def test_a_container_that_breaks(pair: Live, faults: Faults) -> None:
     assert "ModuleNotFoundError: no xgboost" in result.stderr
     assert "xgboost-model-3" not in pair.deployments
     assert pair.traffic == BEFORE
+
+
+def test_a_download_that_hangs(pair: Live, faults: Faults) -> None:
+    """The model is compared before anything changes, and that doesn't take for ever either."""
+    faults.add("hold", method="GET", path="*/MLmodel")
+
+    result = pair.run("deploy", "--version", 3, "--timeout", 2)
+
+    faults.clear()
+    assert result.exit_code == 1
+    assert "downloading toy-faults 3: not ended after 2 s" in result.stderr
+    assert "xgboost-model-3" not in pair.deployments
+
+
+@pytest.mark.parametrize(
+    ("script", "method", "what"),
+    [(("create_endpoint",), "PUT", "creating"), (("delete_endpoint", "--yes"), "DELETE", "deleting")],
+)
+def test_an_endpoint_that_hangs(
+    pair: Live, arm: Arm, faults: Faults, script: tuple[str, ...], method: str, what: str
+) -> None:
+    """Creation and deletion are given up in time; the same command finishes them."""
+    live = Live("toy-faults-hanging")
+    if method == "DELETE":
+        live.do("create_endpoint")
+    faults.add("hang", method=method, path=f"*/{live.name}")
+
+    result = live.run(*script, "--timeout", 1)
+    faults.clear()
+    live.do(*script)
+
+    assert result.exit_code == 1
+    assert f"{what} endpoint {live.name}: not ended after 1 s" in result.stderr
+    arm("DELETE", f"onlineEndpoints/{live.name}")
 
 
 def test_a_provisioning_that_hangs(pair: Live, faults: Faults) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from scripts.lib.decisions.deploying import Plan, plan_deploy
+from scripts.lib.decisions.deploying import Plan, plan_deploy, plan_first_traffic
 from scripts.lib.decisions.situation import situation
 from scripts.lib.decisions.state import (
     FIRST_ROLLOUT,
@@ -342,6 +342,32 @@ def test_a_killed_deploy_ends_the_same_when_run_again(state: EndpointState, vers
     assert (last.create, last.remove, last.deployment) == (False, (), plan.deployment)
 
 
+def test_the_first_deployment_gets_all_traffic() -> None:
+    """Once it is healthy; a second time there is nothing to write."""
+    state = endpoint({}, default(), tags=FIRST_ROLLOUT)
+
+    shift = plan_first_traffic(state, "default")
+
+    assert (shift.split, shift.done) == ({"default": 100}, False)
+    assert plan_first_traffic(replace(state, traffic=shift.split), "default").done
+
+
+@pytest.mark.parametrize(
+    ("state", "why"),
+    [
+        (endpoint({}, default(state="Failed")), "it is Failed"),
+        (endpoint({"xgboost-model-2": 100}, default(), green()), "xgboost-model-2 100 %"),
+        (endpoint({"default": 50, "xgboost-model-2": 50}, default(), green()), "xgboost-model-2 50 %"),
+        (endpoint({}, default(), mirror={"default": 10}), "it is Succeeded"),
+    ],
+    ids=["unhealthy", "another has all traffic", "another has some", "mirrored"],
+)
+def test_what_others_did_meanwhile_is_not_overwritten_by_a_first_rollout(state: EndpointState, why: str) -> None:
+    """Somebody gave another deployment traffic while the first was being created, or it isn't healthy any more."""
+    with pytest.raises(Refused, match=why):
+        plan_first_traffic(state, "default")
+
+
 # shift
 
 
@@ -520,11 +546,20 @@ def test_a_rollback_to_a_broken_blue_is_refused() -> None:
         plan_rollback(endpoint({"xgboost-model-2": 100}, default(state="Failed"), green()))
 
 
-def test_a_rollback_to_a_blue_that_is_being_scaled_is_done() -> None:
+@pytest.mark.parametrize("state", ["Updating", "Scaling"])
+def test_a_rollback_to_a_blue_that_is_being_changed_is_done(state: str) -> None:
     """A deployment that is being changed goes on answering."""
-    state = endpoint({"xgboost-model-2": 100}, default(state="Scaling"), green())
+    promoted = endpoint({"xgboost-model-2": 100}, default(state=state), green())
 
-    assert plan_rollback(state).split == {"default": 100}
+    assert plan_rollback(promoted).split == {"default": 100}
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_a_rollback_to_a_blue_that_answers_is_done(state: str) -> None:
+    """Whatever Azure calls it: blue has traffic, and nobody has taken it away."""
+    halfway = endpoint({"default": 50, "xgboost-model-2": 50}, default(state=state), green())
+
+    assert plan_rollback(halfway).split == {"default": 100}
 
 
 @given(endpoints())

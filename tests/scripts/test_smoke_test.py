@@ -10,6 +10,7 @@ from typing import Any
 import click
 import pytest
 
+from azureml_emulator.faults.command import Faults
 from scripts.lib.azure.scoring_client import Answer
 from scripts.smoke_test import alone, broken, problems, wrong_input
 from tests.support import ROOT
@@ -136,6 +137,14 @@ def test_a_good_deployment_passes(rollout: Live, tmp_path: Path) -> None:
     assert "0 failures" in summary.read_text()
 
 
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_busy_deployment_is_asked_again(rollout: Live, faults: Faults, status: int) -> None:
+    """Busy for a moment is no fault of the model's."""
+    faults.add("refuse", method="POST", path="*/score", status=status, times=2)
+
+    assert json.loads(rollout.do("smoke_test", GREEN))["requests"] == 1 + ROWS
+
+
 def test_wrong_labels_fail_and_are_all_listed(bad: Live) -> None:
     """Every request's failure is listed, the exit code is 1, and the traffic is as it was."""
     green = bad.do("deploy", "--version", 3)
@@ -210,6 +219,16 @@ def test_invoke_asks_one_deployment(rollout: Live) -> None:
 
     assert json.loads(named.stdout) == [1]
     assert json.loads(plain.stdout) == [0]
+
+
+def test_invoke_tells_that_nobody_answered(rollout: Live, faults: Faults) -> None:
+    """One line, instead of the traceback of a library."""
+    faults.add("drop", method="POST", path="*/score")
+
+    result = rollout.run("invoke")
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("Error: the endpoint's scoring URI can't be reached: ")
 
 
 def test_invoke_tells_a_refusal(rollout: Live, tmp_path: Path) -> None:

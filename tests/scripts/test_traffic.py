@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from azureml_emulator.faults.command import Faults
 from azureml_emulator.testing import Arm
 from azureml_emulator.testing import endpoint as endpoint_body
 from scripts.lib.azure.waiting import Deadline, TimedOut
@@ -212,12 +213,38 @@ def slow_deployment(arm: Arm) -> dict[str, Any]:
     return deployment(f"{arm.workspace}/models/toy-traffic/versions/3")
 
 
+def test_a_rollback_of_a_version_takes_back_that_version_alone(pair: Live, arm: Arm) -> None:
+    """The job of a run that made version 3 leaves the rollout of version 2; the one of version 2 takes it back."""
+    write(arm, pair, {"default": 50, GREEN: 50})
+
+    others = pair.run("rollback", "--only-version", 3)
+    left = pair.traffic
+    pair.do("rollback", "--only-version", 2)
+
+    assert (others.exit_code, left) == (0, {"default": 50, GREEN: 50})
+    assert "nothing to go back to" in others.stderr
+    assert pair.traffic == {"default": 100}
+
+
 def test_a_rollback_without_an_endpoint_is_no_error(pair: Live) -> None:
     """A run that failed before it made anything has nothing to go back to."""
     result = run("rollback", ENDPOINT_NAME="toy-nowhere")
 
     assert (result.exit_code, json.loads(result.stdout)) == (0, {})
     assert "nothing to go back to" in result.stderr
+
+
+def test_a_deployment_that_vanishes_while_the_endpoint_is_read(pair: Live, arm: Arm, faults: Faults) -> None:
+    """The endpoint was read before somebody's change, its deployments after it: both are read again."""
+    path = f"onlineEndpoints/{pair.name}"
+    extra = {**slow_deployment(arm), "tags": {}}
+    arm.settle(arm("PUT", f"{path}/deployments/extra", extra))
+    write(arm, pair, {"default": 50, "extra": 50})
+    faults.add("stale", path=f"*/{path}", reads=2)
+    write(arm, pair, {"default": 100})
+    arm.settle(arm("DELETE", f"{path}/deployments/extra"))
+
+    assert pair.traffic == {"default": 100}
 
 
 def test_an_operation_that_does_not_end_in_time(pair: Live, azure: dict[str, str]) -> None:
