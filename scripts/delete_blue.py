@@ -8,7 +8,7 @@ import click
 
 from scripts.lib.azure.endpoint import OnlineEndpoint
 from scripts.lib.azure.waiting import Deadline, say
-from scripts.lib.cli import option_types
+from scripts.lib.cli import names, option_types
 from scripts.lib.cli.command import command, endpoint_options, timeout_option
 from scripts.lib.decisions.approval import Proposal, check
 from scripts.lib.decisions.state import EndpointState, Shift, percentages
@@ -18,7 +18,7 @@ from scripts.lib.github import step_output
 
 @command()
 @endpoint_options
-@click.argument("name", type=option_types.DEPLOYMENT)
+@click.argument("name", type=names.DEPLOYMENT)
 @click.option("--expect", type=option_types.PROPOSAL, help="What `review` printed: refuse unless it still is so.")
 @timeout_option(1800)
 def main(endpoint: OnlineEndpoint, name: str, expect: Proposal | None, timeout: float) -> str:

@@ -5,8 +5,7 @@ from typing import Any
 
 import click
 
-from scripts.lib.cli.names import DEPLOYMENT as DEPLOYMENT
-from scripts.lib.cli.names import ENDPOINT as ENDPOINT
+from scripts.lib.cli.names import DEPLOYMENT
 from scripts.lib.decisions.approval import Proposal
 
 

@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping
 
-from scripts.lib.decisions.state import EndpointState as Endpoint
-from scripts.lib.decisions.state import Refused, Shift, percentages, positive
+from scripts.lib.decisions.state import EndpointState, Refused, Shift, percentages, positive
 
 
-def plan_shift(endpoint: Endpoint, to: str, percent: int, expect: Mapping[str, int] | None = None) -> Shift:
+def plan_shift(endpoint: EndpointState, to: str, percent: int, expect: Mapping[str, int] | None = None) -> Shift:
     """Give `percent` of the traffic to one deployment, the rest to its counterpart.
 
     Raises Refused where `to` is unknown or unfit, or the present split is not `expect` (without it: not on the pair).
@@ -26,7 +25,7 @@ def plan_shift(endpoint: Endpoint, to: str, percent: int, expect: Mapping[str, i
     return Shift(split, f"{percentages(endpoint.traffic)} → {percentages(split)}")
 
 
-def _counterpart(endpoint: Endpoint, to: str) -> str | None:
+def _counterpart(endpoint: EndpointState, to: str) -> str | None:
     """The deployment that `to` replaces or is replaced by; of several, the only one with traffic."""
     old = [name for name in [endpoint.replaces[to]] if name in endpoint.deployments]
     new = [name for name, replaced in endpoint.replaces.items() if replaced == to]
@@ -36,7 +35,7 @@ def _counterpart(endpoint: Endpoint, to: str) -> str | None:
     return found[0] if len(found) == 1 else None
 
 
-def _split(endpoint: Endpoint, to: str, percent: int, other: str | None) -> dict[str, int]:
+def _split(endpoint: EndpointState, to: str, percent: int, other: str | None) -> dict[str, int]:
     if percent == 100:
         return {to: 100}
     if other is None:
@@ -44,7 +43,7 @@ def _split(endpoint: Endpoint, to: str, percent: int, other: str | None) -> dict
     return positive({to: percent, other: 100 - percent})
 
 
-def _check_pair(endpoint: Endpoint, to: str, percent: int, other: str | None) -> None:
+def _check_pair(endpoint: EndpointState, to: str, percent: int, other: str | None) -> None:
     if not endpoint.traffic and percent == 100:
         return  # somebody had taken all traffic away; giving it to one deployment is the way out
     if not endpoint.traffic or not endpoint.traffic.keys() <= {to, other}:
@@ -54,7 +53,7 @@ def _check_pair(endpoint: Endpoint, to: str, percent: int, other: str | None) ->
         )
 
 
-def _check_fit(endpoint: Endpoint, split: Mapping[str, int]) -> None:
+def _check_fit(endpoint: EndpointState, split: Mapping[str, int]) -> None:
     for name, percent in split.items():
         deployment = endpoint.deployments[name]
         if percent > endpoint.traffic.get(name, 0) and not deployment.healthy:
