@@ -102,6 +102,19 @@ def test_create_endpoint_leaves_one_that_serves_alone(calm: Live, tmp_path: Path
     assert calm.show() == before
 
 
+def test_create_endpoint_leaves_one_that_serves_after_a_failed_change(
+    serving: Live, azure: dict[str, str], faults: Faults
+) -> None:
+    """Azure calls the whole endpoint Failed then, although its deployments go on answering."""
+    faults.add("fail", method="PUT", path=f"*/{serving.name}")
+    Arm(azure).endpoint(serving.name, traffic={"default": 100})
+
+    printed = serving.do("create_endpoint")
+
+    assert (printed, serving.show()["state"]) == (serving.name, "Failed")
+    assert serving.traffic == {"default": 100}
+
+
 def test_the_first_rollout(new: Live, versions: dict[str, str], client: MLClient, tmp_path: Path) -> None:
     """The first model gets all traffic as `default`, and there is nothing to promote."""
     output = tmp_path / "output"
@@ -189,6 +202,22 @@ def test_green_is_deployed_at_zero(serving: Live, versions: dict[str, str], clie
     assert serving.traffic == {"default": 100}
     assert (serving.deployments[green]["instances"], serving.deployments[green]["replaces"]) == (2, "default")
     assert green in summary.read_text()
+
+
+def test_a_deploy_says_what_it_does_and_nothing_else(serving: Live, versions: dict[str, str]) -> None:
+    """In a process of its own, as a job runs it: none of the SDK's warnings, of experimental classes and the like."""
+    command = [sys.executable, "-m", "scripts.deploy", "--version", versions["second"], "--endpoint", serving.name]
+
+    ran = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
+
+    green = f"xgboost-model-{versions['second']}"
+    assert (ran.returncode, ran.stdout) == (0, f"{green}\n"), ran.stderr
+    assert [line.rpartition(":")[0] or line for line in ran.stderr.splitlines()] == [
+        f"downloading toy-deploy {versions['second']} …",
+        f"toy-deploy {versions['second']} is what its tag says",
+        f"{green} is created at 0 % to replace default",
+        f"creating {green} …",
+    ]
 
 
 def test_green_is_taken_up_again(serving: Live, versions: dict[str, str], tmp_path: Path) -> None:
@@ -523,7 +552,7 @@ def test_show_endpoint(serving: Live, versions: dict[str, str]) -> None:
     shown = json.loads(result.stdout)
     assert (shown["traffic"], shown["blue"], shown["green"]) == ({"default": 90, green: 10}, "default", green)
     assert [d["traffic"] for d in shown["deployments"]] == [90, 10]
-    assert shown["deployments"][0]["auc"] == "0.9"
+    assert (shown["deployments"][0]["auc"], shown["deployments"][0]["commit"]) == ("0.9", "c0ffee")
     assert result.stderr.startswith("a rollout is in progress: default 90 %")
 
 
