@@ -87,17 +87,20 @@ def test_a_split_that_reads_back_late_is_waited_for(pair: Live, faults: Faults) 
 
 
 @pytest.mark.parametrize(
-    ("status", "says"), [(429, "busy"), (500, "busy"), (503, "busy"), (403, "role"), (400, "refused")]
+    ("status", "says"),
+    [(status, "Azure did not set the split: Somebody: no") for status in (429, 500, 503, 403, 400)]
+    + [(401, "Azure does not accept the login: Somebody: no")],
 )
 def test_what_stays_is_said(pair: Live, faults: Faults, status: int, says: str) -> None:
     """A write that Azure goes on refusing ends with exit code 1, what happened, and the split as it was."""
-    faults.add("refuse", method="PUT", path=ENDPOINT, status=status, times=0)
+    faults.add("refuse", method="PUT", path=ENDPOINT, status=status, code="Somebody", message="no", times=0)
 
     result = pair.run(*SHIFT)
 
     faults.clear()
     assert result.exit_code == 1
-    assert says in result.stderr.lower() or "did not set the split" in result.stderr
+    assert says in result.stderr
+    assert ("is left with default 100 %" in result.stderr) == (status != 401)
     assert "Traceback" not in result.output
     assert pair.traffic == BEFORE
 
