@@ -13,7 +13,7 @@ import pytest
 from azureml_emulator.faults.client import Faults
 from azureml_emulator.testing import Arm
 from scripts import rollback
-from tests.support.forked_scripts import Zygote, zygote
+from tests.support.forked_scripts import ForkServer, fork_server
 from tests.support.scripts import GREEN, Live, pair_endpoint, write
 
 BEFORE, ASKED = {"default": 100}, {"default": 90, GREEN: 10}
@@ -27,8 +27,8 @@ def arm(azure: dict[str, str]) -> Arm:
 
 
 @pytest.fixture(scope="module")
-def processes(azure: dict[str, str]) -> Iterator[Zygote]:
-    with zygote() as found:
+def processes(azure: dict[str, str]) -> Iterator[ForkServer]:
+    with fork_server() as found:
         yield found
 
 
@@ -309,7 +309,7 @@ def test_a_provisioning_that_hangs(pair: Live, faults: Faults) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_an_interrupt(
-    pair: Live, arm: Arm, faults: Faults, processes: Zygote, tmp_path: Path, number: signal.Signals, when: str
+    pair: Live, arm: Arm, faults: Faults, processes: ForkServer, tmp_path: Path, number: signal.Signals, when: str
 ) -> None:
     """Interrupted at its write, a script says what to do; show_endpoint explains the state, rollback mends it."""
     write(arm, pair, ASKED)
