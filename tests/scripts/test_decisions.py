@@ -340,6 +340,14 @@ def test_a_killed_deploy_ends_the_same_when_run_again(state: EndpointState, vers
         assert end == whole[-1]
     last = deploy(whole[-1], version)
     assert (last.create, last.remove, last.deployment) == (False, (), plan.deployment)
+    assert last.done and plan.done == (len(whole) == 1)
+
+
+def test_a_plan_is_done_once_nothing_is_created_and_nothing_waits_for_traffic() -> None:
+    """Either alone is something to write: a green to be created, a first deployment that has no traffic yet."""
+    plans = [Plan("default", "", create=create, first=first) for create in (False, True) for first in (False, True)]
+
+    assert [plan.done for plan in plans] == [True, False, False, False]
 
 
 def test_the_first_deployment_gets_all_traffic() -> None:
