@@ -265,7 +265,7 @@ def test_a_download_that_hangs(pair: Live, faults: Faults) -> None:
 
     faults.clear()
     assert result.exit_code == 1
-    assert "downloading toy-faults 3: not ended after 2 s" in result.stderr
+    assert "downloading toy-faults 3: not ended after" in result.stderr
     assert "xgboost-model-3" not in pair.deployments
 
 
@@ -287,7 +287,7 @@ def test_an_endpoint_that_hangs(
     live.do(*script)
 
     assert result.exit_code == 1
-    assert f"{what} endpoint {live.name}: not ended after 1 s" in result.stderr
+    assert f"{what} endpoint {live.name}: not ended after" in result.stderr
     arm("DELETE", f"onlineEndpoints/{live.name}")
 
 
