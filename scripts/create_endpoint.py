@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from scripts.lib.azure.endpoint import OnlineEndpoint
-from scripts.lib.azure.waiting import Deadline, again_on_conflict, say
+from scripts.lib.azure.waiting import Deadline, say
 from scripts.lib.azure.workspace import ENDPOINT, load_entity
 from scripts.lib.cli.command import command, endpoint_options, timeout_option
-from scripts.lib.decisions.state import FIRST_ROLLOUT, Refused
+from scripts.lib.decisions.state import FIRST_ROLLOUT, EndpointState, Refused, Shift
 from scripts.lib.github import step_output
 
 
@@ -16,21 +16,18 @@ from scripts.lib.github import step_output
 def main(endpoint: OnlineEndpoint, timeout: float) -> str:
     """Create the endpoint; prints its name. One that exists keeps everything, its traffic above all."""
     deadline = Deadline(timeout)
-    created = again_on_conflict(lambda: _create_if_missing(endpoint, deadline), deadline)
-    say(f"{endpoint.name} is {'created' if created else 'there already'}")
+    step = endpoint.change(plan, lambda *_: _create(endpoint, deadline), deadline, absent=Shift({}, "is created"))
+    say(f"{endpoint.name} {step.say}")
     step_output.output(endpoint=endpoint.name)
-    step_output.summary(f"Endpoint **{endpoint.name}** {'created' if created else 'exists'}")
+    step_output.summary(f"Endpoint **{endpoint.name}** {step.say}")
     return endpoint.name
 
 
-def _create_if_missing(endpoint: OnlineEndpoint, deadline: Deadline) -> bool:
-    state = endpoint.settled(deadline)
-    if state is None:
-        _create(endpoint, deadline)
-        return True
+def plan(state: EndpointState) -> Shift:
+    """What to do about an endpoint that exists: nothing."""
     if state.state == "Failed" and not state.deployments:
-        raise Refused(f"{endpoint.name} exists, but its creation failed. Run delete_endpoint, then this again.")
-    return False
+        raise Refused(f"{state.name} exists, but its creation failed. Run delete_endpoint, then this again.")
+    return Shift(state.traffic, "is there already", done=True)
 
 
 def _create(endpoint: OnlineEndpoint, deadline: Deadline) -> None:

@@ -7,18 +7,18 @@ import json
 import click
 
 from scripts.lib.azure.endpoint import OnlineEndpoint
-from scripts.lib.azure.waiting import Deadline, again_on_conflict, say
-from scripts.lib.cli import option_types
+from scripts.lib.azure.waiting import Deadline, say
+from scripts.lib.cli import names, option_types
 from scripts.lib.cli.command import command, endpoint_options, timeout_option
 from scripts.lib.decisions.approval import Proposal, check
-from scripts.lib.decisions.state import percentages
-from scripts.lib.decisions.traffic import plan_delete_blue
+from scripts.lib.decisions.state import EndpointState, Shift, percentages
+from scripts.lib.decisions.way_back import plan_delete_blue
 from scripts.lib.github import step_output
 
 
 @command()
 @endpoint_options
-@click.argument("name", type=option_types.DEPLOYMENT)
+@click.argument("name", type=names.DEPLOYMENT)
 @click.option("--expect", type=option_types.PROPOSAL, help="What `review` printed: refuse unless it still is so.")
 @timeout_option(1800)
 def main(endpoint: OnlineEndpoint, name: str, expect: Proposal | None, timeout: float) -> str:
@@ -28,23 +28,22 @@ def main(endpoint: OnlineEndpoint, name: str, expect: Proposal | None, timeout: 
     what --expect says. Gone already is no error.
     """
     deadline = Deadline(timeout)
-    deleted = again_on_conflict(lambda: _delete(endpoint, name, expect, deadline), deadline)
-    done = f"{name} is {'deleted' if deleted else 'gone already'}"
-    say(done)
-    traffic = endpoint.read().traffic
-    step_output.summary(f"{done}; traffic: **{percentages(traffic)}**")
-    return json.dumps(dict(traffic))
 
+    def plan(state: EndpointState) -> Shift:
+        step = plan_delete_blue(state, name)
+        if expect and not step.done:
+            check(state, expect)
+        return step
 
-def _delete(endpoint: OnlineEndpoint, name: str, expect: Proposal | None, deadline: Deadline) -> bool:
-    endpoint.settled(deadline, also=lambda state: name in state.deployments and state.deployments[name].busy)
-    state = endpoint.read()
-    wanted = plan_delete_blue(state, name)
-    if wanted and expect:
-        check(state, expect)
-    if wanted:
-        endpoint.remove(name, deadline)
-    return wanted
+    step = endpoint.change(
+        plan,
+        lambda *_: endpoint.remove(name, deadline),
+        deadline,
+        busy=lambda state: state.busy or (name in state.deployments and state.deployments[name].busy),
+    )
+    say(step.say)
+    step_output.summary(f"{step.say}; traffic: **{percentages(step.split)}**")
+    return json.dumps(dict(step.split))
 
 
 if __name__ == "__main__":

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import click
 
 from scripts.lib.azure.endpoint import OnlineEndpoint
-from scripts.lib.azure.waiting import Deadline, again_on_conflict, say, wait
+from scripts.lib.azure.waiting import Deadline, say, within
 from scripts.lib.cli.command import command, endpoint_options, timeout_option
-from scripts.lib.decisions.state import Endpoint, percentages
+from scripts.lib.decisions.state import Shift, percentages
 from scripts.lib.github import step_output
 
 
@@ -27,21 +29,18 @@ def main(endpoint: OnlineEndpoint, yes: bool, confirm: str | None, timeout: floa
         say(f"there is no endpoint {endpoint.name}")
         return
     if not yes and confirm is None:
-        click.confirm(_question(state), abort=True, err=True)
-    deadline = Deadline(timeout)
-    again_on_conflict(lambda: _delete(endpoint, deadline), deadline)
-    say(f"{endpoint.name} is deleted")
+        deployments = ", ".join(state.deployments) or "no deployments"
+        question = f"Delete {state.name} with {deployments}? It serves {percentages(state.traffic)}"
+        click.confirm(question, abort=True, err=True)
+    deadline, deleted = Deadline(timeout), Shift({}, f"{endpoint.name} is deleted")
+
+    def delete(*_: object) -> None:
+        poller = endpoint.client.online_endpoints.begin_delete(name=endpoint.name)
+        within(deadline, f"deleting endpoint {endpoint.name}", poller.result)
+
+    endpoint.change(lambda state: deleted, delete, deadline, absent=replace(deleted, done=True))
+    say(deleted.say)
     step_output.summary(f"Endpoint **{endpoint.name}** deleted")
-
-
-def _question(state: Endpoint) -> str:
-    deployments = ", ".join(state.deployments) or "no deployments"
-    return f"Delete {state.name} with {deployments}? It serves {percentages(state.traffic)}"
-
-
-def _delete(endpoint: OnlineEndpoint, deadline: Deadline) -> None:
-    poller = endpoint.client.online_endpoints.begin_delete(name=endpoint.name)
-    wait(poller, f"deleting endpoint {endpoint.name}", deadline)
 
 
 if __name__ == "__main__":

@@ -7,15 +7,13 @@ from typing import Any
 import click
 
 from scripts.lib.azure.endpoint import OnlineEndpoint
-from scripts.lib.azure.errors import reason
+from scripts.lib.azure.errors import login_refused, passes, reason
 from scripts.lib.azure.registered import verified
-from scripts.lib.azure.waiting import Deadline, TimedOut, again_on_conflict, say, wait, within
+from scripts.lib.azure.waiting import Deadline, TimedOut, say, within
 from scripts.lib.azure.workspace import BLUE, GREEN, load_entity, load_yaml
-from scripts.lib.cli import option_types
 from scripts.lib.cli.command import command, endpoint_options, timeout_option
-from scripts.lib.decisions.deploying import Plan, plan_deploy
-from scripts.lib.decisions.state import FIRST_ROLLOUT, Endpoint, Model, Refused, percentages
-from scripts.lib.decisions.traffic import plan_shift
+from scripts.lib.decisions.deploying import Plan, plan_deploy, plan_first_traffic
+from scripts.lib.decisions.state import FIRST_ROLLOUT, EndpointState, Model, Refused, percentages
 from scripts.lib.github import provenance, step_output
 
 LOG_LINES = 100
@@ -25,7 +23,7 @@ REMOVAL = 300.0  # seconds for removing what failed, when --timeout may be used 
 @command()
 @endpoint_options
 @click.option(
-    "--version", type=option_types.VERSION, required=True, help="The model version, as register_model prints it."
+    "--version", type=click.IntRange(min=1), required=True, help="The model version, as register_model prints it."
 )
 @click.option("--digest", default="", help="What the model must be, as digest_model prints it. Else: as its tag says.")
 @click.option("--with-package", is_flag=True, help="Build an image with the model first, and deploy that.")
@@ -39,32 +37,35 @@ def main(endpoint: OnlineEndpoint, version: int, digest: str, with_package: bool
     downloaded and its digest compared.
     """
     model = verified(endpoint.workspace, str(version), digest, Deadline(timeout))
+    wanted = Model(model.name, str(model.version), model.tags.get("digest", ""))
     deadline, earlier = Deadline(timeout), Deadline(timeout / 2)  # half the time for what an earlier run left running
 
-    def attempt() -> Plan:
-        state = endpoint.settled(earlier, also=lambda state: any(d.busy for d in state.deployments.values()))
-        return _deploy(endpoint, state or endpoint.read(), model, with_package, deadline)
+    def plan(state: EndpointState) -> Plan:
+        plan = plan_deploy(state, wanted, first=load_yaml(BLUE)["name"], prefix=load_yaml(GREEN)["name"])
+        deadline.tell(plan.say)
+        return plan
 
-    plan = again_on_conflict(attempt, deadline)
-    _report(plan, endpoint.read())
-    return plan.deployment
+    def write(plan: Plan, state: EndpointState) -> None:
+        entity = _entity(endpoint, plan, model, with_package, deadline) if plan.create else None
+        for name in plan.remove:
+            say(f"{name} is left over from an earlier rollout")
+            endpoint.remove(name, deadline)
+        if plan.first and not state.first_rollout:
+            _mark(endpoint, deadline)
+        if entity:
+            _create(endpoint, entity, deadline)
+        if plan.first:
+            endpoint.shift(lambda state: plan_first_traffic(state, plan.deployment), deadline)
 
+    def busy(state: EndpointState) -> bool:
+        return not earlier.passed and (state.busy or any(d.busy for d in state.deployments.values()))
 
-def _deploy(endpoint: OnlineEndpoint, state: Endpoint, model: Any, with_package: bool, deadline: Deadline) -> Plan:
-    wanted = Model(model.name, str(model.version), model.tags.get("digest", ""))
-    plan = plan_deploy(state, wanted, first=load_yaml(BLUE)["name"], prefix=load_yaml(GREEN)["name"])
-    entity = _entity(endpoint, plan, model, with_package, deadline) if plan.create else None
-    for name in plan.remove:
-        say(f"{name} is left over from an earlier rollout")
-        endpoint.remove(name, deadline)
-    say(plan.say)
-    if plan.first and not state.first_rollout:
-        _mark(endpoint, deadline)
-    if entity:
-        _create(endpoint, entity, deadline)
-    if plan.first:
-        endpoint.shift(lambda state: plan_shift(state, plan.deployment, 100), deadline)
-    return plan
+    done = endpoint.change(plan, write, deadline, busy=busy)
+    step_output.output(deployment=done.deployment, green=done.green, blue=done.blue)
+    step_output.summary(done.say, f"Traffic: **{percentages(endpoint.read().traffic)}**")
+    if not done.green:
+        step_output.summary("There is nothing to promote: the promotion jobs are skipped.")
+    return done.deployment
 
 
 def _mark(endpoint: OnlineEndpoint, deadline: Deadline) -> None:
@@ -80,9 +81,10 @@ def _entity(endpoint: OnlineEndpoint, plan: Plan, model: Any, with_package: bool
 
     path = GREEN if plan.green else BLUE
     entity = load_entity(load_online_deployment, path, name=plan.deployment, endpoint_name=endpoint.name)
-    replaces = {"replaces": plan.blue} if plan.blue else {}
-    version = {"model": model.name, "version": str(model.version)}
-    entity.tags = {**entity.tags, **provenance.tags(), **model.tags, **version, **replaces}
+    entity.tags = {**entity.tags, **provenance.tags(), **model.tags}
+    entity.tags |= {"model": model.name, "version": str(model.version), "replaces": plan.blue}
+    if not plan.blue:
+        del entity.tags["replaces"]  # whatever the file or the model says
     entity.instance_count = max(entity.instance_count or 1, plan.instances)
     if with_package:
         entity.environment = _package(endpoint, model, deadline)
@@ -95,65 +97,45 @@ def _package(endpoint: OnlineEndpoint, model: Any, deadline: Deadline) -> str:
     """Build an image of model and server. The SDK's `package_model=True` would do it, but crashes in 1.35."""
     from azure.ai.ml.entities import AzureMLOnlineInferencingServer, ModelPackage
 
-    name = f"{model.name}-{model.version}"
-    say(f"packaging {model.name} {model.version} …")
+    name, version = f"{model.name}-{model.version}", str(model.version)
     request = ModelPackage(target_environment=name, inferencing_server=AzureMLOnlineInferencingServer())
-    environment = within(
-        deadline, f"packaging {name}", lambda: endpoint.client.models.package(model.name, str(model.version), request)
-    )
+    package = endpoint.client.models.package
+    environment = within(deadline, f"packaging {name}", lambda: package(model.name, version, request))
     return f"azureml:{environment.name}:{environment.version}"
 
 
 def _create(endpoint: OnlineEndpoint, entity: Any, deadline: Deadline) -> None:
-    from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
-
-    poller = _begin(endpoint, entity)
-    try:
-        wait(poller, f"creating {entity.name}", deadline)
-    except ClientAuthenticationError:
-        raise  # it may well become healthy; the next run finds it
-    except (HttpResponseError, TimedOut) as error:
-        say(_log(endpoint, entity.name))
-        removed = _remove_failed(endpoint, entity.name)
-        raise Refused(f"{entity.name} did not become healthy: {reason(error)}\n{removed} {endpoint.left()}") from error
-
-
-def _begin(endpoint: OnlineEndpoint, entity: Any) -> Any:
-    from azure.core.exceptions import ClientAuthenticationError, HttpResponseError, ResourceExistsError
+    from azure.core.exceptions import HttpResponseError
 
     try:
-        return endpoint.client.online_deployments.begin_create_or_update(entity)
-    except (ClientAuthenticationError, ResourceExistsError):
-        raise
+        poller = endpoint.client.online_deployments.begin_create_or_update(entity)
     except HttpResponseError as error:  # quota, machine type, request settings
-        raise Refused(f"Azure doesn't take {entity.name}: {reason(error)}\n{endpoint.left()}") from error
+        if passes(error) or login_refused(error):
+            raise
+        raise Refused(f"Azure doesn't take {entity.name}: {reason(error)}\n{endpoint.how_it_is_left()}") from error
+    try:
+        within(deadline, f"creating {entity.name}", poller.result)
+    except (HttpResponseError, TimedOut) as error:
+        if login_refused(error):
+            raise  # it may well become healthy; the next run finds it
+        left = f"{_clear_up(endpoint, entity.name)} {endpoint.how_it_is_left()}"
+        raise Refused(f"{entity.name} did not become healthy: {reason(error)}\n{left}") from error
 
 
-def _log(endpoint: OnlineEndpoint, name: str) -> str:
+def _clear_up(endpoint: OnlineEndpoint, name: str) -> str:
+    """Show the container's log of a deployment that failed, and remove it; what became of it, for people."""
     from azure.core.exceptions import AzureError
 
     try:
         log = endpoint.client.online_deployments.get_logs(name, endpoint.name, LOG_LINES)
+        say(f"the last lines of {name}'s container log:\n{log}")
     except AzureError as error:
-        return f"the container's log of {name} can't be read: {reason(error)}"
-    return f"the last lines of {name}'s container log:\n{log}"
-
-
-def _remove_failed(endpoint: OnlineEndpoint, name: str) -> str:
-    from azure.core.exceptions import AzureError
-
+        say(f"the container's log of {name} can't be read: {reason(error)}")
     try:
         endpoint.remove(name, Deadline(REMOVAL))
     except (AzureError, TimedOut) as error:
         return f"{name} is still there, since it can't be removed now ({reason(error)}); the next deploy removes it."
     return f"{name} is removed."
-
-
-def _report(plan: Plan, state: Endpoint) -> None:
-    step_output.output(deployment=plan.deployment, green=plan.green, blue=plan.blue)
-    step_output.summary(plan.say, f"Traffic: **{percentages(state.traffic)}**")
-    if not plan.green:
-        step_output.summary("There is nothing to promote: the promotion jobs are skipped.")
 
 
 if __name__ == "__main__":

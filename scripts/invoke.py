@@ -9,13 +9,13 @@ import click
 from scripts.lib.azure.endpoint import OnlineEndpoint
 from scripts.lib.azure.scoring_client import SAMPLE, load_request, score
 from scripts.lib.azure.waiting import say
-from scripts.lib.cli import option_types
+from scripts.lib.cli import names
 from scripts.lib.cli.command import REQUEST, command, endpoint_options
 
 
 @command()
 @endpoint_options
-@click.option("--deployment", type=option_types.DEPLOYMENT, help="Ask this one, past the split.")
+@click.option("--deployment", type=names.DEPLOYMENT, help="Ask this one, past the split.")
 @click.option("--request", type=REQUEST, default=SAMPLE, help="JSON to send.")
 def main(endpoint: OnlineEndpoint, deployment: str | None, request: Path) -> str:
     """Send a request by the split, or past it to one deployment; prints the endpoint's answer."""

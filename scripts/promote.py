@@ -9,7 +9,7 @@ import click
 
 from scripts.lib.azure.endpoint import OnlineEndpoint
 from scripts.lib.azure.waiting import Deadline, say
-from scripts.lib.cli import option_types
+from scripts.lib.cli import names, option_types
 from scripts.lib.cli.command import command, endpoint_options, timeout_option
 from scripts.lib.decisions.approval import plan_promotion
 from scripts.lib.decisions.state import percentages
@@ -20,7 +20,7 @@ from scripts.lib.github import step_output
 @command()
 @endpoint_options
 @click.option("--percent", type=option_types.PERCENT, required=True, help="Its share.")
-@click.option("--to", type=option_types.DEPLOYMENT, metavar="NAME", help="A deployment by its name, instead of green.")
+@click.option("--to", type=names.DEPLOYMENT, metavar="NAME", help="A deployment by its name, instead of green.")
 @click.option(
     "--expect",
     help="Refuse unless it is so now: what `review` printed, or with --to the split, default=90,xgboost-model-2=10.",

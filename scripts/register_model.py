@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from scripts.lib.azure.errors import missing_workspace
+from scripts.lib.azure.errors import found
 from scripts.lib.azure.waiting import say
 from scripts.lib.azure.workspace import Workspace, model_name
 from scripts.lib.cli.command import FOLDER, command, workspace_options
@@ -41,15 +41,10 @@ def main(workspace: Workspace, folder: Path) -> str:
 def _latest(client: Any, name: str) -> Any:
     """The SDK's Model of the version registered last, None where there is none. By time: as text, 9 is after 10."""
     from azure.ai.ml.exceptions import ValidationException
-    from azure.core.exceptions import ResourceNotFoundError
 
     try:
-        return client.models.get(name, label="latest")
+        return found(lambda: client.models.get(name, label="latest"))
     except ValidationException:  # the container is there, but empty
-        return None
-    except ResourceNotFoundError as error:
-        if missing_workspace(error):
-            raise
         return None
 
 

@@ -9,7 +9,8 @@ from scripts.lib.azure.endpoint import OnlineEndpoint
 from scripts.lib.azure.waiting import say
 from scripts.lib.cli.command import command, endpoint_options
 from scripts.lib.decisions.metrics import metrics
-from scripts.lib.decisions.state import Ambiguous, Deployment, Endpoint, percentages, situation
+from scripts.lib.decisions.situation import situation
+from scripts.lib.decisions.state import Ambiguous, Deployment, EndpointState, percentages
 from scripts.lib.github import step_output
 
 TAGS = ("digest", "data_sha256", "commit", "run")
@@ -25,7 +26,7 @@ def main(endpoint: OnlineEndpoint) -> str:
     return json.dumps(describe(state), indent=2)
 
 
-def describe(endpoint: Endpoint) -> dict[str, Any]:
+def describe(endpoint: EndpointState) -> dict[str, Any]:
     """The state as a JSON object; `blue` and `green` are null where there is none or it can't be told."""
     try:
         blue, green = endpoint.roles
@@ -43,7 +44,7 @@ def describe(endpoint: Endpoint) -> dict[str, Any]:
     }
 
 
-def _describe(deployment: Deployment, endpoint: Endpoint) -> dict[str, Any]:
+def _describe(deployment: Deployment, endpoint: EndpointState) -> dict[str, Any]:
     return {
         "name": deployment.name,
         "model": deployment.model.name,

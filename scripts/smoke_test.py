@@ -13,9 +13,9 @@ import click
 
 from scripts.lib.azure.endpoint import OnlineEndpoint
 from scripts.lib.azure.scoring_client import SAMPLE, Answer, load_request, score_patiently
-from scripts.lib.cli import option_types
+from scripts.lib.cli import names
 from scripts.lib.cli.command import REQUEST, command, endpoint_options
-from scripts.lib.decisions.state import Endpoint, Refused
+from scripts.lib.decisions.state import EndpointState, Refused
 from scripts.lib.github import step_output
 
 ROWS = Path("endpoints/smoke-requests.json")
@@ -26,7 +26,7 @@ Ask = Callable[[Body], Answer]
 
 @command()
 @endpoint_options
-@click.argument("name", type=option_types.DEPLOYMENT)
+@click.argument("name", type=names.DEPLOYMENT)
 @click.option("--requests", type=REQUEST, default=ROWS, help="Rows, each of which is asked alone.")
 @click.option("--labels", help="What a prediction may be, as a JSON list; else the deployment's tag `labels` says it.")
 def main(endpoint: OnlineEndpoint, name: str, requests: Path, labels: str | None) -> str:
@@ -109,7 +109,7 @@ def broken(body: Body) -> dict[str, Body]:
     return {"a body without input_data": {"data": row["data"]}, f"a row without {column}": {"input_data": short}}
 
 
-def _labels(state: Endpoint, name: str, given: str | None) -> list[Any]:
+def _labels(state: EndpointState, name: str, given: str | None) -> list[Any]:
     if name not in state.deployments:
         raise Refused(f"{state.name} has no deployment {name}; it has: {', '.join(state.deployments) or 'none'}.")
     text = given or state.deployments[name].tags.get("labels")

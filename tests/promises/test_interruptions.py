@@ -22,10 +22,9 @@ import pytest
 
 from azureml_emulator.faults.client import Faults
 from azureml_emulator.testing import Arm
-from tests.support.forked_scripts import Zygote, zygote
-from tests.support.scripts import Live, repository, run, toy_model
+from tests.support.forked_scripts import ForkServer, fork_server
+from tests.support.scripts import GREEN, Live, repository, run, toy_model
 
-GREEN = "xgboost-model-2"
 #: What differs from run to run in a path: an operation's id, the hash of a model's content, the next version.
 CHANGING = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{64}|(?<=/versions/)\d+")
 NUMBERS = itertools.count(100)
@@ -40,7 +39,7 @@ class World:
     live: Live
     arm: Arm
     faults: Faults
-    zygote: Zygote
+    forks: ForkServer
     folder: Path
     documents: dict[str, Any] = field(default_factory=dict)
 
@@ -49,12 +48,12 @@ class World:
         return self.folder / "output"
 
     def launch(self, script: str, *arguments: object) -> int:
-        return self.zygote.launch(script, *arguments, output=self.output, ENDPOINT_NAME=self.live.name)
+        return self.forks.launch(script, *arguments, output=self.output, ENDPOINT_NAME=self.live.name)
 
     def finish(self, script: str, *arguments: object) -> None:
         """Run a script to its end, which must be good."""
         self.launch(script, *arguments)
-        assert self.zygote.wait() == 0, self.output.read_text()
+        assert self.forks.wait() == 0, self.output.read_text()
 
     def path(self, deployment: str = "") -> str:
         return f"onlineEndpoints/{self.live.name}" + (f"/deployments/{deployment}" if deployment else "")
@@ -107,7 +106,7 @@ class World:
 def world(azure: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A new endpoint, and the versions 1 and 2 of a model."""
     folder = tmp_path_factory.mktemp("interrupted")
-    with repository(folder / "repository", model="toy-interrupted"), zygote() as processes:
+    with repository(folder / "repository", model="toy-interrupted"), fork_server() as processes:
         for answer in (0, 1):
             run("register_model", toy_model(folder / f"toy-{answer}", answer=answer))
         faults = Faults(Path(azure["SSL_CERT_FILE"]).parent)
@@ -258,7 +257,7 @@ def kill(world: World, site: Site, when: str, script: str, *arguments: object) -
     met = held(world, hold, child)
     if met:
         os.kill(child, signal.SIGKILL)
-    world.zygote.wait()
+    world.forks.wait()
     while world.faults.get(hold)["held"]:
         time.sleep(0.02)
     world.faults.clear(hold)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from scripts.lib.decisions.approval import Proposal, Side, check, plan_promotion, propose
 from scripts.lib.decisions.metrics import comparison, metrics, table
-from scripts.lib.decisions.state import Ambiguous, Deployment, Endpoint, Model, Refused
+from scripts.lib.decisions.state import Ambiguous, Deployment, EndpointState, Model, Refused
 from scripts.lib.github.review_text import comparison_table, consequence
 
 BLUE = Deployment("default", Model("heart", "1", "digest-1"), tags={"commit": "aaaaaaa", "auc": "0.9"})
@@ -26,14 +26,14 @@ GREEN = Deployment(
 OTHER = Deployment("other", Model("heart", "9"))
 
 
-def endpoint(green: int, *more: Deployment, **deployments: Deployment) -> Endpoint:
+def endpoint(green: int, *more: Deployment, **deployments: Deployment) -> EndpointState:
     """Blue and green, the latter with so many percent; `blue=` and `green=` put others in their places."""
     pair = [deployments.get("blue", BLUE), deployments.get("green_is", GREEN)]
     traffic = {name: percent for name, percent in {"default": 100 - green, "xgboost-model-2": green}.items() if percent}
-    return Endpoint("heart", traffic, {d.name: d for d in [*pair, *more]})
+    return EndpointState("heart", traffic, {d.name: d for d in [*pair, *more]})
 
 
-def seen(state: Endpoint) -> Proposal:
+def seen(state: EndpointState) -> Proposal:
     found = propose(state)
     assert found
     return found
@@ -57,15 +57,15 @@ def test_a_pair_is_reviewed() -> None:
 
 def test_without_a_green_there_is_nothing_to_review() -> None:
     """The first rollout, and one that has ended."""
-    alone = Endpoint("heart", {"default": 100}, {"default": BLUE})
+    alone = EndpointState("heart", {"default": 100}, {"default": BLUE})
 
     assert propose(alone) is None
-    assert propose(Endpoint("heart")) is None
+    assert propose(EndpointState("heart")) is None
 
 
 def test_an_unclear_pair_is_not_guessed() -> None:
     """Two deployments with traffic, and no tag that pairs them."""
-    state = Endpoint("heart", {"default": 50, "other": 50}, {"default": BLUE, "other": OTHER})
+    state = EndpointState("heart", {"default": 50, "other": 50}, {"default": BLUE, "other": OTHER})
 
     with pytest.raises(Ambiguous):
         propose(state)
@@ -144,7 +144,7 @@ def test_what_was_seen_is_still_so() -> None:
     ],
 )
 @pytest.mark.parametrize("decide", [check, lambda state, seen: plan_promotion(state, 75, seen)])
-def test_a_stale_approval_is_refused(decide: Any, state: Endpoint, why: str) -> None:
+def test_a_stale_approval_is_refused(decide: Any, state: EndpointState, why: str) -> None:
     """The endpoint, the split, a version, its content, its origin or green's health has changed since."""
     with pytest.raises(Refused, match=why):
         decide(state, APPROVED)
@@ -194,7 +194,7 @@ def test_a_promotion_that_was_made_of_something_else_is_not_done(changed: Deploy
 def test_without_a_green_nothing_is_promoted() -> None:
     """The error says what makes one."""
     with pytest.raises(Refused, match=r"no green to promote: default 100 %.*deploy"):
-        plan_promotion(Endpoint("heart", {"default": 100}, {"default": BLUE}), 10)
+        plan_promotion(EndpointState("heart", {"default": 100}, {"default": BLUE}), 10)
 
 
 def test_by_hand_an_unhealthy_green_is_refused() -> None:

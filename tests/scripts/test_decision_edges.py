@@ -8,22 +8,23 @@ import pytest
 
 from scripts.lib.decisions.approval import plan_promotion, propose
 from scripts.lib.decisions.deploying import plan_deploy
+from scripts.lib.decisions.situation import situation
 from scripts.lib.decisions.state import (
     FIRST_ROLLOUT,
     Ambiguous,
     Deployment,
-    Endpoint,
+    EndpointState,
     Model,
     Refused,
     percentages,
     roles,
-    situation,
 )
-from scripts.lib.decisions.traffic import plan_rollback, plan_shift
+from scripts.lib.decisions.traffic import plan_shift
+from scripts.lib.decisions.way_back import plan_rollback
 
 
-def endpoint(traffic: dict[str, int], *deployments: Deployment, **more: Any) -> Endpoint:
-    return Endpoint("heart", traffic, {deployment.name: deployment for deployment in deployments}, **more)
+def endpoint(traffic: dict[str, int], *deployments: Deployment, **more: Any) -> EndpointState:
+    return EndpointState("heart", traffic, {deployment.name: deployment for deployment in deployments}, **more)
 
 
 def served(name: str, version: str = "1", **more: Any) -> Deployment:

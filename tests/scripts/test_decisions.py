@@ -10,19 +10,22 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from scripts.lib.decisions.deploying import Plan, plan_deploy
+from scripts.lib.decisions.deploying import Plan, plan_deploy, plan_first_traffic
+from scripts.lib.decisions.situation import situation
 from scripts.lib.decisions.state import (
     FIRST_ROLLOUT,
     Ambiguous,
     Deployment,
-    Endpoint,
+    EndpointState,
     Model,
     Refused,
+    Shift,
     percentages,
+    positive,
     roles,
-    situation,
 )
-from scripts.lib.decisions.traffic import Shift, plan_delete_blue, plan_rollback, plan_shift, positive
+from scripts.lib.decisions.traffic import plan_shift
+from scripts.lib.decisions.way_back import plan_delete_blue, plan_rollback
 
 STATES = ["Succeeded", "Failed", "Creating", "Updating", "Scaling", "Deleting", "Canceled"]
 NAMES = ["default", "xgboost-model-1", "xgboost-model-2", "xgboost-model-3"]
@@ -32,8 +35,8 @@ def model(version: int) -> Model:
     return Model("heart", str(version), f"digest of {version}")
 
 
-def endpoint(traffic: Mapping[str, int], *deployments: Deployment, **facts: Any) -> Endpoint:
-    return Endpoint("heart", traffic, {d.name: d for d in deployments}, **facts)
+def endpoint(traffic: Mapping[str, int], *deployments: Deployment, **facts: Any) -> EndpointState:
+    return EndpointState("heart", traffic, {d.name: d for d in deployments}, **facts)
 
 
 def default(**facts: Any) -> Deployment:
@@ -44,7 +47,7 @@ def green(version: int = 2, replaces: str = "default", **facts: Any) -> Deployme
     return Deployment(f"xgboost-model-{version}", model(version), replaces=replaces, **facts)
 
 
-def deploy(state: Endpoint, version: int) -> Plan:
+def deploy(state: EndpointState, version: int) -> Plan:
     return plan_deploy(state, model(version), first="default", prefix="xgboost-model")
 
 
@@ -59,7 +62,7 @@ def splits(draw: st.DrawFn, names: list[str]) -> dict[str, int]:
 
 
 @st.composite
-def endpoints(draw: st.DrawFn) -> Endpoint:
+def endpoints(draw: st.DrawFn) -> EndpointState:
     """Any endpoint: also those that no rollout leaves behind."""
     names = draw(st.lists(st.sampled_from(NAMES), unique=True))
     deployments = [
@@ -78,7 +81,7 @@ def endpoints(draw: st.DrawFn) -> Endpoint:
     return endpoint(traffic, *deployments, mirror=mirror, tags=draw(st.sampled_from([{}, FIRST_ROLLOUT])))
 
 
-def steps(state: Endpoint, plan: Plan, wanted: Model) -> Iterator[Endpoint]:
+def steps(state: EndpointState, plan: Plan, wanted: Model) -> Iterator[EndpointState]:
     """The endpoint after each step of a plan: where a killed deploy can leave it."""
     if plan.first and not state.first_rollout:
         yield (state := replace(state, tags=FIRST_ROLLOUT))
@@ -166,7 +169,7 @@ def test_undecidable_roles_are_an_error_that_lists_them(traffic: dict[str, int],
 
 
 @given(endpoints())
-def test_roles_are_a_pair_by_the_tag(state: Endpoint) -> None:
+def test_roles_are_a_pair_by_the_tag(state: EndpointState) -> None:
     """Whoever is green replaces blue, and both exist."""
     try:
         blue, new = state.roles
@@ -309,7 +312,7 @@ def test_another_model_under_the_serving_name_refuses() -> None:
 
 
 @given(endpoints(), st.integers(1, 4))
-def test_no_deploy_touches_what_gets_requests(state: Endpoint, version: int) -> None:
+def test_no_deploy_touches_what_gets_requests(state: EndpointState, version: int) -> None:
     """Whatever the state: nothing with live or mirrored traffic is removed or made anew."""
     try:
         plan = deploy(state, version)
@@ -323,7 +326,7 @@ def test_no_deploy_touches_what_gets_requests(state: Endpoint, version: int) -> 
 
 
 @given(endpoints(), st.integers(1, 4))
-def test_a_killed_deploy_ends_the_same_when_run_again(state: Endpoint, version: int) -> None:
+def test_a_killed_deploy_ends_the_same_when_run_again(state: EndpointState, version: int) -> None:
     """Killed after any step, the next run reaches the state of an undisturbed one."""
     try:
         plan = deploy(state, version)
@@ -337,6 +340,40 @@ def test_a_killed_deploy_ends_the_same_when_run_again(state: Endpoint, version: 
         assert end == whole[-1]
     last = deploy(whole[-1], version)
     assert (last.create, last.remove, last.deployment) == (False, (), plan.deployment)
+    assert last.done and plan.done == (len(whole) == 1)
+
+
+def test_a_plan_is_done_once_nothing_is_created_and_nothing_waits_for_traffic() -> None:
+    """Either alone is something to write: a green to be created, a first deployment that has no traffic yet."""
+    plans = [Plan("default", "", create=create, first=first) for create in (False, True) for first in (False, True)]
+
+    assert [plan.done for plan in plans] == [True, False, False, False]
+
+
+def test_the_first_deployment_gets_all_traffic() -> None:
+    """Once it is healthy; a second time there is nothing to write."""
+    state = endpoint({}, default(), tags=FIRST_ROLLOUT)
+
+    shift = plan_first_traffic(state, "default")
+
+    assert (shift.split, shift.done) == ({"default": 100}, False)
+    assert plan_first_traffic(replace(state, traffic=shift.split), "default").done
+
+
+@pytest.mark.parametrize(
+    ("state", "why"),
+    [
+        (endpoint({}, default(state="Failed")), "it is Failed"),
+        (endpoint({"xgboost-model-2": 100}, default(), green()), "xgboost-model-2 100 %"),
+        (endpoint({"default": 50, "xgboost-model-2": 50}, default(), green()), "xgboost-model-2 50 %"),
+        (endpoint({}, default(), mirror={"default": 10}), "it is Succeeded"),
+    ],
+    ids=["unhealthy", "another has all traffic", "another has some", "mirrored"],
+)
+def test_what_others_did_meanwhile_is_not_overwritten_by_a_first_rollout(state: EndpointState, why: str) -> None:
+    """Somebody gave another deployment traffic while the first was being created, or it isn't healthy any more."""
+    with pytest.raises(Refused, match=why):
+        plan_first_traffic(state, "default")
 
 
 # shift
@@ -426,7 +463,9 @@ def test_a_share_without_a_counterpart_is_refused() -> None:
 
 
 @given(endpoints(), st.sampled_from(NAMES), st.integers(0, 100), st.none() | splits(NAMES))
-def test_every_shift_is_whole_and_final(state: Endpoint, to: str, percent: int, expect: dict[str, int] | None) -> None:
+def test_every_shift_is_whole_and_final(
+    state: EndpointState, to: str, percent: int, expect: dict[str, int] | None
+) -> None:
     """Whatever the state: a split sums to 100, names what exists, gives what was asked, and is done once written."""
     try:
         shift = plan_shift(state, to, percent, expect)
@@ -453,7 +492,7 @@ def test_a_rollback_gives_blue_everything(traffic: dict[str, int]) -> None:
 
 
 @pytest.mark.parametrize("state", [endpoint({}), endpoint({"default": 100}, default())])
-def test_without_a_blue_a_rollback_does_nothing(state: Endpoint) -> None:
+def test_without_a_blue_a_rollback_does_nothing(state: EndpointState) -> None:
     """Nothing to go back to is no error."""
     shift = plan_rollback(state)
 
@@ -493,20 +532,20 @@ def test_a_rollback_by_hand_starts_a_stopped_endpoint() -> None:
 def test_a_rollback_of_a_version_leaves_an_endpoint_at_zero() -> None:
     """A failed run doesn't undo what a person did; the error says how to serve again."""
     with pytest.raises(Refused, match="promote --to default --percent 100"):
-        plan_rollback(endpoint({}, default(), green()), version="2")
+        plan_rollback(endpoint({}, default(), green()), only_version="2")
 
 
 def test_a_rollback_of_a_version_takes_back_that_version() -> None:
     """It may have part of the traffic or all of it."""
     for traffic in ({"default": 90, "xgboost-model-2": 10}, {"xgboost-model-2": 100}):
-        assert plan_rollback(endpoint(traffic, default(), green(2)), version="2").split == {"default": 100}
+        assert plan_rollback(endpoint(traffic, default(), green(2)), only_version="2").split == {"default": 100}
 
 
 def test_a_rollback_of_a_version_leaves_an_earlier_promotion() -> None:
     """A run that failed before it made its green does not take back what an earlier run promoted."""
     promoted = endpoint({"xgboost-model-2": 100}, default(), green(2))
 
-    assert plan_rollback(promoted, version="3").done
+    assert plan_rollback(promoted, only_version="3").done
 
 
 def test_a_rollback_to_a_broken_blue_is_refused() -> None:
@@ -515,15 +554,24 @@ def test_a_rollback_to_a_broken_blue_is_refused() -> None:
         plan_rollback(endpoint({"xgboost-model-2": 100}, default(state="Failed"), green()))
 
 
-def test_a_rollback_to_a_blue_that_is_being_scaled_is_done() -> None:
+@pytest.mark.parametrize("state", ["Updating", "Scaling"])
+def test_a_rollback_to_a_blue_that_is_being_changed_is_done(state: str) -> None:
     """A deployment that is being changed goes on answering."""
-    state = endpoint({"xgboost-model-2": 100}, default(state="Scaling"), green())
+    promoted = endpoint({"xgboost-model-2": 100}, default(state=state), green())
 
-    assert plan_rollback(state).split == {"default": 100}
+    assert plan_rollback(promoted).split == {"default": 100}
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_a_rollback_to_a_blue_that_answers_is_done(state: str) -> None:
+    """Whatever Azure calls it: blue has traffic, and nobody has taken it away."""
+    halfway = endpoint({"default": 50, "xgboost-model-2": 50}, default(state=state), green())
+
+    assert plan_rollback(halfway).split == {"default": 100}
 
 
 @given(endpoints())
-def test_every_rollback_is_whole_and_final(state: Endpoint) -> None:
+def test_every_rollback_is_whole_and_final(state: EndpointState) -> None:
     """Whatever the state: it ends with all traffic on one existing deployment or as it was, and then it is done."""
     try:
         shift = plan_rollback(state)
@@ -540,12 +588,12 @@ def test_every_rollback_is_whole_and_final(state: Endpoint) -> None:
 
 def test_a_replaced_blue_is_deleted() -> None:
     """The deployment with all traffic replaces it."""
-    assert plan_delete_blue(endpoint({"xgboost-model-2": 100}, default(), green()), "default")
+    assert not plan_delete_blue(endpoint({"xgboost-model-2": 100}, default(), green()), "default").done
 
 
 def test_a_blue_that_is_gone_is_no_error() -> None:
     """Deleting twice is deleting once."""
-    assert not plan_delete_blue(endpoint({"xgboost-model-2": 100}, green()), "default")
+    assert plan_delete_blue(endpoint({"xgboost-model-2": 100}, green()), "default").done
 
 
 @pytest.mark.parametrize(
@@ -559,17 +607,17 @@ def test_a_blue_that_is_gone_is_no_error() -> None:
     ],
     ids=["has traffic", "is mirrored", "is replaced by nobody", "nobody serves", "the serving one failed"],
 )
-def test_a_blue_that_may_be_needed_stays(state: Endpoint, why: str) -> None:
+def test_a_blue_that_may_be_needed_stays(state: EndpointState, why: str) -> None:
     """Blue goes only once a healthy successor has everything."""
     with pytest.raises(Refused, match=why):
         plan_delete_blue(state, "default")
 
 
 @given(endpoints(), st.sampled_from(NAMES))
-def test_only_a_replaced_deployment_without_requests_is_deleted(state: Endpoint, name: str) -> None:
+def test_only_a_replaced_deployment_without_requests_is_deleted(state: EndpointState, name: str) -> None:
     """Whatever the state: what is deleted gets no requests, and what has all of them replaces it."""
     try:
-        wanted = plan_delete_blue(state, name)
+        wanted = not plan_delete_blue(state, name).done
     except Refused:
         return
 
@@ -582,7 +630,7 @@ def test_only_a_replaced_deployment_without_requests_is_deleted(state: Endpoint,
 
 
 @given(endpoints())
-def test_every_state_has_an_explanation(state: Endpoint) -> None:
+def test_every_state_has_an_explanation(state: EndpointState) -> None:
     """There is one line for whatever a person meets."""
     line = situation(state)
 
@@ -601,6 +649,6 @@ def test_every_state_has_an_explanation(state: Endpoint) -> None:
         (endpoint({"default": 100}, default(), green(state="Failed")), "xgboost-model-2 is Failed"),
     ],
 )
-def test_the_explanation_tells_where_the_rollout_is(state: Endpoint, words: str) -> None:
+def test_the_explanation_tells_where_the_rollout_is(state: EndpointState, words: str) -> None:
     """Each stage is told from the others."""
     assert words in situation(state)

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from azureml_emulator.faults.command import Faults
 from azureml_emulator.testing import Arm, blobs
+from azureml_emulator.testing import deployment as deployment_body
 from scripts.lib.decisions.model_folder import digest
 from scripts.lib.decisions.state import FIRST_ROLLOUT
 from tests.support import ROOT
@@ -100,6 +102,19 @@ def test_create_endpoint_leaves_one_that_serves_alone(calm: Live, tmp_path: Path
     assert calm.show() == before
 
 
+def test_create_endpoint_leaves_one_that_serves_after_a_failed_change(
+    serving: Live, azure: dict[str, str], faults: Faults
+) -> None:
+    """Azure calls the whole endpoint Failed then, although its deployments go on answering."""
+    faults.add("fail", method="PUT", path=f"*/{serving.name}")
+    Arm(azure).endpoint(serving.name, traffic={"default": 100})
+
+    printed = serving.do("create_endpoint")
+
+    assert (printed, serving.show()["state"]) == (serving.name, "Failed")
+    assert serving.traffic == {"default": 100}
+
+
 def test_the_first_rollout(new: Live, versions: dict[str, str], client: MLClient, tmp_path: Path) -> None:
     """The first model gets all traffic as `default`, and there is nothing to promote."""
     output = tmp_path / "output"
@@ -122,6 +137,41 @@ def test_a_deployment_says_where_it_comes_from(calm: Live, versions: dict[str, s
         "version": versions["first"],
     }
     assert tags["commit"] == "c0ffee"
+
+
+def test_no_model_says_whom_its_deployment_replaces(serving: Live, client: MLClient, tmp_path: Path) -> None:
+    """Name, version and blue are what this rollout knows, whatever tags the model or the file brings."""
+    claims = {"model": "another", "version": "99", "replaces": "nobody", "labels": [0, 1]}
+    version = run("register_model", toy_model(tmp_path / "model", metadata=claims)).stdout.strip()
+
+    green = serving.do("deploy", "--version", version)
+
+    tags = dict(client.online_deployments.get(green, serving.name).tags)
+    assert (tags["model"], tags["version"], tags["replaces"]) == ("toy-deploy", version, "default")
+
+
+def test_the_first_deployment_replaces_nobody(new: Live, client: MLClient, tmp_path: Path) -> None:
+    """A model that claims otherwise would make a rollback go to whoever has that name later."""
+    folder = toy_model(tmp_path / "model", metadata={"replaces": "nobody", "first": True})
+    version = run("register_model", folder).stdout.strip()
+
+    new.do("deploy", "--version", version)
+
+    assert "replaces" not in client.online_deployments.get("default", new.name).tags
+
+
+def test_a_model_changed_in_place_is_known_by_what_it_is(
+    serving: Live, versions: dict[str, str], client: MLClient
+) -> None:
+    """Somebody put another version behind `default`: its tags, the digest above all, are those of the old one."""
+    deployment: Any = client.online_deployments.get("default", serving.name)
+    deployment.model = f"azureml:toy-deploy:{versions['second']}"
+    client.online_deployments.begin_create_or_update(deployment).result()
+
+    green = serving.do("deploy", "--version", versions["first"])
+
+    assert green == f"xgboost-model-{versions['first']}"
+    assert serving.deployments["default"]["version"] == versions["second"]
 
 
 def test_a_model_that_serves_is_not_deployed_again(calm: Live, versions: dict[str, str], tmp_path: Path) -> None:
@@ -152,6 +202,22 @@ def test_green_is_deployed_at_zero(serving: Live, versions: dict[str, str], clie
     assert serving.traffic == {"default": 100}
     assert (serving.deployments[green]["instances"], serving.deployments[green]["replaces"]) == (2, "default")
     assert green in summary.read_text()
+
+
+def test_a_deploy_says_what_it_does_and_nothing_else(serving: Live, versions: dict[str, str]) -> None:
+    """In a process of its own, as a job runs it: none of the SDK's warnings, of experimental classes and the like."""
+    command = [sys.executable, "-m", "scripts.deploy", "--version", versions["second"], "--endpoint", serving.name]
+
+    ran = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
+
+    green = f"xgboost-model-{versions['second']}"
+    assert (ran.returncode, ran.stdout) == (0, f"{green}\n"), ran.stderr
+    assert [line.rpartition(":")[0] or line for line in ran.stderr.splitlines()] == [
+        f"downloading toy-deploy {versions['second']} …",
+        f"toy-deploy {versions['second']} is what its tag says",
+        f"{green} is created at 0 % to replace default",
+        f"creating {green} …",
+    ]
 
 
 def test_green_is_taken_up_again(serving: Live, versions: dict[str, str], tmp_path: Path) -> None:
@@ -342,6 +408,87 @@ def test_a_green_that_cannot_be_is_refused(calm: Live, versions: dict[str, str],
     assert calm.show() == before
 
 
+def test_nothing_is_removed_for_a_green_that_cannot_be(serving: Live, versions: dict[str, str]) -> None:
+    """The file is read before what an earlier rollout left is removed."""
+    serving.do("deploy", "--version", versions["second"])
+    before, path = serving.show(), Path("endpoints/green-deployment.yml")
+    content = path.read_text()
+    path.write_text(f"{content}\ninstance_kind: big\n")
+
+    result = serving.run("deploy", "--version", versions["third"])
+
+    path.write_text(content)
+    assert result.exit_code == 1
+    assert serving.show() == before
+
+
+def test_an_expired_login_leaves_the_green_that_is_being_created(
+    serving: Live, versions: dict[str, str], faults: Faults
+) -> None:
+    """It may well become healthy: the next run finds it and goes on."""
+    faults.add("refuse", path="*/mfeOperationsStatus/*", status=401, times=0)
+
+    result = serving.run("deploy", "--version", versions["slow"])
+    faults.clear()
+    again = serving.run("deploy", "--version", versions["slow"])
+
+    assert result.exit_code == 1
+    assert "does not accept the login" in result.stderr and "is removed" not in result.stderr
+    assert again.exit_code == 0, again.output
+    assert "creating" not in again.stderr
+    assert serving.deployments[f"xgboost-model-{versions['slow']}"]["state"] == "Succeeded"
+
+
+def test_half_of_the_time_is_left_for_what_is_new(
+    serving: Live, versions: dict[str, str], azure: dict[str, str], faults: Faults
+) -> None:
+    """What an earlier run left running is waited for, but not until the end of --timeout."""
+    arm = Arm(azure)
+    faults.add("hang", method="PUT", path=f"*/{serving.name}/deployments/stuck")
+    stuck = deployment_body(f"{arm.workspace}/models/toy-deploy/versions/{versions['first']}")
+    arm("PUT", f"onlineEndpoints/{serving.name}/deployments/stuck", stuck)
+
+    result = serving.run("deploy", "--version", versions["second"], "--timeout", 4)
+
+    assert result.exit_code == 1
+    assert "waiting for an operation on stuck to end" in result.stderr
+    assert "another operation is running on the endpoint; waiting for it" in result.stderr
+
+
+def test_an_endpoint_that_others_made_is_marked_before_its_first_deployment(
+    versions: dict[str, str], azure: dict[str, str], faults: Faults
+) -> None:
+    """Ended before its traffic, the first rollout is told from an endpoint that somebody set to 0 %."""
+    arm, live = Arm(azure), Live(f"toy-deploy-{next(NUMBERS)}")
+    arm.endpoint(live.name)
+    faults.add("fail", method="PUT", path=f"*/{live.name}", skip=1)
+
+    result = live.run("deploy", "--version", versions["first"])
+    left = live.deployments["default"]["state"]
+    again = live.do("deploy", "--version", versions["first"])
+
+    assert (result.exit_code, left) == (1, "Succeeded")
+    assert (again, live.traffic) == ("default", {"default": 100})
+    arm("DELETE", f"onlineEndpoints/{live.name}")
+
+
+def test_an_endpoint_whose_creation_failed_is_refused(
+    versions: dict[str, str], azure: dict[str, str], faults: Faults
+) -> None:
+    """The error says what to do, and doing it helps."""
+    live = Live(f"toy-deploy-{next(NUMBERS)}")
+    faults.add("fail", method="PUT", path=f"*/{live.name}", code="NoQuota", message="no endpoint left")
+
+    first, second = live.run("create_endpoint"), live.run("create_endpoint")
+    live.do("delete_endpoint", "--yes")
+    live.do("create_endpoint")
+
+    assert (first.exit_code, second.exit_code) == (1, 1)
+    assert "no endpoint left" in first.stderr
+    assert "its creation failed. Run delete_endpoint" in second.stderr
+    Arm(azure)("DELETE", f"onlineEndpoints/{live.name}")
+
+
 def test_a_timeout_leaves_blue_alone_and_the_next_deploy_clears_up(serving: Live, versions: dict[str, str]) -> None:
     """Azure refuses to delete what it is creating: that is reported, and the next deploy removes it."""
     slow = f"xgboost-model-{versions['slow']}"
@@ -405,7 +552,7 @@ def test_show_endpoint(serving: Live, versions: dict[str, str]) -> None:
     shown = json.loads(result.stdout)
     assert (shown["traffic"], shown["blue"], shown["green"]) == ({"default": 90, green: 10}, "default", green)
     assert [d["traffic"] for d in shown["deployments"]] == [90, 10]
-    assert shown["deployments"][0]["auc"] == "0.9"
+    assert (shown["deployments"][0]["auc"], shown["deployments"][0]["commit"]) == ("0.9", "c0ffee")
     assert result.stderr.startswith("a rollout is in progress: default 90 %")
 
 

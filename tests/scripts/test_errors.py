@@ -8,8 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from click.testing import Result
 
+from azureml_emulator.faults.command import Faults
 from azureml_emulator.process import running
 from scripts.lib.azure.errors import explain, redact
 from tests.support import ROOT
@@ -64,6 +66,43 @@ def test_a_local_azure_that_is_not_running(azure: dict[str, str]) -> None:
     message = told(run("show_endpoint", ARM_CLOUD_METADATA_URL=f"{nobody()}/metadata/endpoints"))
 
     assert "is it running?" in message
+
+
+@pytest.mark.parametrize(
+    ("status", "says", "then"),
+    [
+        (409, "another operation is running on the endpoint, so Azure refused", "Run it again later."),
+        (403, "no right to do this", "the role AzureML Data Scientist"),
+        (401, "Azure does not accept the login", "az login"),
+        (429, "Azure is busy or broken (HTTP 429)", "show_endpoint tells how it is left"),
+        (503, "Azure is busy or broken (HTTP 503)", "show_endpoint tells how it is left"),
+        (400, "Azure refused (HTTP 400)", "Somebody: asked"),
+    ],
+)
+def test_what_azure_answers_is_explained(
+    azure: dict[str, str], faults: Faults, status: int, says: str, then: str
+) -> None:
+    """Its own words, what they mean, and what to do next."""
+    faults.add("refuse", path="*/onlineEndpoints/told", status=status, code="Somebody", message="asked", times=0)
+
+    message = told(run("show_endpoint", ENDPOINT_NAME="told"))
+
+    assert says in message and then in message
+    assert "Somebody: asked" in message
+
+
+def test_an_azure_that_hangs_up(azure: dict[str, str], faults: Faults) -> None:
+    """The network is the next thing to look at."""
+    faults.add("drop", path="*/onlineEndpoints/told", times=0)
+
+    assert "Azure can't be reached" in told(run("show_endpoint", ENDPOINT_NAME="told"))
+
+
+def test_an_endpoint_that_is_not_named(azure: dict[str, str]) -> None:
+    """Its name is the one in endpoints/endpoint.yml."""
+    name = yaml.safe_load((ROOT / "endpoints" / "endpoint.yml").read_text())["name"]
+
+    assert f"there is no endpoint {name} in workspace" in told(run("show_endpoint", ENDPOINT_NAME=""))
 
 
 def test_an_error_of_the_scripts_keeps_its_traceback() -> None:

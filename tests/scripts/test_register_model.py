@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from scripts.lib.decisions.model_folder import digest
 from tests.support.scripts import outputs, repository, run, toy_model
 
 if TYPE_CHECKING:
@@ -41,6 +42,16 @@ def test_register(model: str, client: MLClient, tmp_path: Path) -> None:
     }
     assert outputs(tmp_path / "GITHUB_OUTPUT")["version"] == "1"
     assert f"{model} 1" in (tmp_path / "GITHUB_STEP_SUMMARY").read_text()
+
+
+def test_a_model_does_not_say_what_it_is(model: str, client: MLClient, tmp_path: Path) -> None:
+    """Digest and commit are those of this run, whatever the training wrote under these names."""
+    folder = toy_model(tmp_path / "model", metadata={"digest": "made up", "commit": "made up"})
+
+    run("register_model", folder, GITHUB_SHA="c0ffee")
+
+    registered = client.models.get(model, "1").tags
+    assert (registered["digest"], registered["commit"]) == (digest(folder), "c0ffee")
 
 
 def test_the_same_model_is_registered_once(model: str, client: MLClient, tmp_path: Path) -> None:

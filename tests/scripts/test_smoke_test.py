@@ -10,13 +10,13 @@ from typing import Any
 import click
 import pytest
 
+from azureml_emulator.faults.command import Faults
 from scripts.lib.azure.scoring_client import Answer
 from scripts.smoke_test import alone, broken, problems, wrong_input
 from tests.support import ROOT
-from tests.support.scripts import SAMPLE, Live, repository, run, toy_model
+from tests.support.scripts import GREEN, SAMPLE, Live, pair_endpoint
 
 ROWS = len(json.loads((ROOT / "endpoints" / "smoke-requests.json").read_text())["input_data"]["data"])
-GREEN = "xgboost-model-2"
 
 
 def answer(body: str = "[1]", status: int = 200, deployment: str = "green") -> Answer:
@@ -111,15 +111,8 @@ def test_broken_requests_lack_one_thing_each() -> None:
 @pytest.fixture(scope="module")
 def rollout(azure: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """Green answers the label 1. Versions 3 to 5: a wrong label, no check of the input, no tag for the labels."""
-    folder = tmp_path_factory.mktemp("smoke")
     toys: list[dict[str, Any]] = [{"answer": 0}, {"answer": 1}, {"answer": 7}, {"signature": False}, {"metadata": {}}]
-    with repository(folder / "repository", model="toy-smoke"):
-        for number, facts in enumerate(toys):
-            run("register_model", toy_model(folder / str(number), **facts))
-        live = Live("toy-smoke")
-        live.do("create_endpoint")
-        live.do("deploy", "--version", 1)
-        live.do("deploy", "--version", 2)
+    with pair_endpoint(tmp_path_factory.mktemp("smoke"), "toy-smoke", *toys) as live:
         yield live
 
 
@@ -142,6 +135,14 @@ def test_a_good_deployment_passes(rollout: Live, tmp_path: Path) -> None:
     assert 0 < result["p50_ms"] <= result["max_ms"]
     assert rollout.traffic == {"default": 100}
     assert "0 failures" in summary.read_text()
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_busy_deployment_is_asked_again(rollout: Live, faults: Faults, status: int) -> None:
+    """Busy for a moment is no fault of the model's."""
+    faults.add("refuse", method="POST", path="*/score", status=status, times=2)
+
+    assert json.loads(rollout.do("smoke_test", GREEN))["requests"] == 1 + ROWS
 
 
 def test_wrong_labels_fail_and_are_all_listed(bad: Live) -> None:
@@ -218,6 +219,16 @@ def test_invoke_asks_one_deployment(rollout: Live) -> None:
 
     assert json.loads(named.stdout) == [1]
     assert json.loads(plain.stdout) == [0]
+
+
+def test_invoke_tells_that_nobody_answered(rollout: Live, faults: Faults) -> None:
+    """One line, instead of the traceback of a library."""
+    faults.add("drop", method="POST", path="*/score")
+
+    result = rollout.run("invoke")
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("Error: the endpoint's scoring URI can't be reached: ")
 
 
 def test_invoke_tells_a_refusal(rollout: Live, tmp_path: Path) -> None:

@@ -9,14 +9,13 @@ from typing import Any
 
 import pytest
 
+from azureml_emulator.faults.command import Faults
 from azureml_emulator.testing import Arm
 from azureml_emulator.testing import endpoint as endpoint_body
 from scripts.lib.azure.waiting import Deadline, TimedOut
-from scripts.lib.decisions.state import Endpoint, Refused
-from scripts.lib.decisions.traffic import Shift, plan_shift
-from tests.support.scripts import Live, opened, repository, run, toy_model, write
-
-GREEN = "xgboost-model-2"
+from scripts.lib.decisions.state import EndpointState, Refused, Shift
+from scripts.lib.decisions.traffic import plan_shift
+from tests.support.scripts import GREEN, Live, opened, pair_endpoint, run, write
 
 
 @pytest.fixture(scope="module")
@@ -27,14 +26,8 @@ def arm(azure: dict[str, str]) -> Arm:
 @pytest.fixture(scope="module")
 def rollout(azure: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """An endpoint with blue, `default`, and green, `xgboost-model-2`; version 3 takes seconds to start."""
-    folder = tmp_path_factory.mktemp("traffic")
-    with repository(folder / "repository", model="toy-traffic"):
-        live = Live("toy-traffic")
-        live.do("create_endpoint")
-        for number, seconds in enumerate([0, 0, 2]):
-            run("register_model", toy_model(folder / str(number), answer=number, seconds=seconds))
-        live.do("deploy", "--version", 1)
-        live.do("deploy", "--version", 2)
+    toys = [{"answer": number, "seconds": seconds} for number, seconds in enumerate([0, 0, 2])]
+    with pair_endpoint(tmp_path_factory.mktemp("traffic"), "toy-traffic", *toys) as live:
         yield live
 
 
@@ -104,7 +97,7 @@ def test_an_unknown_deployment_is_refused(pair: Live) -> None:
 def test_a_write_in_between_is_noticed(pair: Live, arm: Arm, azure: dict[str, str]) -> None:
     """Whoever changes the split between the look and the write is not overwritten."""
 
-    def plan(state: Endpoint) -> Shift:
+    def plan(state: EndpointState) -> Shift:
         write(arm, pair, {"default": 60, GREEN: 40})
         return plan_shift(state, GREEN, 10)
 
@@ -133,7 +126,7 @@ def test_of_two_shifts_at_once_one_wins(pair: Live, azure: dict[str, str]) -> No
     def shift(percent: int) -> None:
         first = True
 
-        def plan(state: Endpoint) -> Shift:
+        def plan(state: EndpointState) -> Shift:
             nonlocal first
             if first:
                 first = False
@@ -220,12 +213,38 @@ def slow_deployment(arm: Arm) -> dict[str, Any]:
     return deployment(f"{arm.workspace}/models/toy-traffic/versions/3")
 
 
+def test_a_rollback_of_a_version_takes_back_that_version_alone(pair: Live, arm: Arm) -> None:
+    """The job of a run that made version 3 leaves the rollout of version 2; the one of version 2 takes it back."""
+    write(arm, pair, {"default": 50, GREEN: 50})
+
+    others = pair.run("rollback", "--only-version", 3)
+    left = pair.traffic
+    pair.do("rollback", "--only-version", 2)
+
+    assert (others.exit_code, left) == (0, {"default": 50, GREEN: 50})
+    assert "nothing to go back to" in others.stderr
+    assert pair.traffic == {"default": 100}
+
+
 def test_a_rollback_without_an_endpoint_is_no_error(pair: Live) -> None:
     """A run that failed before it made anything has nothing to go back to."""
     result = run("rollback", ENDPOINT_NAME="toy-nowhere")
 
     assert (result.exit_code, json.loads(result.stdout)) == (0, {})
     assert "nothing to go back to" in result.stderr
+
+
+def test_a_deployment_that_vanishes_while_the_endpoint_is_read(pair: Live, arm: Arm, faults: Faults) -> None:
+    """The endpoint was read before somebody's change, its deployments after it: both are read again."""
+    path = f"onlineEndpoints/{pair.name}"
+    extra = {**slow_deployment(arm), "tags": {}}
+    arm.settle(arm("PUT", f"{path}/deployments/extra", extra))
+    write(arm, pair, {"default": 50, "extra": 50})
+    faults.add("stale", path=f"*/{path}", reads=2)
+    write(arm, pair, {"default": 100})
+    arm.settle(arm("DELETE", f"{path}/deployments/extra"))
+
+    assert pair.traffic == {"default": 100}
 
 
 def test_an_operation_that_does_not_end_in_time(pair: Live, azure: dict[str, str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import signal
 import subprocess
 import sys
 
@@ -78,12 +79,12 @@ def test_a_missing_workspace_names_all_that_is_missing(script: str) -> None:
         ("promote", ["--percent", "10", "--expect", ""], "not what `review` prints"),
         ("delete_blue", ["2fast"], "a letter first"),
         ("delete_blue", ["default", "--expect", ""], "not what `review` prints"),
-        ("delete_endpoint", ["--endpoint", "heart", "--confirm", "hearts"], "'hearts' is not heart"),
-        ("delete_endpoint", ["--endpoint", "heart", "--confirm", ""], "'' is not heart"),
         ("delete_endpoint", ["--endpoint", "heart", "--confirm", "HEART"], "'HEART' is not heart"),
         ("delete_endpoint", ["--endpoint", "heart", "--confirm", "heart "], "'heart ' is not heart"),
         ("delete_endpoint", ["--endpoint", "heart", "--confirm", "heart", "--yes"], "not both"),
         ("delete_blue", [], "Missing argument 'NAME'"),
+        ("rollback", ["--version", "7"], "--version is --only-version now"),
+        ("rollback", ["--only-version", "0"], "0 is not in the range"),
         ("register_model", ["nowhere"], "does not exist"),
         ("show_endpoint", ["--endpoint", "no"], "3 to 32"),
     ],
@@ -115,6 +116,15 @@ def test_a_malformed_expectation_is_refused(split: str, why: str) -> None:
 
     assert result.exit_code == 2
     assert why in result.stderr
+
+
+def test_a_script_leaves_signals_as_they_were() -> None:
+    """Whoever calls it in a process of theirs is not interrupted later in its way."""
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+    run("rollback", "--version", "7", **WORKSPACE)
+
+    assert signal.signal(signal.SIGTERM, before) == signal.SIG_IGN
 
 
 def test_an_invalid_endpoint_name_in_the_environment_is_refused() -> None:

@@ -31,7 +31,7 @@ SDK = [
 ]
 
 
-class Zygote:
+class ForkServer:
     """One script at a time."""
 
     def __init__(self, process: subprocess.Popen[str]):
@@ -70,10 +70,10 @@ class Zygote:
 
 
 @contextmanager
-def zygote() -> Iterator[Zygote]:
+def fork_server() -> Iterator[ForkServer]:
     command = [sys.executable, "-m", "tests.support.forked_scripts"]
     with subprocess.Popen(command, cwd=ROOT, stdin=PIPE, stdout=PIPE, text=True) as process:
-        yield Zygote(process)
+        yield ForkServer(process)
         assert process.stdin
         process.stdin.close()
 

@@ -23,7 +23,7 @@ from azureml_emulator.workflows.act import (
     run_workflow,
 )
 from tests.support import ROOT
-from tests.support.forked_scripts import Zygote, zygote
+from tests.support.forked_scripts import ForkServer, fork_server
 from tests.support.scripts import name_deployments
 
 DEPLOYING = ["register", "deploy", "smoke-test"]
@@ -39,7 +39,7 @@ class Repository:
     artifacts: Path
     environ: dict[str, str]
     github: LocalGitHub
-    zygote: Zygote
+    forks: ForkServer
     variables: dict[str, str] = field(default_factory=dict)
 
     def run(self, workflow: str, event: str = "workflow_dispatch", **options: Any) -> Run:
@@ -86,8 +86,8 @@ class Repository:
         ours = {"ENDPOINT_NAME": self.variables["ENDPOINT_NAME"]} if "ENDPOINT_NAME" in self.variables else {}
         output, errors = (self.tree.parent / f"{name}.{end}" for end in ("out", "err"))
         environ = {**self.environ, **ours}
-        self.zygote.launch(name, *arguments, output=output, errors=errors, folder=self.tree, **environ)
-        assert self.zygote.wait() == 0, errors.read_text()
+        self.forks.launch(name, *arguments, output=output, errors=errors, folder=self.tree, **environ)
+        assert self.forks.wait() == 0, errors.read_text()
         return output.read_text()
 
     def endpoint(self) -> dict[str, Any]:
@@ -107,7 +107,7 @@ def repository(folder: Path, *options: str, **variables: str) -> Iterator[Reposi
     copy_tree(ROOT, folder / "tree")
     name_deployments(folder / "tree" / "endpoints")
     commit(folder / "tree", "Name the deployments")
-    with running(folder / "state", *options) as environ, LocalGitHub("local/rollout") as github, zygote() as forks:
+    with running(folder / "state", *options) as environ, LocalGitHub("local/rollout") as github, fork_server() as forks:
         github.set_up(COLLEAGUE)
         given = repository_variables(environ, **variables)
         made = Repository(folder / "tree", folder / "artifacts", environ, github, forks, given)

@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from scripts.lib.azure.endpoint import OnlineEndpoint
 from scripts.lib.azure.workspace import Workspace
 from tests.support import ROOT
 
+GREEN = "xgboost-model-2"
 SAMPLE = json.loads((ROOT / "endpoints" / "sample-request.json").read_text())
 toy_model = functools.partial(testing.toy_model, sample=SAMPLE)
 
@@ -91,6 +92,22 @@ class Live:
     @property
     def deployments(self) -> dict[str, dict[str, Any]]:
         return {deployment["name"]: deployment for deployment in self.show()["deployments"]}
+
+
+@contextmanager
+def pair_endpoint(folder: Path, model: str, *toys: Mapping[str, Any]) -> Iterator[Live]:
+    """An endpoint named like the model, whose versions the toys are: `default` has the first, green the second, at 0 %.
+
+    Further toys are registered, but not deployed.
+    """
+    with repository(folder / "repository", model=model):
+        for number, facts in enumerate(toys):
+            run("register_model", toy_model(folder / str(number), **facts))
+        live = Live(model)
+        live.do("create_endpoint")
+        for version in (1, 2):
+            live.do("deploy", "--version", version)
+        yield live
 
 
 def opened(azure: dict[str, str], live: Live) -> OnlineEndpoint:

@@ -1,12 +1,47 @@
-"""Azure's and the network's errors, told to people: what failed and what to do next. The only such place."""
+"""Azure's and the network's errors: which of them pass, and what to tell people of the others. The only such place."""
 
 import re
 import sys
+from collections.abc import Callable
+from typing import TypeVar
 
 from scripts.lib.azure.waiting import TimedOut
 from scripts.lib.decisions.state import Refused
 
+Result = TypeVar("Result")
 SIGN_IN = "Sign in again: `az login` on a laptop; in a workflow, re-run the job (its login lasts an hour or less)."
+NO_CLOUD = (
+    "Its description could not be read from ARM_CLOUD_METADATA_URL. For the local Azure ML: is it running? "
+    "For Azure: unset AZUREML_CURRENT_CLOUD and ARM_CLOUD_METADATA_URL."
+)
+
+
+def passes(error: Exception) -> str | None:
+    """Why it helps to look again and plan anew after this error of Azure's, for people; None where it doesn't."""
+    from azure.core.exceptions import ResourceExistsError
+
+    if isinstance(error, ResourceExistsError):  # 409: an operation on the same endpoint (azure-sdk-for-net#36961)
+        return "another operation is running on the endpoint; waiting for it"
+    return None
+
+
+def login_refused(error: Exception) -> bool:
+    """Whether the login has expired, or never was one; while Azure is polled, only the status tells that."""
+    from azure.core.exceptions import ClientAuthenticationError
+
+    return isinstance(error, ClientAuthenticationError) or getattr(error, "status_code", None) == 401
+
+
+def found(call: Callable[[], Result]) -> Result | None:
+    """What a call finds, None where there is no such thing. A workspace that is missing stays an error."""
+    from azure.core.exceptions import ResourceNotFoundError
+
+    try:
+        return call()
+    except ResourceNotFoundError as error:
+        if _missing_workspace(error):
+            raise
+        return None
 
 
 def explain(error: Exception) -> str | None:
@@ -28,44 +63,29 @@ def explain(error: Exception) -> str | None:
 def _azure(error: Exception) -> str | None:
     from azure.core import exceptions as azure
 
-    if isinstance(error, azure.ClientAuthenticationError):
-        return f"Azure does not accept the login: {reason(error)}\n{SIGN_IN}"
+    why, status = reason(error), getattr(error, "status_code", None) or 0
+    if login_refused(error):
+        return f"Azure does not accept the login: {why}\n{SIGN_IN}"
     if isinstance(error, azure.ServiceRequestError | azure.ServiceResponseError):
-        return f"Azure can't be reached: {reason(error)}\nCheck the network, then run this again."
-    if isinstance(error, azure.HttpResponseError):
-        return _status(error)
-    if isinstance(error, azure.AzureError):  # MlException of azure-ai-ml is one, too
-        return _sdk(error)
-    return None
-
-
-def _status(error: Exception) -> str:
-    status, why = getattr(error, "status_code", None), reason(error)
+        return f"Azure can't be reached: {why}\nCheck the network, then run this again."
+    if not isinstance(error, azure.HttpResponseError):  # MlException of azure-ai-ml is an AzureError, too
+        unknown = "Unknown cloud environment" in str(error)
+        return (f"{why} {NO_CLOUD}" if unknown else why) if isinstance(error, azure.AzureError) else None
     if status == 409:
         return f"another operation is running on the endpoint, so Azure refused this one: {why}\nRun it again later."
     if status == 403:
         return f"the login has no right to do this: {why}\nIt needs the role AzureML Data Scientist on the workspace."
-    if status == 404 and missing_workspace(error):
+    if status == 404 and _missing_workspace(error):
         return f"{why}\nCheck AZURE_SUBSCRIPTION_ID, AZURE_RESOURCE_GROUP and AZURE_ML_WORKSPACE."
-    if status == 429 or (status or 0) >= 500:
+    if status == 429 or status >= 500:
         return f"Azure is busy or broken (HTTP {status}): {why}\nRun this again; show_endpoint tells how it is left."
     return f"Azure refused (HTTP {status}): {why}"
 
 
-def _sdk(error: Exception) -> str:
-    if "Unknown cloud environment" in str(error):
-        return (
-            f"{reason(error)} Its description could not be read from ARM_CLOUD_METADATA_URL. "
-            "For the local Azure ML: is it running? For Azure: unset AZUREML_CURRENT_CLOUD and ARM_CLOUD_METADATA_URL."
-        )
-    return reason(error)
-
-
-def missing_workspace(error: Exception) -> bool:
+def _missing_workspace(error: Exception) -> bool:
     """Whether a 404 means that the workspace or what holds it isn't there, not the resource in it."""
-    text = str(error)
-    holders = "ResourceGroupNotFound" in text or "SubscriptionNotFound" in text
-    return holders or bool(re.search(r"MachineLearningServices/workspaces/[^/']+'", text))
+    holders = r"ResourceGroupNotFound|SubscriptionNotFound|MachineLearningServices/workspaces/[^/']+'"
+    return bool(re.search(holders, str(error)))
 
 
 def reason(error: Exception) -> str:

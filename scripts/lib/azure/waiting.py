@@ -1,11 +1,10 @@
 """Waiting for Azure: with progress on stderr, and never for ever."""
 
+import concurrent.futures
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeout
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import click
 
@@ -24,7 +23,7 @@ class Deadline:
 
     def __init__(self, seconds: float):
         self._end = time.monotonic() + seconds
-        self._told = 0.0
+        self._told: dict[str, float] = {}
 
     @property
     def left(self) -> float:
@@ -37,10 +36,14 @@ class Deadline:
 
     def pause(self, why: str) -> None:
         """Sleep before the next look; say why, but not each time."""
-        if time.monotonic() - self._told > PROGRESS:
-            say(why)
-            self._told = time.monotonic()
+        self.tell(why)
         time.sleep(min(PAUSE, self.left))
+
+    def tell(self, what: str) -> None:
+        """Say something that is true at each look, but not each time."""
+        if time.monotonic() - self._told.get(what, -PROGRESS) > PROGRESS:
+            say(what)
+            self._told[what] = time.monotonic()
 
 
 def say(message: str) -> None:
@@ -48,22 +51,9 @@ def say(message: str) -> None:
     click.echo(message, err=True)
 
 
-def wait(poller: Any, what: str, deadline: Deadline) -> Any:
-    """The result of a long-running operation (an LROPoller of azure.core). Raises TimedOut, or its own error."""
-    started = time.monotonic()
-    say(f"{what} …")
-    while not poller.done():
-        if deadline.passed:
-            raise TimedOut(f"{what}: not ended after {time.monotonic() - started:.0f} s")
-        poller.wait(min(deadline.left, PROGRESS))
-        if not poller.done():
-            say(f"{what}: {time.monotonic() - started:.0f} s")
-    return poller.result()
-
-
 def within(deadline: Deadline, what: str, call: Callable[[], Result]) -> Result:
     """The result of a call of the SDK that itself waits without a limit. Raises TimedOut, or what the call raised."""
-    outcome: Future[Result] = Future()
+    outcome: concurrent.futures.Future[Result] = concurrent.futures.Future()
 
     def work() -> None:
         try:
@@ -72,23 +62,11 @@ def within(deadline: Deadline, what: str, call: Callable[[], Result]) -> Result:
             outcome.set_exception(error)
 
     threading.Thread(target=work, daemon=True).start()  # given up, it doesn't keep the script from ending
-    try:
-        return outcome.result(deadline.left)
-    except FutureTimeout:
-        raise TimedOut(f"{what}: not ended in time") from None
-
-
-def again_on_conflict(attempt: Callable[[], Result], deadline: Deadline) -> Result:
-    """Call until Azure no longer answers 409: an operation on the same endpoint is running (azure-sdk-for-net#36961).
-
-    `attempt` starts by looking at the present state: what ran in between may have changed it.
-    """
-    from azure.core.exceptions import ResourceExistsError
-
-    while True:
-        try:
-            return attempt()
-        except ResourceExistsError:
-            if deadline.passed:
-                raise
-            deadline.pause("another operation is running on the endpoint; waiting for it")
+    started = time.monotonic()
+    say(f"{what} …")
+    while not concurrent.futures.wait([outcome], min(deadline.left, PROGRESS)).done:
+        took = f"{time.monotonic() - started:.0f} s"
+        if deadline.passed:
+            raise TimedOut(f"{what}: not ended after {took}")
+        say(f"{what}: {took}")
+    return outcome.result()

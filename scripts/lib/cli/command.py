@@ -5,7 +5,7 @@ import functools
 import io
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,46 +13,40 @@ import click
 
 from scripts.lib.azure.errors import explain
 from scripts.lib.azure.workspace import Workspace, endpoint_yaml
-from scripts.lib.cli import option_types
+from scripts.lib.cli import names
 
 Function = Callable[..., Any]
 INTERRUPTED = (
     "interrupted. Azure goes on with what it had begun: show_endpoint tells how the endpoint is; "
     "run this again to go on, or rollback to go back."
 )
+REQUEST = click.Path(exists=True, dir_okay=False, path_type=Path)
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
 class Command(click.Command):
     """Prints what its function returns on stdout, and nothing else; an error ends with a message and exit code 1."""
 
     def invoke(self, ctx: click.Context) -> Any:
+        main_thread = threading.current_thread() is threading.main_thread()
+        # A job that is cancelled gets SIGTERM: taken like Ctrl-C, so that it can still say how things are.
+        before = signal.signal(signal.SIGTERM, signal.default_int_handler) if main_thread else None
         try:
-            with interruptible(), contextlib.redirect_stdout(io.StringIO()):  # the SDK prints a dot each time it polls
+            with contextlib.redirect_stdout(io.StringIO()):  # the SDK prints a dot each time it polls
                 result = super().invoke(ctx)
         except (click.ClickException, click.Abort, click.exceptions.Exit):
             raise
         except KeyboardInterrupt as error:
             raise click.ClickException(INTERRUPTED) from error
         except Exception as error:
-            message = explain(error)
-            if message is None:
+            if (message := explain(error)) is None:
                 raise
             raise click.ClickException(message) from error
+        finally:
+            if main_thread:
+                signal.signal(signal.SIGTERM, before)
         if result is not None:
             click.echo(result)
-
-
-@contextlib.contextmanager
-def interruptible() -> Iterator[None]:
-    """A job that is cancelled gets SIGTERM: taken like Ctrl-C, so that it can still say how things are."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 command = functools.partial(click.command, cls=Command, context_settings={"show_default": True})
@@ -61,18 +55,17 @@ command = functools.partial(click.command, cls=Command, context_settings={"show_
 def workspace_options(function: Function) -> Function:
     """Give the function a first argument `workspace`; what is missing of it is named, all at once, with exit code 2."""
 
-    @click.option("--subscription-id", envvar="AZURE_SUBSCRIPTION_ID", show_envvar=True)
-    @click.option("--resource-group", envvar="AZURE_RESOURCE_GROUP", show_envvar=True)
-    @click.option("--workspace", envvar="AZURE_ML_WORKSPACE", show_envvar=True)
+    @click.option("--subscription-id", envvar="AZURE_SUBSCRIPTION_ID", show_envvar=True, default="")
+    @click.option("--resource-group", envvar="AZURE_RESOURCE_GROUP", show_envvar=True, default="")
+    @click.option("--workspace", envvar="AZURE_ML_WORKSPACE", show_envvar=True, default="")
     @functools.wraps(function)
-    def wrapper(subscription_id: str | None, resource_group: str | None, workspace: str | None, **rest: Any) -> Any:
+    def wrapper(subscription_id: str, resource_group: str, workspace: str, **rest: Any) -> Any:
         given = {
             "AZURE_SUBSCRIPTION_ID (--subscription-id)": subscription_id,
             "AZURE_RESOURCE_GROUP (--resource-group)": resource_group,
             "AZURE_ML_WORKSPACE (--workspace)": workspace,
         }
-        missing = [name for name, value in given.items() if not value]
-        if missing or not (subscription_id and resource_group and workspace):
+        if missing := [name for name, value in given.items() if not value]:
             raise click.UsageError(f"which workspace? Set {', '.join(missing)}.")
         return function(Workspace(subscription_id, resource_group, workspace), **rest)
 
@@ -87,14 +80,14 @@ def endpoint_options(function: Function) -> Function:
         "--endpoint",
         envvar="ENDPOINT_NAME",
         show_envvar=True,
-        type=option_types.ENDPOINT,
+        type=names.ENDPOINT,
         show_default="name in endpoints/endpoint.yml",
     )
     @functools.wraps(function)
     def wrapper(workspace: Workspace, endpoint: str | None, **rest: Any) -> Any:
         from scripts.lib.azure.endpoint import OnlineEndpoint
 
-        name = endpoint or option_types.ENDPOINT.convert(str(endpoint_yaml()["name"]), None, None)
+        name = endpoint or names.ENDPOINT.convert(str(endpoint_yaml()["name"]), None, None)
         return function(OnlineEndpoint(workspace, name), **rest)
 
     return wrapper
@@ -102,14 +95,5 @@ def endpoint_options(function: Function) -> Function:
 
 def timeout_option(seconds: float) -> Callable[[Function], Function]:
     """How long the command may wait for Azure, with the default in seconds."""
-    return click.option(
-        "--timeout",
-        type=option_types.SECONDS,
-        default=seconds,
-        metavar="SECONDS",
-        help="How long to wait for Azure at most.",
-    )
-
-
-REQUEST = click.Path(exists=True, dir_okay=False, path_type=Path)
-FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+    number, says = click.FloatRange(min=0), "How long to wait for Azure at most."
+    return click.option("--timeout", type=number, default=seconds, metavar="SECONDS", help=says)

@@ -10,8 +10,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-from scripts.lib.decisions.state import Deployment, Endpoint, Refused, percentages
-from scripts.lib.decisions.traffic import Shift, plan_shift, positive
+from scripts.lib.decisions.state import Deployment, EndpointState, Refused, Shift, percentages, positive
+from scripts.lib.decisions.traffic import plan_shift
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Proposal:
         return json.dumps(asdict(self), separators=(",", ":"))
 
 
-def propose(state: Endpoint) -> Proposal | None:
+def propose(state: EndpointState) -> Proposal | None:
     """What there is to review, None without a green. Raises Ambiguous where it can't be told who is who."""
     blue, green = state.roles
     if blue is None or green is None:
@@ -71,7 +71,7 @@ def propose(state: Endpoint) -> Proposal | None:
     return Proposal(state.name, dict(state.traffic), *sides)
 
 
-def check(state: Endpoint, expected: Proposal, aim: Mapping[str, int] | None = None) -> None:
+def check(state: EndpointState, expected: Proposal, aim: Mapping[str, int] | None = None) -> None:
     """Raises Refused, with every difference, unless the endpoint is what the reviewer saw and green is healthy.
 
     A split that is `aim` already is no difference: the promotion was made, and its job killed.
@@ -96,7 +96,7 @@ def check(state: Endpoint, expected: Proposal, aim: Mapping[str, int] | None = N
     _refuse(differences)
 
 
-def plan_promotion(state: Endpoint, percent: int, expected: Proposal | None = None) -> Shift:
+def plan_promotion(state: EndpointState, percent: int, expected: Proposal | None = None) -> Shift:
     """Give `percent` to green, the rest to blue; done where it is so already, as after a crash.
 
     Raises Refused without a green, where green isn't healthy, where the endpoint is not what the reviewer saw, or,
@@ -111,7 +111,7 @@ def plan_promotion(state: Endpoint, percent: int, expected: Proposal | None = No
     return plan_shift(state, pair.green.deployment, percent, expected.traffic if expected else None)
 
 
-def _unhealthy(state: Endpoint, green: str) -> list[str]:
+def _unhealthy(state: EndpointState, green: str) -> list[str]:
     deployment = state.deployments[green]
     return [] if deployment.healthy else [f"green {green} is {deployment.state}, not healthy"]
 

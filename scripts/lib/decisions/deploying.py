@@ -1,8 +1,8 @@
-"""What a deploy has to do, given an endpoint's state and a model: a pure decision, without Azure."""
+"""What a deploy has to do, given an endpoint's state and a model: pure decisions, without Azure."""
 
 from dataclasses import dataclass
 
-from scripts.lib.decisions.state import Deployment, Endpoint, Model, Refused, percentages
+from scripts.lib.decisions.state import Deployment, EndpointState, Model, Refused, Shift, percentages
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,12 @@ class Plan:
     instances: int = 1
     first: bool = False
 
+    @property
+    def done(self) -> bool:
+        return not self.create and not self.first
 
-def plan_deploy(endpoint: Endpoint, model: Model, first: str, prefix: str) -> Plan:
+
+def plan_deploy(endpoint: EndpointState, model: Model, first: str, prefix: str) -> Plan:
     """Decide how `model` gets onto the endpoint; `first` and `prefix` are the names in the two deployment YAMLs.
 
     Raises Refused where it must not: somebody took all traffic away, a rollout is in progress, a name is taken.
@@ -31,15 +35,35 @@ def plan_deploy(endpoint: Endpoint, model: Model, first: str, prefix: str) -> Pl
     if not endpoint.traffic:
         return _first(endpoint, model, first)
     if len(endpoint.traffic) > 1:
-        return _continue(endpoint, model)
+        blue, green = endpoint.roles
+        if green and blue and model.same(endpoint.deployments[green].model) and endpoint.deployments[green].healthy:
+            return Plan(green, f"{green} is already being rolled out: {percentages(endpoint.traffic)}", green, blue)
+        raise Refused(
+            f"a rollout is in progress: {percentages(endpoint.traffic)}. "
+            f"Finish it (promote --to {green} --percent 100) or go back (rollback), then deploy again."
+        )
     (serving,) = endpoint.traffic
     live = endpoint.deployments[serving]
-    if model.same(live.model):
-        return _nothing(endpoint, live)
-    return _green(endpoint, model, live, f"{prefix}-{model.version}")
+    if not model.same(live.model):
+        return _green(endpoint, model, live, f"{prefix}-{model.version}")
+    old = live.replaces if live.replaces in endpoint.deployments else ""
+    kept = f"; {old}, which it replaced, stays at 0 % until delete_blue or the next deploy" if old else ""
+    return Plan(serving, f"{serving} already serves this model with all traffic: nothing to deploy{kept}")
 
 
-def _first(endpoint: Endpoint, model: Model, name: str) -> Plan:
+def plan_first_traffic(endpoint: EndpointState, name: str) -> Shift:
+    """All traffic for the first deployment. Raises Refused where it isn't healthy, or somebody else gets requests."""
+    split = {name: 100}
+    if split == endpoint.traffic:
+        return Shift(split, f"already there: {percentages(split)}", done=True)
+    if endpoint.traffic or endpoint.mirror or not endpoint.deployments[name].healthy:
+        raise Refused(
+            f"{name} gets no traffic: it is {endpoint.deployments[name].state}; {percentages(endpoint.traffic)}."
+        )
+    return Shift(split, f"{name} gets all traffic")
+
+
+def _first(endpoint: EndpointState, model: Model, name: str) -> Plan:
     healthy = [deployment.name for deployment in endpoint.deployments.values() if deployment.healthy]
     if healthy and not endpoint.first_rollout:
         raise Refused(
@@ -55,28 +79,15 @@ def _first(endpoint: Endpoint, model: Model, name: str) -> Plan:
     return Plan(name, say, remove=remove, create=True, first=True)
 
 
-def _continue(endpoint: Endpoint, model: Model) -> Plan:
-    blue, green = endpoint.roles
-    if green and blue and model.same(endpoint.deployments[green].model) and endpoint.deployments[green].healthy:
-        return Plan(green, f"{green} is already being rolled out: {percentages(endpoint.traffic)}", green, blue)
-    raise Refused(
-        f"a rollout is in progress: {percentages(endpoint.traffic)}. "
-        f"Finish it (promote --to {green} --percent 100) or go back (rollback), then deploy again."
-    )
-
-
-def _nothing(endpoint: Endpoint, live: Deployment) -> Plan:
-    old = live.replaces if live.replaces in endpoint.deployments else ""
-    kept = f"; {old}, which it replaced, stays at 0 % until delete_blue or the next deploy" if old else ""
-    return Plan(live.name, f"{live.name} already serves this model with all traffic: nothing to deploy{kept}")
-
-
-def _green(endpoint: Endpoint, model: Model, live: Deployment, name: str) -> Plan:
+def _green(endpoint: EndpointState, model: Model, live: Deployment, name: str) -> Plan:
     present = endpoint.deployments.get(name)
     if present and present.healthy and present.replaces == live.name and model.same(present.model):
         return Plan(name, f"{name} is already there, healthy, at 0 %", name, live.name)
     remove = tuple(d.name for d in endpoint.deployments.values() if d != live and _is_left_over(d, live, name))
-    _check_name(endpoint, live, name, remove)
+    if name == live.name:
+        raise Refused(f"{name} serves another model under this version's name. Register the model as a new version.")
+    if present and name not in remove:
+        raise Refused(f"a deployment {name} that no rollout made is in the way. Delete it, then deploy again.")
     _check_not_mirrored(endpoint, remove)
     say = f"{name} is created at 0 % to replace {live.name}"
     return Plan(name, say, name, live.name, remove, create=True, instances=live.instances)
@@ -89,14 +100,6 @@ def _is_left_over(deployment: Deployment, live: Deployment, wanted: str) -> bool
     return deployment.replaces == live.name or deployment.name == live.replaces
 
 
-def _check_name(endpoint: Endpoint, live: Deployment, name: str, remove: tuple[str, ...]) -> None:
-    if name == live.name:
-        raise Refused(f"{name} serves another model under this version's name. Register the model as a new version.")
-    if name in endpoint.deployments and name not in remove:
-        raise Refused(f"a deployment {name} that no rollout made is in the way. Delete it, then deploy again.")
-
-
-def _check_not_mirrored(endpoint: Endpoint, remove: tuple[str, ...]) -> None:
-    mirrored = [left for left in remove if left in endpoint.mirror]
-    if mirrored:
+def _check_not_mirrored(endpoint: EndpointState, remove: tuple[str, ...]) -> None:
+    if mirrored := [name for name in remove if name in endpoint.mirror]:
         raise Refused(f"the left-over {mirrored[0]} gets mirrored traffic. End the mirroring, then deploy again.")

@@ -1,21 +1,11 @@
 """What a split becomes, and whether it may: pure decisions, without Azure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
-from scripts.lib.decisions.state import Endpoint, Refused, percentages, way_back
-
-
-@dataclass(frozen=True)
-class Shift:
-    """The split to have: percentages above zero, sum 100 (or none). `done`: nothing is to be written."""
-
-    split: Mapping[str, int]
-    say: str
-    done: bool = False
+from scripts.lib.decisions.state import EndpointState, Refused, Shift, percentages, positive
 
 
-def plan_shift(endpoint: Endpoint, to: str, percent: int, expect: Mapping[str, int] | None = None) -> Shift:
+def plan_shift(endpoint: EndpointState, to: str, percent: int, expect: Mapping[str, int] | None = None) -> Shift:
     """Give `percent` of the traffic to one deployment, the rest to its counterpart.
 
     Raises Refused where `to` is unknown or unfit, or the present split is not `expect` (without it: not on the pair).
@@ -35,52 +25,7 @@ def plan_shift(endpoint: Endpoint, to: str, percent: int, expect: Mapping[str, i
     return Shift(split, f"{percentages(endpoint.traffic)} → {percentages(split)}")
 
 
-def plan_rollback(endpoint: Endpoint, version: str | None = None) -> Shift:
-    """Give all traffic to what green replaces. Without a blue there is nothing to do, which is no error.
-
-    With a version only the rollout of that version is taken back: neither an earlier one that has ended well, nor
-    what a person did who took all traffic away. Raises Refused then, and where it can't be told who blue is.
-    """
-    blue = way_back(endpoint.traffic, endpoint.replaces)
-    greens = [deployment for deployment in endpoint.deployments.values() if deployment.replaces == blue]
-    if blue is None or (version and version not in [green.model.version for green in greens]):
-        return Shift(endpoint.traffic, f"nothing to go back to: {percentages(endpoint.traffic)}", done=True)
-    split = {blue: 100}
-    if split == endpoint.traffic:
-        return Shift(split, f"already there: {percentages(split)}", done=True)
-    if version and not endpoint.traffic:
-        raise Refused(
-            f"somebody took all traffic from {endpoint.name}, and the rollback of version {version} doesn't undo that. "
-            f"To serve again: promote --to {blue} --percent 100"
-        )
-    if blue not in endpoint.traffic and not endpoint.deployments[blue].serves:
-        raise Refused(f"{blue} is {endpoint.deployments[blue].state}: there is no way back.")
-    return Shift(split, f"{percentages(endpoint.traffic)} → {percentages(split)}")
-
-
-def plan_delete_blue(endpoint: Endpoint, name: str) -> bool:
-    """Whether `name` is to be deleted; False where it is gone already.
-
-    Raises Refused unless it has no traffic and the deployment with all traffic replaces it.
-    """
-    if name not in endpoint.deployments:
-        return False
-    if name in endpoint.traffic or name in endpoint.mirror:
-        raise Refused(f"{name} still gets traffic: {percentages({**endpoint.mirror, **endpoint.traffic})}. It stays.")
-    serving = [endpoint.deployments[other] for other in endpoint.traffic]
-    if len(serving) != 1 or serving[0].replaces != name:
-        raise Refused(f"no deployment with all traffic replaces {name}: {percentages(endpoint.traffic)}. It stays.")
-    if not serving[0].healthy:
-        raise Refused(f"{serving[0].name}, which replaces {name}, is {serving[0].state}. {name} stays: the way back.")
-    return True
-
-
-def positive(traffic: Mapping[str, int]) -> dict[str, int]:
-    """A split without its zeros: that is how Azure keeps it."""
-    return {name: percent for name, percent in traffic.items() if percent > 0}
-
-
-def _counterpart(endpoint: Endpoint, to: str) -> str | None:
+def _counterpart(endpoint: EndpointState, to: str) -> str | None:
     """The deployment that `to` replaces or is replaced by; of several, the only one with traffic."""
     old = [name for name in [endpoint.replaces[to]] if name in endpoint.deployments]
     new = [name for name, replaced in endpoint.replaces.items() if replaced == to]
@@ -90,7 +35,7 @@ def _counterpart(endpoint: Endpoint, to: str) -> str | None:
     return found[0] if len(found) == 1 else None
 
 
-def _split(endpoint: Endpoint, to: str, percent: int, other: str | None) -> dict[str, int]:
+def _split(endpoint: EndpointState, to: str, percent: int, other: str | None) -> dict[str, int]:
     if percent == 100:
         return {to: 100}
     if other is None:
@@ -98,7 +43,7 @@ def _split(endpoint: Endpoint, to: str, percent: int, other: str | None) -> dict
     return positive({to: percent, other: 100 - percent})
 
 
-def _check_pair(endpoint: Endpoint, to: str, percent: int, other: str | None) -> None:
+def _check_pair(endpoint: EndpointState, to: str, percent: int, other: str | None) -> None:
     if not endpoint.traffic and percent == 100:
         return  # somebody had taken all traffic away; giving it to one deployment is the way out
     if not endpoint.traffic or not endpoint.traffic.keys() <= {to, other}:
@@ -108,7 +53,7 @@ def _check_pair(endpoint: Endpoint, to: str, percent: int, other: str | None) ->
         )
 
 
-def _check_fit(endpoint: Endpoint, split: Mapping[str, int]) -> None:
+def _check_fit(endpoint: EndpointState, split: Mapping[str, int]) -> None:
     for name, percent in split.items():
         deployment = endpoint.deployments[name]
         if percent > endpoint.traffic.get(name, 0) and not deployment.healthy:

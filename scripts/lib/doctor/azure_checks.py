@@ -11,7 +11,7 @@ import click
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
 
-from scripts.lib.cli import option_types
+from scripts.lib.cli import names
 from scripts.lib.doctor.finding import Finding, Unknown, cannot_tell, listed, ok, shorten, wrong
 from scripts.lib.setup.azure import ROLE
 
@@ -104,7 +104,7 @@ def _covers(pattern: str, action: str) -> bool:
 def endpoint_name(name: str, exists: bool | Unknown) -> Finding:
     """Whether the endpoint may be called so. Azure tells of a name that is taken only when it is to be created."""
     try:
-        option_types.ENDPOINT.convert(name, None, None)
+        names.ENDPOINT.convert(name, None, None)
     except click.BadParameter as error:
         mend = "Change `name` in endpoints/endpoint.yml, or the variable ENDPOINT_NAME."
         return wrong("endpoint name", f"{error.message}.", mend)

@@ -6,7 +6,7 @@ import re
 
 from scripts.lib.decisions.approval import Proposal
 from scripts.lib.decisions.metrics import comparison, metrics, table
-from scripts.lib.decisions.state import Deployment, Endpoint
+from scripts.lib.decisions.state import Deployment, EndpointState
 from scripts.lib.github import provenance
 
 
@@ -24,7 +24,7 @@ def consequence(proposal: Proposal, job: str, percent: int | None, bake: int | N
     return f"**{job}** comes next; it changes no traffic."
 
 
-def comparison_table(state: Endpoint, proposal: Proposal) -> str:
+def comparison_table(state: EndpointState, proposal: Proposal) -> str:
     """Version, digest, metrics with their change, commits with their difference, runs."""
     sides = (proposal.blue, proposal.green)
     blue, green = (state.deployments[side.deployment] for side in sides)

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from scripts.lib.cli import option_types
+from scripts.lib.cli import names
 from scripts.lib.cli.command import Function
 
 
@@ -41,7 +41,7 @@ VALUES: dict[str, tuple[str, click.ParamType[Any]]] = {
     "AZURE_SUBSCRIPTION_ID": ("--subscription-id", ID),
     "AZURE_RESOURCE_GROUP": ("--resource-group", GROUP),
     "AZURE_ML_WORKSPACE": ("--workspace", WORKSPACE),
-    "ENDPOINT_NAME": ("--endpoint", option_types.ENDPOINT),
+    "ENDPOINT_NAME": ("--endpoint", names.ENDPOINT),
     "ATTEST": ("--attest", click.Choice(["true", "false"])),
 }
 
