@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from scripts.lib.decisions.approval import Proposal, Side, check, plan_promotion, propose
 from scripts.lib.decisions.metrics import comparison, metrics, table
 from scripts.lib.decisions.state import Ambiguous, Deployment, EndpointState, Model, Refused
+from scripts.lib.decisions.traffic import plan_shift
 from scripts.lib.github.review_text import comparison_table, consequence
 
 BLUE = Deployment("default", Model("heart", "1", "digest-1"), tags={"commit": "aaaaaaa", "auc": "0.9"})
@@ -229,6 +230,24 @@ def test_only_what_was_seen_is_promoted(before: int, now: int, percent: int) -> 
         assert now in (before, percent)
         assert shift.split == endpoint(percent).traffic
         assert shift.done == (now == percent)
+
+
+# what a shift by name does
+
+
+def test_an_unhealthy_blue_keeps_its_share() -> None:
+    """It gets no more; what green gets is taken from another."""
+    state = endpoint(0, OTHER, blue=replace(BLUE, state="Failed"))
+    state = replace(state, traffic={"default": 80, "other": 20})
+
+    assert plan_shift(state, GREEN.name, 20, state.traffic).split == {"default": 80, GREEN.name: 20}
+
+
+def test_of_several_counterparts_the_one_with_traffic_counts() -> None:
+    """A green that was left at 0 % doesn't get what blue gives away."""
+    state = endpoint(10, replace(GREEN, name="left-over"))
+
+    assert plan_shift(state, "default", 95).split == {"default": 95, GREEN.name: 5}
 
 
 # what the reviewer reads

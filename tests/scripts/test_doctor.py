@@ -157,6 +157,16 @@ def test_rules_that_are_too_loose(copy: Copy, field: str, value: Any, check: str
     assert f"not ready: {check}." in result.stderr
 
 
+def test_protected_branches_of_which_there_are_none(copy: Copy) -> None:
+    """Only protected branches may, and the default branch isn't one: GitHub says so of the branch itself."""
+    there = copy.github.environments["production"]
+    there.branches, there.protected_branches_only = None, True
+
+    found = copy.findings()["branches production"]
+
+    assert found["verdict"] == "wrong" and "main is not protected" in found["say"]
+
+
 def test_a_rollback_that_waits(copy: Copy) -> None:
     """Reviewers on rollback are wrong: going back must not wait for anybody."""
     copy.github.environments["rollback"].reviewers = ["ada"]
