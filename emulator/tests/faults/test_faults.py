@@ -6,6 +6,7 @@ import asyncio
 import json
 import stat
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,6 +46,14 @@ def arm(azure: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Arm:
     settings = {"requestTimeout": "PT1S", "maxConcurrentRequestsPerInstance": 1}
     serve(arm, NAME, model, "blue", "green", requestSettings=settings)
     return arm
+
+
+@pytest.fixture
+def faults(azure: dict[str, str]) -> Iterator[Faults]:
+    """Not the shared one, which insists that each fault meets something: here some must not."""
+    found = Faults(state(azure))
+    yield found
+    found.clear()
 
 
 def state(variables: dict[str, str]) -> Path:
