@@ -494,13 +494,14 @@ def test_broken_container(arm: Arm, faults: Faults) -> None:
 
 
 def test_overwritten_after_an_update(arm: Arm, faults: Faults) -> None:
-    """Somebody else's write follows an update that succeeded: whoever reads back finds another split."""
+    """Somebody else's write follows an update that succeeded: whoever reads back finds another split, no more."""
     faults.add("overwrite", path=f"*{PATH}", traffic={"blue": 60, "green": 40})
 
-    outcome = arm.endpoint(NAME, traffic={"blue": 90, "green": 10})
+    outcome = arm.endpoint(NAME, traffic={"blue": 90, "green": 10}, description="written before")
 
     assert outcome["status"] == "Succeeded"
     assert traffic(arm) == {"blue": 60, "green": 40}
+    assert arm("GET", PATH).json()["properties"]["description"] == "written before"
 
 
 def test_overwritten_between_get_and_put(arm: Arm, faults: Faults) -> None:
@@ -537,12 +538,13 @@ def test_no_overwrite_of_a_failed_update(arm: Arm, faults: Faults) -> None:
 
 
 def test_stale_reads(arm: Arm, faults: Faults) -> None:
-    """After an update the old document is read so many times."""
+    """After an update the old document is read so many times; what is served is new at once."""
     arm.endpoint(NAME, traffic={"blue": 100})
     faults.add("stale", path=f"*{PATH}", reads=2)
 
     arm.endpoint(NAME, traffic={"green": 100})
 
+    assert ask(arm).headers["azureml-model-deployment"] == "green"
     assert [traffic(arm) for _ in range(3)] == [{"blue": 100}, {"blue": 100}, {"green": 100}]
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from azureml_emulator.arm.errors import BadRequest
-from azureml_emulator.arm.sent import validated
+from azureml_emulator.arm.sent import Tagged, validated
 from azureml_emulator.resources import defaults
 from azureml_emulator.testing import deployment
 
@@ -32,12 +32,10 @@ def test_up_to_the_limits(part: str, given: dict[str, Any]) -> None:
 
 def test_nothing_null_and_the_unknown() -> None:
     """Null is as good as nothing, and what Azure doesn't know is dropped."""
-    plain, odd = (
-        put(),
-        put(description=None, requestSettings=None, livenessProbe={"period": None, "colour": 1}, extra=1),
-    )
+    odd = put(description=None, requestSettings=None, livenessProbe={"period": None, "colour": 1}, extra=1)
 
-    assert odd.model_dump() == plain.model_dump()
+    assert odd.model_dump() == put().model_dump()
+    assert validated(Tagged.model_validate, {"location": None, "tags": {"a": None, "b": ""}}).tags == {"b": ""}
 
 
 def test_every_problem_is_told() -> None:

@@ -93,10 +93,12 @@ def test_mirror_is_refused(arm: Arm, mirror: dict[str, int], why: str) -> None:
 
 
 def test_upper_case_is_lowered(arm: Arm, fresh: str) -> None:
-    """Upper-case names of deployments become lower-case."""
+    """Upper-case names of deployments become lower-case, in a split too."""
     arm.deployment(fresh, "Default", MODEL)
+    arm.endpoint(fresh, traffic={"DEFAULT": 100})
 
     assert arm("GET", f"onlineEndpoints/{fresh}/deployments/default").json()["name"] == "default"
+    assert properties(arm, fresh)["traffic"] == {"default": 100}
 
 
 def test_new_deployment_gets_no_traffic(arm: Arm, fresh: str) -> None:
