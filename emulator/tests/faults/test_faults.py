@@ -7,6 +7,7 @@ import json
 import re
 import stat
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,6 +48,14 @@ def arm(azure: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Arm:
     settings = {"requestTimeout": "PT1S", "maxConcurrentRequestsPerInstance": 1}
     serve(arm, NAME, model, "blue", "green", requestSettings=settings)
     return arm
+
+
+@pytest.fixture
+def faults(azure: dict[str, str]) -> Iterator[Faults]:
+    """The faults of the session's emulator: none before, none after. Here some are there to meet nothing."""
+    found = Faults(state(azure))
+    yield found
+    found.clear()
 
 
 def state(variables: dict[str, str]) -> Path:
