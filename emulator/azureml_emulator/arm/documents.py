@@ -6,11 +6,9 @@ from datetime import datetime, timezone
 from typing import Any
 
 from azureml_emulator.arm.errors import BadRequest
-from azureml_emulator.arm.names import LOCATION, PROVIDER
+from azureml_emulator.arm.names import PROVIDER
 
 Document = dict[str, Any]
-IDENTITIES = ("SystemAssigned", "UserAssigned", "SystemAssigned,UserAssigned", "None")
-ACCESS = ("Enabled", "Disabled")
 
 #: Endpoints and deployments: how-to-manage-quotas, "Azure Machine Learning online endpoints".
 NAME = re.compile(r"[a-z](?:-?[a-z0-9])*", re.IGNORECASE | re.ASCII)
@@ -76,57 +74,3 @@ def resource(scope: Scope, kind: str, path: str, properties: Document, old: Docu
 def in_state(document: Document, state: str) -> Document:
     """The document with another provisioning state."""
     return {**document, "properties": {**document["properties"], "provisioningState": state}}
-
-
-def tracked(body: Document) -> Document:
-    """What a tracked resource (an endpoint, a deployment) keeps of a PUT besides its properties."""
-    kept = {
-        "location": text(body, "location") or LOCATION,
-        "tags": {key: value for key, value in texts(body, "tags").items() if value is not None},
-        "kind": text(body, "kind") or "Managed",
-    }
-    if not (identity := mapping(body, "identity")):
-        return kept
-    return kept | {"identity": {"type": choice(identity, "type", IDENTITIES)}}
-
-
-def properties_of(body: Document) -> Document:
-    """The `properties` of a PUT body. Raises BadRequest when they aren't an object."""
-    properties = body.get("properties")
-    if not isinstance(properties, dict):
-        raise BadRequest("The request body needs an object 'properties'.", "InvalidRequestContent")
-    return properties
-
-
-def mapping(document: Document, key: str) -> Document:
-    """A field that is an object or null. Raises BadRequest for anything else."""
-    value = document.get(key)
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise BadRequest(f"'{key}' must be an object.", "InvalidRequestContent")
-    return value
-
-
-def texts(document: Document, key: str) -> Document:
-    """A field that is an object of texts or nulls, or is null. Raises BadRequest for anything else."""
-    value = mapping(document, key)
-    if not all(item is None or isinstance(item, str) for item in value.values()):
-        raise BadRequest(f"The values in '{key}' must be texts.", "InvalidRequestContent")
-    return value
-
-
-def text(document: Document, key: str) -> str | None:
-    """A field that is a text or null. Raises BadRequest for anything else."""
-    value = document.get(key)
-    if value is not None and not isinstance(value, str):
-        raise BadRequest(f"'{key}' must be a text.", "InvalidRequestContent")
-    return value
-
-
-def choice(document: Document, key: str, choices: tuple[str, ...]) -> str:
-    """A field that is one of the choices; the first of them when it is missing or null. Raises BadRequest."""
-    value = text(document, key) or choices[0]
-    if value not in choices:
-        raise BadRequest(f"'{key}' must be one of {', '.join(choices)}, not {value!r}.", "InvalidRequestContent")
-    return value

@@ -11,7 +11,6 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from azureml_emulator.faults.client import Faults
-from azureml_emulator.faults.fault import Fault
 from azureml_emulator.faults.kinds import KINDS
 
 
@@ -69,16 +68,11 @@ def reached(state: Path) -> Iterator[Faults]:
         raise click.UsageError(str(refusal)) from None
 
 
-def adding(kind: str, described: type[Fault]) -> click.Command:
-    """The command that adds a fault of one kind: an option for each of its fields."""
-
-    @click.pass_obj
-    def command(state: Path, /, **given: object) -> None:
-        with reached(state) as faults:
-            click.echo(json.dumps(faults.add(kind, **{name: value for name, value in given.items() if value})))
-
-    options: list[click.Parameter] = [option(name, field) for name, field in described.model_fields.items()]
-    return click.Command(kind, callback=command, params=options, help=described.__doc__)
+@click.pass_context
+def added(context: click.Context, /, **given: object) -> None:
+    with reached(context.obj) as faults:
+        known = {name: value for name, value in given.items() if value}
+        click.echo(json.dumps(faults.add(str(context.info_name), **known)))
 
 
 def option(name: str, field: FieldInfo) -> click.Option:
@@ -88,5 +82,6 @@ def option(name: str, field: FieldInfo) -> click.Option:
     return click.Option([f"--{name.replace('_', '-')}"], help=text, is_flag=is_flag, required=field.is_required())
 
 
-for name, described in KINDS.items():
-    add.add_command(adding(name, described))
+for kind, described in KINDS.items():
+    options: list[click.Parameter] = [option(name, field) for name, field in described.model_fields.items()]
+    add.add_command(click.Command(kind, callback=added, params=options, help=described.__doc__))

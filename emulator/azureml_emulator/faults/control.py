@@ -7,17 +7,21 @@ import secrets
 from pathlib import Path
 
 from aiohttp import web
+from pydantic import BaseModel, Field
 
-from azureml_emulator.arm.documents import Document
-from azureml_emulator.arm.errors import BadRequest, NotFound, Unauthorized
+from azureml_emulator.arm.errors import NotFound, Unauthorized
 from azureml_emulator.arm.messages import json_object
+from azureml_emulator.arm.sent import validated
 from azureml_emulator.faults.injection import PREFIX, Injection
 from azureml_emulator.faults.kinds import parse
 from azureml_emulator.private import open_private
 
 FILE = "control.json"
-MAX_WAIT = 60  # seconds
 NUMBER = re.compile(r"\d{1,9}", re.ASCII)
+
+
+class Waiting(BaseModel):
+    wait: float = Field(0, ge=0, le=60)  # seconds
 
 
 class Control:
@@ -42,14 +46,14 @@ class Control:
         what, _, id = request.match_info["path"].partition("/")
         match request.method, what, int(id) if NUMBER.fullmatch(id) else id:
             case "POST", "faults", "":
-                added = self._faults.add(parse(json_object(await request.read())))
-                return web.json_response(self._document(added), status=201)
+                self._faults.add(fault := parse(json_object(await request.read())))
+                return web.json_response(fault.document, status=201)
             case "GET", "faults", "":
-                return web.json_response({"value": [self._document(added) for added in self._faults]})
+                return web.json_response({"value": [fault.document for fault in self._faults.values()]})
             case "GET", "faults", int(number):
                 fault = self._faults[number]
-                await fault.until_met(_seconds(request))
-                return web.json_response({"id": number, **fault.document})
+                await fault.until_met(validated(Waiting.model_validate, dict(request.query)).wait)
+                return web.json_response(fault.document)
             case "DELETE", "faults", "":
                 self._faults.clear()
             case "DELETE", "faults", int(number):
@@ -66,16 +70,3 @@ class Control:
     async def _release(self, _app: web.Application) -> None:
         """No call is held past the end."""
         self._faults.clear()
-
-    def _document(self, number: int) -> Document:
-        return {"id": number, **self._faults[number].document}
-
-
-def _seconds(request: web.Request) -> float:
-    try:
-        seconds = float(request.query.get("wait", "0"))
-    except ValueError:
-        seconds = -1
-    if not 0 <= seconds <= MAX_WAIT:
-        raise BadRequest(f"wait must be a number of seconds from 0 to {MAX_WAIT}.")
-    return seconds

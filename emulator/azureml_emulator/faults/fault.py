@@ -25,6 +25,7 @@ class Fault(BaseModel):
     skip: int = Field(0, ge=0, description="How many that match pass unharmed first.")
     times: int = Field(1, ge=0, description="How many are hit then; 0 is all until it is cleared.")
 
+    _id: int = PrivateAttr(0)
     _seen: int = PrivateAttr(0)
     _hit: int = PrivateAttr(0)
     _held: list[str] = PrivateAttr(default_factory=list)
@@ -42,7 +43,7 @@ class Fault(BaseModel):
     def document(self) -> Document:
         """How it is described, how many matching ones it has seen and hit, and the calls it holds now."""
         counts = {"seen": self._seen, "hit": self._hit, "held": self._held, "spent": self.spent}
-        return {"kind": type(self).__name__.lower(), **self.model_dump(), **counts}
+        return {"id": self._id, "kind": type(self).__name__.lower(), **self.model_dump(), **counts}
 
     def take(self) -> bool:
         """Counts a match, and says whether it is one to hit."""
@@ -90,9 +91,9 @@ class Injected(dict[int, Fault]):
         raise NotFound(f"There is no fault {number}.")
 
     def add(self, fault: Fault) -> int:
-        number = next(self._numbers)
-        self[number] = fault
-        return number
+        fault._id = next(self._numbers)
+        self[fault._id] = fault
+        return fault._id
 
     def clear(self, number: int | None = None) -> None:
         """Clears one fault or all: calls that are held and operations that hang go on. Raises NotFound."""

@@ -3,19 +3,20 @@
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from math import inf
 from typing import Annotated, Any, Literal
 
 from aiohttp import web
-from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError
+from pydantic import BeforeValidator, Field, PrivateAttr
 
 from azureml_emulator.api.routes import D, E, names, pattern
 from azureml_emulator.arm.documents import Document, Scope
 from azureml_emulator.arm.errors import ApiError, BadRequest
+from azureml_emulator.arm.sent import validated
 from azureml_emulator.faults.fault import Fault, OnCalls, alike, within
 from azureml_emulator.resources.azure import Azure
+from azureml_emulator.resources.endpoints import Percent
 from azureml_emulator.resources.operations import Work
 
 ENDPOINT, DEPLOYMENT = pattern(E), pattern(D)
@@ -101,7 +102,10 @@ class Fail(OnOperations):
     message: str = Field("Somebody asked the local Azure ML to fail here.", description="The error's message.")
 
     def disturb(self, work: Work, azure: Azure, path: str, old: Document) -> Work:
-        return replace(work, prepare=lambda: _raise(ApiError(self.message, self.code)))
+        async def fail() -> None:
+            raise ApiError(self.message, self.code)
+
+        return replace(work, prepare=fail)
 
 
 class Hang(OnOperations):
@@ -125,23 +129,19 @@ class Break(OnOperations):
     def disturb(self, work: Work, azure: Azure, path: str, old: Document) -> Work:
         place = names(DEPLOYMENT, path) or {}
         log = azure.deployments.log_file(place["endpoint"], place["deployment"])
-        ended = "The container is not healthy: the instance ended before it was ready"
 
-        def fail() -> Awaitable[None]:
+        async def end() -> None:
             log.parent.mkdir(parents=True, exist_ok=True)
             with log.open("a", encoding="utf-8") as out:
                 out.write(self.log + "\n")
-            return _raise(ApiError(ended, "ResourceNotReady"))
+            raise ApiError("The container is not healthy: the instance ended before it was ready", "ResourceNotReady")
 
-        return replace(work, prepare=fail)
+        return replace(work, prepare=end)
 
 
 def _split(value: Any) -> Any:
     """`blue=90,green=10` as the mapping it stands for."""
     return dict(part.partition("=")[::2] for part in value.split(",")) if isinstance(value, str) else value
-
-
-Percent = Annotated[int, Field(ge=0, le=100)]
 
 
 class Overwrite(Behind):
@@ -152,7 +152,11 @@ class Overwrite(Behind):
     traffic: Annotated[dict[str, Percent], BeforeValidator(_split)] = Field(description="Like blue=90,green=10.")
 
     def disturb(self, work: Work, azure: Azure, path: str, old: Document) -> Work:
-        return replace(work, commit=_both(work.commit, lambda: self.write(azure, path)))
+        def commit() -> None:
+            work.commit()
+            self.write(azure, path)
+
+        return replace(work, commit=commit)
 
     def write(self, azure: Azure, path: str) -> None:
         azure.endpoints.overwrite(*endpoint_at(path), self.traffic)
@@ -170,7 +174,12 @@ class Stale(Behind):
 
     def disturb(self, work: Work, azure: Azure, path: str, old: Document) -> Work:
         past = self._pasts[path.lower()] = Past(old, inf if self.seconds else self.reads)
-        return replace(work, after=_both(work.after, lambda: past.end_in(self.seconds or inf)))
+
+        def after() -> None:
+            work.after()
+            past.ends = time.monotonic() + (self.seconds or inf)
+
+        return replace(work, after=after)
 
     def past(self, path: str) -> "Past | None":
         return self._pasts.get(path.lower())
@@ -183,9 +192,6 @@ class Past:
     document: Document
     reads: float
     ends: float = inf
-
-    def end_in(self, seconds: float) -> None:
-        self.ends = time.monotonic() + seconds
 
     def read(self) -> Document | None:
         self.reads -= 1
@@ -219,26 +225,10 @@ def parse(document: Document) -> Fault:
     kind = KINDS.get(str(given.pop("kind", "")))
     if kind is None:
         raise BadRequest(f"kind must be one of {', '.join(KINDS)}.")
-    try:
-        return kind.model_validate(given)
-    except ValidationError as error:
-        problems = (f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors())
-        raise BadRequest("; ".join(problems)) from None
+    return validated(kind.model_validate, given)
 
 
 def endpoint_at(path: str) -> tuple[Scope, str]:
     """The endpoint that a path of the resource manager is about."""
     place = names(ENDPOINT, path) or {}
     return Scope(place["subscription"], place["group"], place["workspace"]), place["endpoint"]
-
-
-async def _raise(error: ApiError) -> None:
-    raise error
-
-
-def _both(first: Callable[[], None], second: Callable[[], None]) -> Callable[[], None]:
-    def both() -> None:
-        first()
-        second()
-
-    return both

@@ -6,8 +6,9 @@ import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from azureml_emulator.arm.documents import Document, Scope, check_name, in_state, properties_of, resource, tracked
+from azureml_emulator.arm.documents import Document, Scope, check_name, in_state, resource
 from azureml_emulator.arm.errors import ApiError, BadRequest, NotFound
+from azureml_emulator.arm.sent import validated
 from azureml_emulator.arm.store import Store
 from azureml_emulator.resources import defaults, skus
 from azureml_emulator.resources.operations import Operations, Work
@@ -56,8 +57,9 @@ class Deployments:
         key = _key(scope, endpoint, name)
         old = self._store.get(key)
         path = f"onlineEndpoints/{endpoint}/deployments/{name}"
-        new = resource(scope, "onlineEndpoints/deployments", path, defaults.properties(properties_of(body)), old)
-        new |= tracked(body) | {"location": endpoint_document["location"], "sku": defaults.sku(body)}
+        given = validated(defaults.Deployment.model_validate, body)
+        new = resource(scope, "onlineEndpoints/deployments", path, defaults.properties(given.properties), old)
+        new |= given.envelope() | {"location": endpoint_document["location"]}
         model = self._check(scope, endpoint, new)
         pending = in_state(old, "Updating") if old else in_state(new, "Creating")
         work = Work(

@@ -1,31 +1,35 @@
 """Online endpoints: their split, their keys, and what the router knows of them. Knows no HTTP."""
 
 import secrets
+from typing import Annotated, Literal
 
-from azureml_emulator.arm.documents import (
-    ACCESS,
-    Document,
-    Scope,
-    check_name,
-    choice,
-    in_state,
-    mapping,
-    properties_of,
-    resource,
-    text,
-    texts,
-    tracked,
-)
+from pydantic import Field, StringConstraints
+
+from azureml_emulator.arm.documents import Document, Scope, check_name, in_state, resource
 from azureml_emulator.arm.errors import BadRequest, NotFound
+from azureml_emulator.arm.sent import Access, Sent, Texts, Tracked, validated
 from azureml_emulator.arm.store import Store
 from azureml_emulator.resources.deployments import Deployments
 from azureml_emulator.resources.operations import Operations, Work
 from azureml_emulator.resources.tokens import ML, Tokens
 from azureml_emulator.serving.router import Route, Router, any_of
 
-AUTH_MODES = ("Key", "AMLToken", "AADToken")
 MAX_MIRROR = 50
 TOKEN_SECONDS = 12 * 3600
+READ_ONLY = {"compute": None, "scoringUri": None, "swaggerUri": None, "provisioningState": "Succeeded"}
+
+Name = Annotated[str, StringConstraints(to_lower=True)]
+Percent = Annotated[int, Field(ge=0, le=100)]
+Split = Annotated[dict[Name, Percent], Field(default_factory=dict)]
+
+
+class Properties(Sent):
+    auth_mode: Literal["Key", "AMLToken", "AADToken"]
+    description: str | None = None
+    properties: Texts
+    traffic: Split
+    mirror_traffic: Split
+    public_network_access: Access = "Enabled"
 
 
 class Endpoints:
@@ -61,8 +65,10 @@ class Endpoints:
             # A guess: that names are unique per region is known, the answer is not.
             raise BadRequest(f"The endpoint name {name} is already taken in this region.")
         path = f"onlineEndpoints/{name}"
-        new = resource(scope, "onlineEndpoints", path, self._properties(scope, name, properties_of(body)), old)
-        new |= tracked(body)
+        given = validated(Tracked[Properties].model_validate, body)
+        self._check(scope, name, given.properties)
+        properties = given.properties.model_dump() | READ_ONLY
+        new = resource(scope, "onlineEndpoints", path, properties, old) | given.envelope()
         pending = in_state(old, "Updating") if old else in_state(new, "Creating")
 
         def accept() -> None:
@@ -169,26 +175,12 @@ class Endpoints:
         swagger = f"{self._base}/endpoints/{document['name']}/swagger.json"
         return {**document, "properties": {**document["properties"], "scoringUri": score, "swaggerUri": swagger}}
 
-    def _properties(self, scope: Scope, name: str, given: Document) -> Document:
-        mode = given.get("authMode")
-        if mode not in AUTH_MODES:
-            raise BadRequest(f"authMode must be one of {', '.join(AUTH_MODES)}, not {mode!r}.")
+    def _check(self, scope: Scope, name: str, given: Properties) -> None:
         there = {item["name"] for item in self._store.children(f"{_key(scope, name)}/deployments")}
-        traffic = _percentages(mapping(given, "traffic"), "traffic", there)
-        mirror = _percentages(mapping(given, "mirrorTraffic"), "mirrorTraffic", there)
-        check_split(traffic, mirror)
-        return {
-            "authMode": mode,
-            "description": text(given, "description"),
-            "properties": texts(given, "properties"),
-            "traffic": traffic,
-            "mirrorTraffic": mirror,
-            "compute": None,
-            "publicNetworkAccess": choice(given, "publicNetworkAccess", ACCESS),
-            "scoringUri": None,
-            "swaggerUri": None,
-            "provisioningState": "Succeeded",
-        }
+        for kind, split in (("traffic", given.traffic), ("mirrorTraffic", given.mirror_traffic)):
+            if unknown := split.keys() - there:
+                raise BadRequest(f"The {kind} names {min(unknown)}, which is no deployment of this endpoint.")
+        check_split(given.traffic, given.mirror_traffic)
 
 
 def check_split(traffic: dict[str, int], mirror: dict[str, int]) -> None:
@@ -200,15 +192,6 @@ def check_split(traffic: dict[str, int], mirror: dict[str, int]) -> None:
         raise BadRequest(f"One deployment can be mirrored, with at most {MAX_MIRROR} %.")
     if both := [name for name in mirrored if traffic.get(name)]:
         raise BadRequest(f"Deployment {both[0]} cannot have live and mirrored traffic.")
-
-
-def _percentages(given: Document, kind: str, there: set[str]) -> dict[str, int]:
-    for name, percent in given.items():
-        if type(percent) is not int or not 0 <= percent <= 100:
-            raise BadRequest(f"The {kind} of {name} must be a whole number from 0 to 100, not {percent!r}.")
-        if name.lower() not in there:
-            raise BadRequest(f"The {kind} names {name}, which is no deployment of this endpoint.")
-    return {name.lower(): percent for name, percent in given.items()}
 
 
 def _key(scope: Scope, name: str) -> str:

@@ -6,13 +6,21 @@ Only what can be set up and read: nobody logs in with one here.
 import re
 import uuid
 
-from azureml_emulator.arm.documents import Document, properties_of, text, texts
+from pydantic import Field
+
+from azureml_emulator.arm.documents import Document
 from azureml_emulator.arm.errors import BadRequest, NotFound
-from azureml_emulator.arm.names import LOCATION
+from azureml_emulator.arm.sent import Put, Sent, Tagged, validated
 from azureml_emulator.arm.store import Store
 
 KIND = "Microsoft.ManagedIdentity/userAssignedIdentities"
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{2,127}", re.IGNORECASE | re.ASCII)
+
+
+class Credential(Sent):
+    issuer: str = Field(min_length=1)
+    subject: str = Field(min_length=1)
+    audiences: list[str]
 
 
 class Identities:
@@ -34,10 +42,9 @@ class Identities:
             "id": f"{group}/providers/{KIND}/{name}",
             "name": name,
             "type": KIND,
-            "location": text(body, "location") or LOCATION,
-            "tags": {key: value for key, value in texts(body, "tags").items() if value is not None},
             "properties": old["properties"] if old else ids,
         }
+        document |= validated(Tagged.model_validate, body).model_dump()
         self._store.put(key, document)
         return document, old is None
 
@@ -46,19 +53,14 @@ class Identities:
 
     def put_credential(self, group: str, identity: str, name: str, body: Document) -> tuple[Document, bool]:
         """Trusts the tokens of an issuer for one subject; and whether this is new. Raises BadRequest."""
-        given = properties_of(body)
-        audiences = given.get("audiences")
-        if not isinstance(audiences, list) or not all(isinstance(audience, str) for audience in audiences):
-            raise BadRequest("'audiences' must be a list of texts.", "InvalidRequestContent")
-        if not text(given, "issuer") or not text(given, "subject"):
-            raise BadRequest("'issuer' and 'subject' are required.", "InvalidRequestContent")
+        given = validated(Put[Credential].model_validate, body)
         key = f"{self._identity(group, identity)}/federatedidentitycredentials/{_check_name(name).lower()}"
         is_new = self._store.get(key) is None
         document = {
             "id": f"{group}/providers/{KIND}/{identity}/federatedIdentityCredentials/{name}",
             "name": name,
             "type": f"{KIND}/federatedIdentityCredentials",
-            "properties": {"issuer": given["issuer"], "subject": given["subject"], "audiences": audiences},
+            "properties": given.properties.model_dump(),
         }
         self._store.put(key, document)
         return document, is_new

@@ -1,28 +1,44 @@
 """Registered models, their versions, and the environments that packaging makes of them. Knows no HTTP."""
 
 import re
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import yaml
+from pydantic import Field
 
-from azureml_emulator.arm.documents import (
-    ASSET_NAME,
-    Document,
-    Scope,
-    choice,
-    mapping,
-    properties_of,
-    resource,
-    text,
-    texts,
-)
+from azureml_emulator.arm.documents import ASSET_NAME, Document, Scope, resource
 from azureml_emulator.arm.errors import BadRequest, Conflict, NotFound
 from azureml_emulator.arm.names import LOCATION
+from azureml_emulator.arm.sent import Put, Sent, Texts, validated
 from azureml_emulator.arm.store import Store
 
 DATASTORE = "workspaceblobstore"
-SERVERS = ("AzureMLOnline", "AzureMLBatch", "Triton", "Custom")
 VERSION = re.compile(r"[1-9]\d{0,8}", re.ASCII)
+
+
+class Flavor(Sent):
+    data: Texts
+
+
+class Properties(Sent):
+    model_uri: str | None = None
+    model_type: str | None = None
+    flavors: Annotated[dict[str, Flavor], Field(default_factory=dict)]
+    description: str | None = None
+    tags: Texts
+    properties: Texts
+    is_archived: bool = False
+    is_anonymous: bool = False
+
+
+class Server(Sent):
+    server_type: Literal["AzureMLOnline", "AzureMLBatch", "Triton", "Custom"] = "AzureMLOnline"
+
+
+class Package(Sent):
+    target_environment_id: str = ""
+    target_environment_name: str = ""
+    inferencing_server: Server = Server()
 
 
 class Registry:
@@ -65,8 +81,8 @@ class Registry:
             raise BadRequest(f"The model version {version!r} is not valid: versions are whole numbers from 1.")
         path = f"models/{name}/versions/{version}"
         old = self._store.get(f"{scope.key}/{path}")
-        given = properties_of(body)
-        if old and given.get("modelUri") not in (None, old["properties"]["modelUri"]):
+        given = validated(Put[Properties].model_validate, body).properties
+        if old and given.model_uri not in (None, old["properties"]["modelUri"]):
             # A guess: that Azure refuses it is known, its code and text are not.
             raise Conflict(f"Version {version} of model {name} exists; the path of a version cannot change.")
         document = resource(scope, "models/versions", path, self._properties(scope, given, old), old)
@@ -78,9 +94,8 @@ class Registry:
     def package(self, scope: Scope, name: str, version: str, body: Document) -> Document:
         """Makes the environment that holds a model and its server (the CLI's --with-package)."""
         model = self.version(scope, name, version)
-        target = body.get("targetEnvironmentId") or body.get("targetEnvironmentName")
-        if not isinstance(target, str):
-            raise BadRequest("The package request names no target environment.")
+        given = validated(Package.model_validate, body)
+        target = given.target_environment_id or given.target_environment_name
         environment, _, number = target.partition("/environments/")[2].partition("/versions/")
         environment = environment or target
         if not ASSET_NAME.fullmatch(environment) or not (number or "1").isdigit():
@@ -99,7 +114,7 @@ class Registry:
         return {
             "buildState": "Succeeded",
             "targetEnvironmentId": f"azureml://locations/{LOCATION}/workspaces/{scope.workspace}/{path}",
-            "inferencingServer": {"serverType": choice(mapping(body, "inferencingServer"), "serverType", SERVERS)},
+            "inferencingServer": given.inferencing_server.model_dump(),
         }
 
     def environment(self, scope: Scope, name: str, version: str) -> Document:
@@ -132,21 +147,13 @@ class Registry:
     def _numbers(self, scope: Scope, name: str) -> list[int]:
         return [int(item["name"]) for item in self._store.children(f"{scope.key}/models/{name}/versions")]
 
-    def _properties(self, scope: Scope, given: Document, old: Document | None) -> Document:
+    def _properties(self, scope: Scope, given: Properties, old: Document | None) -> Document:
         kept = old["properties"] if old else {}
-        uri = text(given, "modelUri") or kept.get("modelUri")
-        kind = text(given, "modelType") or kept.get("modelType") or "custom_model"
-        return {
-            "modelUri": uri,
-            "modelType": kind,
-            "flavors": _given_flavors(given) or kept.get("flavors") or self._flavors(scope, uri, kind),
-            "description": text(given, "description"),
-            "tags": texts(given, "tags"),
-            "properties": texts(given, "properties"),
-            "isArchived": bool(given.get("isArchived")),
-            "isAnonymous": bool(given.get("isAnonymous")),
-            "provisioningState": "Succeeded",
-        }
+        new = given.model_dump() | {"provisioningState": "Succeeded"}
+        new["modelUri"] = uri = given.model_uri or kept.get("modelUri")
+        new["modelType"] = kind = given.model_type or kept.get("modelType") or "custom_model"
+        new["flavors"] = new["flavors"] or kept.get("flavors") or self._flavors(scope, uri, kind)
+        return new
 
     def _flavors(self, scope: Scope, uri: Any, kind: str) -> Document:
         """The flavors in the MLmodel file. Raises BadRequest when an MLflow model has no such file."""
@@ -165,11 +172,6 @@ class Registry:
             }
         except (yaml.YAMLError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
             raise BadRequest(f"The MLmodel file in {folder} cannot be read.") from None
-
-
-def _given_flavors(given: Document) -> Document:
-    flavors = mapping(given, "flavors")
-    return {name: {"data": texts(mapping(flavors, name), "data")} for name in flavors}
 
 
 def blob_folder(uri: Any) -> str:

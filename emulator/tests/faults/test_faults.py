@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import stat
 import time
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ from azureml_emulator.__main__ import main
 from azureml_emulator.arm.errors import BadRequest
 from azureml_emulator.faults.client import Faults
 from azureml_emulator.faults.fault import Injected, OnCalls
-from azureml_emulator.faults.kinds import Disturbance, parse
+from azureml_emulator.faults.kinds import KINDS, Disturbance, parse
 from azureml_emulator.process import running, start, stop, variables
 from azureml_emulator.testing import Arm, endpoint
 from tests.support.models import in_loop, order, puppet_model
@@ -36,6 +37,7 @@ PATH = f"onlineEndpoints/{NAME}"
 GREEN = f"{PATH}/deployments/green"
 MODEL = "models/faults/versions/1"
 WAIT = 30  # seconds at most, for what takes a fraction of one
+README = Path(__file__).parents[2] / "README.md"
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +52,7 @@ def arm(azure: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Arm:
 
 @pytest.fixture
 def faults(azure: dict[str, str]) -> Iterator[Faults]:
-    """Not the shared one, which insists that each fault meets something: here some must not."""
+    """The faults of the session's emulator: none before, none after. Here some are there to meet nothing."""
     found = Faults(state(azure))
     yield found
     found.clear()
@@ -87,13 +89,23 @@ def ask(arm: Arm, text: str = "show HOME", **headers: str) -> requests.Response:
         ({"kind": "overwrite"}, "traffic"),
         ({"kind": "overwrite", "traffic": {"blue": 101}}, "traffic.blue"),
         ({"kind": "overwrite", "traffic": "blue"}, "traffic.blue"),
-        ({"kind": "misbehave", "rate": 2}, "rate"),
+        ({"kind": "misbehave", "rate": 2}, "rate: Input should be less than or equal to 1"),
     ],
 )
 def test_wrong_description(document: dict[str, Any], why: str) -> None:
     """A fault that isn't described well is refused, and the field is named."""
     with pytest.raises(BadRequest, match=why):
         parse(document)
+
+
+def test_the_readme_names_what_each_kind_takes() -> None:
+    """Its table has a row for each kind, with the fields that are the kind's own."""
+    rows = [
+        line.split("|") for line in README.read_text(encoding="utf-8").splitlines() if re.match(r"\| `\w+` \|", line)
+    ]
+    told = {row[1].strip(" `"): set(re.findall(r"`(\w+)`", row[3])) for row in rows}
+
+    assert told == {name: set(kind.model_fields) - set(OnCalls.model_fields) for name, kind in KINDS.items()}
 
 
 @given(skip=st.integers(0, 5), times=st.integers(1, 5), calls=st.integers(0, 12))
@@ -189,6 +201,15 @@ def test_nothing_there(azure: dict[str, str], faults: Faults, path: str) -> None
 
     assert answer.status_code == 404
     assert len(faults.all()) == 1
+
+
+@pytest.mark.parametrize("wait", ["soon", "-1", "61", "nan"])
+def test_wrong_wait(faults: Faults, wait: str) -> None:
+    """Nobody waits for a fault longer than a minute, or for a time that is none."""
+    fault = faults.add("drop", path="/nowhere")
+
+    with pytest.raises(ValueError, match="wait: Input should be"):
+        faults.get(fault["id"], wait=wait)  # type: ignore[arg-type]
 
 
 def test_control_refuses_tokens(arm: Arm) -> None:
@@ -482,13 +503,14 @@ def test_broken_container(arm: Arm, faults: Faults) -> None:
 
 
 def test_overwritten_after_an_update(arm: Arm, faults: Faults) -> None:
-    """Somebody else's write follows an update that succeeded: whoever reads back finds another split."""
+    """Somebody else's write follows an update that succeeded: whoever reads back finds another split, no more."""
     faults.add("overwrite", path=f"*{PATH}", traffic={"blue": 60, "green": 40})
 
-    outcome = arm.endpoint(NAME, traffic={"blue": 90, "green": 10})
+    outcome = arm.endpoint(NAME, traffic={"blue": 90, "green": 10}, description="written before")
 
     assert outcome["status"] == "Succeeded"
     assert traffic(arm) == {"blue": 60, "green": 40}
+    assert arm("GET", PATH).json()["properties"]["description"] == "written before"
 
 
 def test_overwritten_between_get_and_put(arm: Arm, faults: Faults) -> None:
@@ -525,12 +547,13 @@ def test_no_overwrite_of_a_failed_update(arm: Arm, faults: Faults) -> None:
 
 
 def test_stale_reads(arm: Arm, faults: Faults) -> None:
-    """After an update the old document is read so many times."""
+    """After an update the old document is read so many times; what is served is new at once."""
     arm.endpoint(NAME, traffic={"blue": 100})
     faults.add("stale", path=f"*{PATH}", reads=2)
 
     arm.endpoint(NAME, traffic={"green": 100})
 
+    assert ask(arm).headers["azureml-model-deployment"] == "green"
     assert [traffic(arm) for _ in range(3)] == [{"blue": 100}, {"blue": 100}, {"green": 100}]
 
 

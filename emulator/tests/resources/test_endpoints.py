@@ -56,15 +56,15 @@ def test_deployment_names(arm: Arm, name: str) -> None:
 @pytest.mark.parametrize(
     ("traffic", "why"),
     [
-        ({"blue": 110}, "0 to 100"),
+        ({"blue": 110}, "properties.traffic.blue: Input should be less than or equal to 100"),
         ({"blue": 60, "green": 60}, "0 or 100"),
         ({"blue": 99}, "0 or 100"),
-        ({"blue": -10, "green": 110}, "0 to 100"),
-        ({"blue": 99.5, "green": 0.5}, "whole number"),
-        ({"blue": "100"}, "whole number"),
-        ({"blue": True}, "whole number"),
+        ({"blue": -10, "green": 50}, "properties.traffic.blue: Input should be greater than or equal to 0"),
+        ({"blue": 99.5, "green": 0.5}, "properties.traffic.green: Input should be a valid integer"),
+        ({"blue": "100"}, "properties.traffic.blue: Input should be a valid integer"),
+        ({"blue": True}, "properties.traffic.blue: Input should be a valid integer"),
         ({"nobody": 100}, "no deployment"),
-        (["blue"], "must be an object"),
+        (["blue"], "properties.traffic: Input should be a valid dictionary"),
     ],
 )
 def test_traffic_is_refused(arm: Arm, traffic: Any, why: str) -> None:
@@ -93,10 +93,12 @@ def test_mirror_is_refused(arm: Arm, mirror: dict[str, int], why: str) -> None:
 
 
 def test_upper_case_is_lowered(arm: Arm, fresh: str) -> None:
-    """Upper-case names of deployments become lower-case."""
+    """Upper-case names of deployments become lower-case, in a split too."""
     arm.deployment(fresh, "Default", MODEL)
+    arm.endpoint(fresh, traffic={"DEFAULT": 100})
 
     assert arm("GET", f"onlineEndpoints/{fresh}/deployments/default").json()["name"] == "default"
+    assert properties(arm, fresh)["traffic"] == {"default": 100}
 
 
 def test_new_deployment_gets_no_traffic(arm: Arm, fresh: str) -> None:
@@ -190,20 +192,26 @@ def test_failed_provisioning(arm: Arm, model_folder: Path, tmp_path: Path, fresh
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        ({"instances": 51}, "1 to 50"),
-        ({"instances": 0}, "1 to 50"),
-        ({"instances": "1"}, "1 to 50"),
+        ({"instances": 51}, "sku.capacity: Input should be less than or equal to 50"),
+        ({"instances": 0}, "sku.capacity: Input should be greater than or equal to 1"),
+        ({"instances": "1"}, "sku.capacity: Input should be a valid integer"),
         ({"instanceType": "Standard_Nothing"}, "not supported"),
-        ({"instanceType": None}, "not supported"),
-        ({"requestSettings": {"requestTimeout": "PT181S"}}, "at most 180"),
-        ({"requestSettings": {"requestTimeout": "5"}}, "ISO 8601"),
-        ({"requestSettings": {"maxConcurrentRequestsPerInstance": 0}}, "1 or more"),
-        ({"livenessProbe": {"period": "soon"}}, "ISO 8601"),
-        ({"livenessProbe": {"period": "PT0S"}}, "over 0"),
-        ({"readinessProbe": {"failureThreshold": 0}}, "1 or more"),
+        ({"instanceType": None}, "properties.instanceType: Field required"),
+        (
+            {"requestSettings": {"requestTimeout": "PT181S"}},
+            "requestTimeout: Input should be less than or equal to 180",
+        ),
+        ({"requestSettings": {"requestTimeout": "5"}}, "requestTimeout: Input should be an ISO 8601 duration"),
+        (
+            {"requestSettings": {"maxConcurrentRequestsPerInstance": 0}},
+            "PerInstance: Input should be greater than or equal to 1",
+        ),
+        ({"livenessProbe": {"period": "soon"}}, "livenessProbe.period: Input should be an ISO 8601 duration"),
+        ({"livenessProbe": {"period": "PT0S"}}, "livenessProbe.period: Input should be greater than 0"),
+        ({"readinessProbe": {"failureThreshold": 0}}, "failureThreshold: Input should be greater than or equal to 1"),
         ({"model": "/models/rules/versions/99"}, "not there"),
         ({"model": None}, "needs a version"),
-        ({"endpointComputeType": "Kubernetes"}, "managed deployments"),
+        ({"endpointComputeType": "Kubernetes"}, "properties.endpointComputeType: Input should be 'Managed'"),
     ],
 )
 def test_deployment_is_refused(arm: Arm, changes: dict[str, Any], why: str) -> None:

@@ -122,6 +122,18 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+def test_given_flavors_stay(arm: Arm) -> None:
+    """The flavors that a client names are kept, also when it changes something else."""
+    path, flavors = "models/flavoured/versions/1", {"sklearn": {"data": {"code": "c"}}, "onnx": {"data": {}}}
+    uri = "azureml://x/datastores/workspaceblobstore/paths/flavoured"
+    arm("PUT", path, {"properties": {"modelUri": uri, "flavors": {**flavors, "onnx": {}}}})
+
+    changed = arm("PUT", path, {"properties": {"tags": {"a": "b"}}}).json()["properties"]
+
+    assert changed["flavors"] == flavors
+    assert (changed["modelUri"], changed["modelType"]) == (uri, "custom_model")
+
+
 def test_tags_can_change(client: MLClient, model_folder: Path) -> None:
     """The tags of a registered version can be changed later."""
     model = register(client, "tagged", model_folder)

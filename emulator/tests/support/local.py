@@ -55,8 +55,8 @@ class Local:
 
     def place(self, name: str, state: str = "Failed") -> None:
         """Let a deployment be there that has no process, as after a failure, or before it is brought back."""
-        body = testing.deployment(MODEL)
-        document = body | {"name": name, "id": name, "properties": defaults.properties(body["properties"])}
+        given = defaults.Deployment.model_validate(testing.deployment(MODEL))
+        document = given.envelope() | {"name": name, "id": name, "properties": defaults.properties(given.properties)}
         key = f"{self.scope.key}/onlineEndpoints/{ENDPOINT}/deployments/{name}"
         self.azure.store.put(key, in_state(document, state))
 

@@ -1,0 +1,66 @@
+"""What the bodies of requests may hold: declared with pydantic, refused in its words."""
+
+from collections.abc import Callable
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic.alias_generators import to_camel
+
+from azureml_emulator.arm.documents import Document
+from azureml_emulator.arm.errors import BadRequest
+from azureml_emulator.arm.names import LOCATION
+
+T = TypeVar("T")
+
+
+def validated(validate: Callable[[Any], T], given: Any) -> T:
+    """What one of pydantic's `validate` makes of it. Raises BadRequest: each problem behind the field's path."""
+    try:
+        return validate(given)
+    except ValidationError as error:
+        problems = (f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors())
+        raise BadRequest("; ".join(problems)) from None
+
+
+def without_nulls(given: Any) -> Any:
+    return {key: value for key, value in given.items() if value is not None} if isinstance(given, dict) else given
+
+
+Access = Literal["Enabled", "Disabled"]
+Texts = Annotated[dict[str, str | None], Field(default_factory=dict)]
+Tags = Annotated[dict[str, str], BeforeValidator(without_nulls), Field(default_factory=dict)]
+
+
+class Sent(BaseModel):
+    """A JSON object: no type is taken for another, null is as good as nothing, unknown fields are dropped."""
+
+    model_config = ConfigDict(strict=True, alias_generator=to_camel, serialize_by_alias=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, given: Any) -> Any:
+        return without_nulls(given)
+
+
+class Put(Sent, Generic[T]):
+    properties: T
+
+
+class Tagged(Sent):
+    location: str = LOCATION
+    tags: Tags
+
+
+class Identity(Sent):
+    type: Literal["SystemAssigned", "UserAssigned", "SystemAssigned,UserAssigned", "None"] = "SystemAssigned"
+
+
+class Tracked(Tagged, Put[T], Generic[T]):
+    """The body of a PUT of an endpoint or a deployment."""
+
+    kind: str = "Managed"
+    identity: Identity | None = None
+
+    def envelope(self) -> Document:
+        """What is kept besides the properties."""
+        return self.model_dump(exclude={"properties"}, exclude_none=True)
