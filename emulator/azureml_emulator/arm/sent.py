@@ -5,6 +5,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
+from pydantic_core import ErrorDetails
 
 from azureml_emulator.arm.documents import Document
 from azureml_emulator.arm.errors import BadRequest
@@ -18,8 +19,12 @@ def validated(validate: Callable[[Any], T], given: Any) -> T:
     try:
         return validate(given)
     except ValidationError as error:
-        problems = (f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors())
-        raise BadRequest("; ".join(problems)) from None
+        raise BadRequest("; ".join(map(_told, error.errors())), "InvalidRequestContent") from None
+
+
+def _told(problem: ErrorDetails) -> str:
+    found = f", not {problem['input']!r}" if isinstance(problem["input"], str | int | float) else ""
+    return f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}{found}"
 
 
 def without_nulls(given: Any) -> Any:

@@ -192,7 +192,7 @@ def test_failed_provisioning(arm: Arm, model_folder: Path, tmp_path: Path, fresh
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        ({"instances": 51}, "sku.capacity: Input should be less than or equal to 50"),
+        ({"instances": 51}, "sku.capacity: Input should be less than or equal to 50, not 51"),
         ({"instances": 0}, "sku.capacity: Input should be greater than or equal to 1"),
         ({"instances": "1"}, "sku.capacity: Input should be a valid integer"),
         ({"instanceType": "Standard_Nothing"}, "not supported"),
