@@ -22,7 +22,7 @@ def _named(ctx: click.Context, param: click.Parameter, value: str) -> str:
 
 @command()
 @click.argument("environment", callback=_named)
-@click.option("--expect", type=option_types.PROPOSAL, help="What `review` printed: names green's commit.")
+@click.option("--expect", type=option_types.proposal, help="What `review` printed: names green's commit.")
 @click.option("--person", default="", metavar="LOGIN", help="Who promotes, in the place of reviewers.")
 def main(environment: str, expect: Proposal | None, person: str) -> str:
     """Insist that ENVIRONMENT has required reviewers; prints `reviewers`, `person` or `none`.
@@ -51,7 +51,7 @@ def _relied_on(environment: str, expect: Proposal | None, person: str) -> str:
         return REVIEWERS
     if not person:
         raise Refused(f"{why} Nothing is promoted. {required_reviewers.mend(environment, github.page)}")
-    sha = expect.green.commit if expect else ""
+    sha = expect["green_commit"] if expect else ""
     required_reviewers.refuse_author(person, sha, github.commit(sha) if sha else None)
     return PERSON
 

@@ -34,10 +34,11 @@ def main(endpoint: OnlineEndpoint, percent: int, to: str | None, expect: str | N
     A split that is there already is done, so a repeated run goes on.
     """
     if to:
-        plan = partial(plan_shift, to=to, percent=percent, expect=option_types.SPLIT(expect))
+        split = None if expect is None else option_types.split(expect)
+        plan = partial(plan_shift, to=to, percent=percent, expect=split)
     else:
-        share, proposal = option_types.SHARE(percent), option_types.PROPOSAL(expect)
-        plan = partial(plan_promotion, percent=share, expected=proposal)
+        proposal = None if expect is None else option_types.proposal(expect)
+        plan = partial(plan_promotion, percent=option_types.SHARE(percent), expected=proposal)
     shift = endpoint.shift(plan, Deadline(timeout))
     say(shift.say)
     step_output.summary(f"Traffic: **{percentages(shift.split)}**")

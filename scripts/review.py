@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import click
 
 from scripts.lib.azure.endpoint import OnlineEndpoint
@@ -11,8 +13,6 @@ from scripts.lib.cli.command import command, endpoint_options, timeout_option
 from scripts.lib.decisions.approval import check, propose
 from scripts.lib.decisions.state import Refused, percentages
 from scripts.lib.github import review_text, step_output
-
-NOTHING = "null"  # printed where there is no pair
 
 
 @command()
@@ -41,9 +41,10 @@ def main(endpoint: OnlineEndpoint, job: str, percent: int | None, bake: int | No
         if job:
             raise Refused(f"{asks} deploy makes one.")
     say(f"{percentages(state.traffic)}. {asks.replace('**', '')}")
-    step_output.output(proposal=str(proposal) if job else "", bake="" if bake is None else str(60 * bake))
+    printed = json.dumps(proposal)  # null where there is no pair
+    step_output.output(proposal=printed if job else "", bake="" if bake is None else str(60 * bake))
     step_output.summary(*text)
-    return str(proposal or NOTHING)
+    return printed
 
 
 if __name__ == "__main__":

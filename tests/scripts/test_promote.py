@@ -87,10 +87,10 @@ def test_the_next_job_gets_what_was_seen(pair: Live, tmp_path: Path) -> None:
 
     seen = json.loads(found["proposal"])
     assert (seen["endpoint"], seen["traffic"]) == (pair.name, {"default": 100})
-    assert (seen["blue"]["version"], seen["blue"]["commit"]) == ("1", "aaaaaaa")
-    assert (seen["green"]["version"], seen["green"]["commit"]) == ("2", "bbbbbbb")
-    assert seen["green"]["digest"] == pair.deployments[GREEN]["digest"]
-    assert (seen["blue"]["deployment"], seen["green"]["deployment"]) == ("default", GREEN)
+    assert (seen["blue_version"], seen["blue_commit"]) == ("1", "aaaaaaa")
+    assert (seen["green_version"], seen["green_commit"]) == ("2", "bbbbbbb")
+    assert seen["green_digest"] == pair.deployments[GREEN]["digest"]
+    assert (seen["blue"], seen["green"]) == ("default", GREEN)
     assert pair.do("review", *NEXT) == found["proposal"]
 
 
@@ -250,12 +250,12 @@ def test_another_green_since_the_review_is_not_touched(
     share = {"default": 100} if command[0] == "promote" else {GREEN: 100}
     write(arm, rollout, share)
     seen = json.loads(rollout.do("review", *NEXT))
-    seen["green"]["version"] = "7"
+    seen["green_version"] = "7"
 
     result = rollout.run(*command, "--expect", json.dumps(seen))
 
     assert result.exit_code == 1
-    assert f"green was {GREEN} with toy-promote 7, now it is {GREEN} with toy-promote 2" in result.stderr
+    assert "green's version was 7 when it was reviewed, now it is 2" in result.stderr
     assert rollout.traffic == share and "default" in rollout.deployments
 
 
@@ -266,7 +266,7 @@ def test_a_review_of_another_endpoint_is_refused(pair: Live) -> None:
     result = pair.run("promote", "--percent", 10, "--expect", json.dumps(seen))
 
     assert result.exit_code == 1
-    assert f"elsewhere was reviewed, not {pair.name}" in result.stderr
+    assert f"the endpoint was elsewhere when it was reviewed, now it is {pair.name}" in result.stderr
 
 
 @pytest.mark.parametrize("expected", ["", "null", "{}", "default=100"])
@@ -325,7 +325,7 @@ def test_blue_is_deleted_as_approved(alone: Live, tmp_path: Path) -> None:
 
     last = review(alone, tmp_path, "--next", "delete-blue")["proposal"]
     for _ in range(2):
-        alone.do("delete_blue", json.loads(last)["blue"]["deployment"], "--expect", last)
+        alone.do("delete_blue", json.loads(last)["blue"], "--expect", last)
 
     assert (alone.traffic, list(alone.deployments)) == ({GREEN: 100}, [GREEN])
     assert alone.do("review") == "null"

@@ -10,7 +10,7 @@ import pytest
 from click.testing import Result
 
 from azureml_emulator.github.server import LocalGitHub
-from scripts.lib.decisions.approval import Proposal, Side
+from scripts.lib.decisions.approval import FACTS
 from scripts.lib.decisions.state import Refused
 from scripts.lib.doctor import checks, finding
 from scripts.lib.doctor.finding import Unknown
@@ -38,8 +38,7 @@ def commit(author: str | None, committer: str | None = "web-flow") -> dict[str, 
 
 
 def expect(sha: str = SHA) -> str:
-    blue, green = Side("default", "toy", "1"), Side("xgboost-model-2", "toy", "2", commit=sha)
-    return str(Proposal("toy-reviewers", {"default": 100}, blue, green))
+    return json.dumps({**dict.fromkeys(FACTS, ""), "traffic": {"default": 100}, "green_commit": sha})
 
 
 def check(github: LocalGitHub, *arguments: str, **environ: str) -> Result:
@@ -251,7 +250,7 @@ def test_an_empty_name_opens_nothing(github: LocalGitHub, environment: str) -> N
     assert "it is empty: name the environment whose reviewers must approve" in result.stderr
 
 
-@pytest.mark.parametrize("text", ["", "{}", "no JSON", json.dumps({"green": {"commit": SHA}})])
+@pytest.mark.parametrize("text", ["", "{}", "no JSON", json.dumps({"green_commit": SHA})])
 def test_an_expectation_that_is_none(github: LocalGitHub, text: str) -> None:
     """What `review` did not print is a wrong call: exit code 2."""
     github.add_environment("production")

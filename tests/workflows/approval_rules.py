@@ -156,7 +156,7 @@ def reviewers_are_insisted_on_where_they_count(files: Files) -> Findings:
     )
     delete = (
         'python -m scripts.delete_blue "$BLUE" --expect "$PROPOSAL"',
-        {"BLUE": "fromJSON(inputs.proposal).blue.deployment", "PROPOSAL": "inputs.proposal"},
+        {"BLUE": "fromJSON(inputs.proposal).blue", "PROPOSAL": "inputs.proposal"},
     )
     for name, wanted in (("promote", [check, share, tell]), ("delete-blue", [check, delete])):
         if [(step.get("run"), step.get("env")) for step in steps[name]] != [

@@ -12,27 +12,27 @@ from scripts.lib.github import provenance
 
 def consequence(proposal: Proposal, job: str, percent: int | None, bake: int | None = None) -> str:
     """What approving a job will do, in a sentence; in a second one what follows `bake` minutes later."""
-    blue, green = proposal.blue.deployment, proposal.green.deployment
+    blue, green = proposal["blue"], proposal["green"]
     then = f" {bake} min later **delete-blue** asks to delete blue." if bake is not None else ""
     if percent == 100:
         return f"Approving **{job}** gives {green} all traffic; {blue} stays, without any, as the way back.{then}"
     if percent:
-        now = proposal.traffic.get(green, 0)
+        now = proposal["traffic"].get(green, 0)
         return f"Approving **{job}** gives {green} {percent} % (now {now} %), and {blue} keeps {100 - percent} %."
-    if proposal.traffic == {green: 100}:
+    if proposal["traffic"] == {green: 100}:
         return f"Approving **{job}** deletes {blue}: from then on, going back means rolling out its version again."
     return f"**{job}** comes next; it changes no traffic."
 
 
 def comparison_table(state: EndpointState, proposal: Proposal) -> str:
     """Version, digest, metrics with their change, commits with their difference, runs."""
-    sides = (proposal.blue, proposal.green)
-    blue, green = (state.deployments[side.deployment] for side in sides)
+    pair = blue, green = state.deployments[proposal["blue"]], state.deployments[proposal["green"]]
+    commits = proposal["blue_commit"], proposal["green_commit"]
     rows = [
-        ("model", *(f"{side.model} {side.version}" for side in sides), ""),
-        ("digest", *(_short(side.digest) for side in sides), ""),
+        ("model", *(f"{deployment.model.name} {deployment.model.version}" for deployment in pair), ""),
+        ("digest", *(_short(deployment.model.digest) for deployment in pair), ""),
         *comparison(metrics(blue.tags), metrics(green.tags)),
-        ("commit", *(_commit(side.commit) for side in sides), _difference(*(side.commit for side in sides))),
+        ("commit", *map(_commit, commits), _difference(*commits)),
         ("run", _run(blue), _run(green), ""),
     ]
     return table(("", f"{blue.name} (blue)", f"{green.name} (green)", "change"), rows)
