@@ -7,11 +7,8 @@ import os
 import time
 from typing import Any
 
-import click
-
 from scripts.lib.azure.waiting import PROGRESS, Deadline, say
-from scripts.lib.cli import option_types
-from scripts.lib.cli.command import command
+from scripts.lib.cli.command import command, timeout_option
 from scripts.lib.decisions.state import Refused
 from scripts.lib.github import step_output
 from scripts.lib.github.api import CannotTell, GitHub
@@ -26,13 +23,7 @@ Run = dict[str, Any]
 
 
 @command()
-@click.option(
-    "--timeout",
-    type=option_types.SECONDS,
-    default=600,
-    metavar="SECONDS",
-    help="How long to wait for the runs to end at most: each rolls back before it does.",
-)
+@timeout_option(600, "How long to wait for the runs to end at most: each rolls back before it does.")
 def main(timeout: float) -> str:
     """Cancel what rolls out or promotes, wait until it has ended; prints the cancelled runs' ids as JSON.
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from scripts.lib.azure.endpoint import OnlineEndpoint
+from scripts.lib.azure.endpoint_files import load_entity
 from scripts.lib.azure.waiting import Deadline, say
-from scripts.lib.azure.workspace import ENDPOINT, load_entity
+from scripts.lib.azure.workspace import ENDPOINT
 from scripts.lib.cli.command import command, endpoint_options, timeout_option
 from scripts.lib.decisions.state import FIRST_ROLLOUT, EndpointState, Refused, Shift
 from scripts.lib.github import step_output

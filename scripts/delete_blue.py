@@ -18,7 +18,7 @@ from scripts.lib.github import step_output
 
 @command()
 @endpoint_options
-@click.argument("name", type=names.DEPLOYMENT)
+@click.argument("name", type=names.deployment)
 @click.option("--expect", type=option_types.proposal, help="What `review` printed: refuse unless it still is so.")
 @timeout_option(1800)
 def main(endpoint: OnlineEndpoint, name: str, expect: Proposal | None, timeout: float) -> str:

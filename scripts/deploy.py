@@ -7,10 +7,11 @@ from typing import Any
 import click
 
 from scripts.lib.azure.endpoint import OnlineEndpoint
+from scripts.lib.azure.endpoint_files import BLUE, GREEN, load_entity
 from scripts.lib.azure.errors import login_refused, passes, reason
 from scripts.lib.azure.registered import verified
 from scripts.lib.azure.waiting import Deadline, TimedOut, say, within
-from scripts.lib.azure.workspace import BLUE, GREEN, load_entity, load_yaml
+from scripts.lib.azure.workspace import load_yaml
 from scripts.lib.cli.command import command, endpoint_options, timeout_option
 from scripts.lib.decisions.deploying import Plan, plan_deploy, plan_first_traffic
 from scripts.lib.decisions.state import FIRST_ROLLOUT, EndpointState, Model, Refused, percentages

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import click
 
-from scripts.lib.cli.command import FOLDER, command
+from scripts.lib.cli import paths
+from scripts.lib.cli.command import command
 from scripts.lib.decisions import model_folder
 from scripts.lib.github import step_output
 
 
 @command()
-@click.argument("folder", type=FOLDER)
+@click.argument("folder", type=paths.FOLDER)
 def main(folder: Path) -> str:
     """Print the digest of the MLflow model in FOLDER: what deploy compares what is registered with."""
     digest = model_folder.digest(folder)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import click
 
+from scripts.lib.azure.endpoint_files import BLUE, GREEN
 from scripts.lib.azure.waiting import say
-from scripts.lib.azure.workspace import BLUE, GREEN, Workspace, endpoint_yaml, load_yaml
-from scripts.lib.cli import option_types
+from scripts.lib.azure.workspace import Workspace, endpoint_yaml, load_yaml
 from scripts.lib.cli.command import command
 from scripts.lib.decisions.state import Refused
 from scripts.lib.doctor import azure_checks, checks, finding, quota, trust
@@ -32,7 +32,7 @@ Variables = Mapping[str, str] | Unknown
 
 
 def _version(ctx: click.Context, param: click.Parameter, value: str) -> int | None:
-    return int(option_types.VERSION(value, param, ctx)) if value else None
+    return int(click.IntRange(min=1)(value, param, ctx)) if value else None
 
 
 def _variables(ctx: click.Context, param: click.Parameter, value: str | None) -> dict[str, str] | None:

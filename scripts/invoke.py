@@ -7,20 +7,20 @@ from pathlib import Path
 import click
 
 from scripts.lib.azure.endpoint import OnlineEndpoint
-from scripts.lib.azure.scoring_client import SAMPLE, load_request, score
+from scripts.lib.azure.scoring_client import SAMPLE, load_request, primary_key, score
 from scripts.lib.azure.waiting import say
-from scripts.lib.cli import names
-from scripts.lib.cli.command import REQUEST, command, endpoint_options
+from scripts.lib.cli import names, paths
+from scripts.lib.cli.command import command, endpoint_options
 
 
 @command()
 @endpoint_options
-@click.option("--deployment", type=names.DEPLOYMENT, help="Ask this one, past the split.")
-@click.option("--request", type=REQUEST, default=SAMPLE, help="JSON to send.")
+@click.option("--deployment", type=names.deployment, metavar="NAME", help="Ask this one, past the split.")
+@click.option("--request", type=paths.FILE, default=SAMPLE, help="JSON to send.")
 def main(endpoint: OnlineEndpoint, deployment: str | None, request: Path) -> str:
     """Send a request by the split, or past it to one deployment; prints the endpoint's answer."""
     body = load_request(request)
-    answer = score(endpoint.read().scoring_uri, endpoint.key(), body, deployment)
+    answer = score(endpoint.read().scoring_uri, primary_key(endpoint), body, deployment)
     say(f"{answer.deployment or 'nobody'} answered {answer.status} in {answer.seconds * 1000:.0f} ms")
     if answer.status != 200:
         raise click.ClickException(f"HTTP {answer.status}: {answer.body.strip() or 'no text'}")

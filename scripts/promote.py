@@ -20,7 +20,7 @@ from scripts.lib.github import step_output
 @command()
 @endpoint_options
 @click.option("--percent", type=option_types.PERCENT, required=True, help="Its share.")
-@click.option("--to", type=names.DEPLOYMENT, metavar="NAME", help="A deployment by its name, instead of green.")
+@click.option("--to", type=names.deployment, metavar="NAME", help="A deployment by its name, instead of green.")
 @click.option(
     "--expect",
     help="Refuse unless it is so now: what `review` printed, or with --to the split, default=90,xgboost-model-2=10.",

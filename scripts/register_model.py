@@ -7,18 +7,20 @@ from typing import Any
 
 import click
 
+from scripts.lib.azure.endpoint_files import model_name
 from scripts.lib.azure.errors import found
 from scripts.lib.azure.waiting import say
-from scripts.lib.azure.workspace import Workspace, model_name
-from scripts.lib.cli.command import FOLDER, command, workspace_options
-from scripts.lib.decisions import model_folder
+from scripts.lib.azure.workspace import Workspace
+from scripts.lib.cli import paths
+from scripts.lib.cli.command import command, workspace_options
+from scripts.lib.decisions import model_folder, model_tags
 from scripts.lib.decisions.metrics import metrics
 from scripts.lib.github import provenance, step_output
 
 
 @command()
 @workspace_options
-@click.argument("folder", type=FOLDER)
+@click.argument("folder", type=paths.FOLDER)
 def main(workspace: Workspace, folder: Path) -> str:
     """Register the MLflow model in FOLDER; prints its version.
 
@@ -52,7 +54,7 @@ def _register(client: Any, name: str, folder: Path, digest: str) -> Any:
     from azure.ai.ml.constants import AssetTypes
     from azure.ai.ml.entities import Model
 
-    tags = {**model_folder.tags(folder), "digest": digest, **provenance.tags()}
+    tags = {**model_tags.tags(folder), "digest": digest, **provenance.tags()}
     return client.models.create_or_update(Model(path=folder, name=name, type=AssetTypes.MLFLOW_MODEL, tags=tags))
 
 

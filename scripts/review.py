@@ -19,7 +19,7 @@ from scripts.lib.github import review_text, step_output
 @endpoint_options
 @click.option("--next", "job", default="", metavar="JOB", help="The job that asks for approval now, if any.")
 @click.option("--percent", type=option_types.SHARE, help="What that job gives green.")
-@click.option("--bake", type=option_types.MINUTES, help="Minutes until blue is to be deleted, after 100 %.")
+@click.option("--bake", type=click.IntRange(0, 300), help="Minutes until blue is to be deleted, after 100 %.")
 @timeout_option(300)
 def main(endpoint: OnlineEndpoint, job: str, percent: int | None, bake: int | None, timeout: float) -> str:
     """Compare green with blue for whoever approves JOB; prints the proposal as JSON, for --expect.

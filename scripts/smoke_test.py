@@ -12,9 +12,9 @@ from typing import Any
 import click
 
 from scripts.lib.azure.endpoint import OnlineEndpoint
-from scripts.lib.azure.scoring_client import SAMPLE, Answer, load_request, score_patiently
-from scripts.lib.cli import names
-from scripts.lib.cli.command import REQUEST, command, endpoint_options
+from scripts.lib.azure.scoring_client import SAMPLE, Answer, load_request, primary_key, score_patiently
+from scripts.lib.cli import names, paths
+from scripts.lib.cli.command import command, endpoint_options
 from scripts.lib.decisions.state import EndpointState, Refused
 from scripts.lib.github import step_output
 
@@ -26,8 +26,8 @@ Ask = Callable[[Body], Answer]
 
 @command()
 @endpoint_options
-@click.argument("name", type=names.DEPLOYMENT)
-@click.option("--requests", type=REQUEST, default=ROWS, help="Rows, each of which is asked alone.")
+@click.argument("name", type=names.deployment)
+@click.option("--requests", type=paths.FILE, default=ROWS, help="Rows, each of which is asked alone.")
 @click.option("--labels", help="What a prediction may be, as a JSON list; else the deployment's tag `labels` says it.")
 def main(endpoint: OnlineEndpoint, name: str, requests: Path, labels: str | None) -> str:
     """Send the sample request and each row of a file to NAME, and check every answer; prints the latencies as JSON.
@@ -39,7 +39,7 @@ def main(endpoint: OnlineEndpoint, name: str, requests: Path, labels: str | None
     wrong = broken(sample)
     state = endpoint.read()
     allowed = _labels(state, name, labels)
-    ask = partial(score_patiently, state.scoring_uri, endpoint.key(), deployment=name)
+    ask = partial(score_patiently, state.scoring_uri, primary_key(endpoint), deployment=name)
     failures, seconds = right_input(ask, [sample, *alone(rows)], name, allowed)
     failures += wrong_input(ask, wrong)
     result = {"deployment": name, "requests": len(seconds), **_latencies(seconds)}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
-from scripts.lib.decisions.model_folder import tags
+from scripts.lib.decisions.model_tags import tags
 from tests.support import ROOT
 
 if TYPE_CHECKING:

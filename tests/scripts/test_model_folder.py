@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from scripts.lib.decisions.model_folder import digest, tags
+from scripts.lib.decisions.model_folder import digest
+from scripts.lib.decisions.model_tags import tags
 from scripts.lib.decisions.state import Refused
 from tests.support.scripts import toy_model
 

@@ -118,13 +118,6 @@ class OnlineEndpoint:
         poller = self.client.online_deployments.begin_delete(name=deployment, endpoint_name=self.name)
         within(deadline, f"deleting {deployment}", poller.result)
 
-    def key(self) -> str:
-        """The primary key. Raises Refused where the endpoint has none: another auth mode."""
-        keys: Any = self.client.online_endpoints.get_keys(self.name)
-        if not getattr(keys, "primary_key", None):
-            raise Refused(f"{self.name} has no keys; these scripts need `auth_mode: key`.")
-        return str(keys.primary_key)
-
     def how_it_is_left(self) -> str:
         """For the end of an error message."""
         from azure.core.exceptions import AzureError
@@ -156,10 +149,8 @@ class OnlineEndpoint:
         from azure.core.exceptions import HttpResponseError
 
         entity: Any = self.client.online_endpoints.get(self.name)
-        if positive(entity.traffic) != was:
-            raise Overwritten(
-                f"somebody changed the split meanwhile: {percentages(entity.traffic)}. Nothing was written."
-            )
+        if (now := positive(entity.traffic)) != was:
+            raise Overwritten(f"somebody changed the split meanwhile: {percentages(now)}. Nothing was written.")
         entity.traffic = dict(split)
         entity.mirror_traffic = {name: share for name, share in entity.mirror_traffic.items() if name not in split}
         entity.tags = {name: value for name, value in (entity.tags or {}).items() if name not in decided.FIRST_ROLLOUT}

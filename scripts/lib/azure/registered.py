@@ -6,9 +6,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from scripts.lib.azure.endpoint_files import model_name
 from scripts.lib.azure.errors import found
 from scripts.lib.azure.waiting import Deadline, say, within
-from scripts.lib.azure.workspace import Workspace, model_name
+from scripts.lib.azure.workspace import Workspace
 from scripts.lib.decisions import model_folder
 from scripts.lib.decisions.state import Refused
 

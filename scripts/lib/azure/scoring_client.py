@@ -9,6 +9,9 @@ from typing import Any
 
 import click
 
+from scripts.lib.azure.endpoint import OnlineEndpoint
+from scripts.lib.decisions.state import Refused
+
 SAMPLE = Path("endpoints/sample-request.json")
 TIMEOUT = 185.0  # seconds; an endpoint answers within 180 (how-to-manage-quotas)
 TRANSIENT = frozenset({429, 503})
@@ -26,6 +29,14 @@ class Answer:
     @property
     def deployment(self) -> str:
         return self.headers.get("azureml-model-deployment", "")
+
+
+def primary_key(endpoint: OnlineEndpoint) -> str:
+    """Raises Refused where the endpoint has none: another auth mode."""
+    keys: Any = endpoint.client.online_endpoints.get_keys(endpoint.name)
+    if not getattr(keys, "primary_key", None):
+        raise Refused(f"{endpoint.name} has no keys; these scripts need `auth_mode: key`.")
+    return str(keys.primary_key)
 
 
 def score(uri: str, key: str, body: Any, deployment: str | None = None) -> Answer:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
     from azure.ai.ml import MLClient
 
 ENDPOINT = Path("endpoints/endpoint.yml")
-BLUE = Path("endpoints/blue-deployment.yml")
-GREEN = Path("endpoints/green-deployment.yml")
 
 
 @dataclass
@@ -37,14 +34,8 @@ class Workspace:
         from azure.identity import DefaultAzureCredential
 
         _hush()
-        return MLClient(
-            DefaultAzureCredential(),
-            self.subscription_id,
-            self.resource_group,
-            self.name,
-            show_progress=False,
-            enable_telemetry=False,
-        )
+        place = self.subscription_id, self.resource_group, self.name
+        return MLClient(DefaultAzureCredential(), *place, show_progress=False, enable_telemetry=False)
 
 
 def _hush() -> None:
@@ -66,25 +57,6 @@ def load_yaml(path: Path) -> dict[str, Any]:
     return content
 
 
-def load_entity(load: Callable[..., Any], path: Path, **fields: str) -> Any:
-    """The SDK's entity for a file of endpoints/, with some fields set. Raises Refused where the schema doesn't fit."""
-    from marshmallow import ValidationError
-
-    try:
-        return load(path, params_override=[{name: value} for name, value in fields.items()])
-    except ValidationError as error:
-        found = str(error).partition("Visit this link")[0]  # what follows is advertising
-        raise Refused(f"{path}: {' '.join(found.split())}") from error
-
-
 def endpoint_yaml() -> dict[str, Any]:
     """What endpoints/endpoint.yml says."""
     return load_yaml(ENDPOINT)
-
-
-def model_name() -> str:
-    """The registered model's name, whose one home is the tag `model` in endpoints/endpoint.yml."""
-    name = (endpoint_yaml().get("tags") or {}).get("model")
-    if not name:
-        raise Refused(f"{ENDPOINT} has no tag `model`: the name under which the model is registered.")
-    return str(name)

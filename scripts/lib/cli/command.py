@@ -6,7 +6,6 @@ import io
 import signal
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import click
@@ -20,8 +19,6 @@ INTERRUPTED = (
     "interrupted. Azure goes on with what it had begun: show_endpoint tells how the endpoint is; "
     "run this again to go on, or rollback to go back."
 )
-REQUEST = click.Path(exists=True, dir_okay=False, path_type=Path)
-FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
 class Command(click.Command):
@@ -34,8 +31,6 @@ class Command(click.Command):
         try:
             with contextlib.redirect_stdout(io.StringIO()):  # the SDK prints a dot each time it polls
                 result = super().invoke(ctx)
-        except (click.ClickException, click.Abort, click.exceptions.Exit):
-            raise
         except KeyboardInterrupt as error:
             raise click.ClickException(INTERRUPTED) from error
         except Exception as error:
@@ -80,20 +75,20 @@ def endpoint_options(function: Function) -> Function:
         "--endpoint",
         envvar="ENDPOINT_NAME",
         show_envvar=True,
-        type=names.ENDPOINT,
+        type=names.endpoint,
+        metavar="NAME",
         show_default="name in endpoints/endpoint.yml",
     )
     @functools.wraps(function)
     def wrapper(workspace: Workspace, endpoint: str | None, **rest: Any) -> Any:
         from scripts.lib.azure.endpoint import OnlineEndpoint
 
-        name = endpoint or names.ENDPOINT.convert(str(endpoint_yaml()["name"]), None, None)
+        name = endpoint or names.endpoint(str(endpoint_yaml()["name"]))
         return function(OnlineEndpoint(workspace, name), **rest)
 
     return wrapper
 
 
-def timeout_option(seconds: float) -> Callable[[Function], Function]:
-    """How long the command may wait for Azure, with the default in seconds."""
-    number, says = click.FloatRange(min=0), "How long to wait for Azure at most."
-    return click.option("--timeout", type=number, default=seconds, metavar="SECONDS", help=says)
+def timeout_option(seconds: float, says: str = "How long to wait for Azure at most.") -> Callable[[Function], Function]:
+    """How long the command may wait, with the default in seconds."""
+    return click.option("--timeout", type=click.FloatRange(min=0), default=seconds, metavar="SECONDS", help=says)

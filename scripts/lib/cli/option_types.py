@@ -4,7 +4,7 @@ import re
 
 import click
 
-from scripts.lib.cli.names import DEPLOYMENT
+from scripts.lib.cli.names import deployment
 from scripts.lib.decisions import approval
 
 
@@ -13,7 +13,7 @@ def split(text: str) -> dict[str, int]:
     found: dict[str, int] = {}
     for part in text.split(","):
         name, _, percent = (side.strip() for side in part.partition("="))
-        name = DEPLOYMENT.convert(name, None, None)
+        name = deployment(name)
         if name in found or not re.fullmatch(r"[0-9]{1,3}", percent) or int(percent) > 100:
             raise click.BadParameter(f"{part!r} is not NAME=PERCENT, once each, 0 to 100")
         found[name] = int(percent)
@@ -32,6 +32,3 @@ def proposal(text: str) -> approval.Proposal:
 
 PERCENT = click.IntRange(0, 100)
 SHARE = click.IntRange(1, 100)
-VERSION = click.IntRange(min=1)
-MINUTES = click.IntRange(0, 300)
-SECONDS = click.FloatRange(min=0)

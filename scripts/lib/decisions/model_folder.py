@@ -1,4 +1,4 @@
-"""What a model folder says about itself: its digest and its tags. MLflow is not imported, it isn't installed here."""
+"""What a model folder is: its MLmodel, and the digest of its content. MLflow is not imported, it isn't installed here."""
 
 import hashlib
 import json
@@ -35,23 +35,10 @@ def digest(folder: Path) -> str:
     for path in folder.rglob("*"):
         name = path.relative_to(folder).as_posix()
         if path.is_file() and name != "MLmodel" and "__pycache__" not in path.parts:
-            contents[name] = _content(path)
+            content = path.read_bytes()
+            contents[name] = content.replace(b"\r\n", b"\n") if path.suffix in TEXT else content
     total = hashlib.sha256()
     for name in sorted(contents):
         for part in (name.encode(), contents[name]):
             total.update(hashlib.sha256(part).digest())
     return total.hexdigest()
-
-
-def tags(folder: Path) -> dict[str, str]:
-    """The metrics and facts that training wrote into MLmodel, as tags: text, lists and objects as JSON."""
-    return {str(key): _text(value) for key, value in (mlmodel(folder).get("metadata") or {}).items()}
-
-
-def _content(path: Path) -> bytes:
-    content = path.read_bytes()
-    return content.replace(b"\r\n", b"\n") if path.suffix in TEXT else content
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)

@@ -104,7 +104,7 @@ def _covers(pattern: str, action: str) -> bool:
 def endpoint_name(name: str, exists: bool | Unknown) -> Finding:
     """Whether the endpoint may be called so. Azure tells of a name that is taken only when it is to be created."""
     try:
-        names.ENDPOINT.convert(name, None, None)
+        names.endpoint(name)
     except click.BadParameter as error:
         mend = "Change `name` in endpoints/endpoint.yml, or the variable ENDPOINT_NAME."
         return wrong("endpoint name", f"{error.message}.", mend)

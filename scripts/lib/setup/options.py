@@ -35,13 +35,13 @@ LOGIN = Form("login", r"\w[\w-]*", "a login")  # an underscore is in those of En
 TEAM = Form("org/slug", r"\w[\w-]*/[\w.-]+", "ORG/SLUG")
 
 #: The option that sets each variable, and the form of its value.
-VALUES: dict[str, tuple[str, click.ParamType[Any]]] = {
+VALUES: dict[str, tuple[str, click.ParamType[Any] | Function]] = {
     "AZURE_CLIENT_ID": ("--client-id", ID),
     "AZURE_TENANT_ID": ("--tenant-id", ID),
     "AZURE_SUBSCRIPTION_ID": ("--subscription-id", ID),
     "AZURE_RESOURCE_GROUP": ("--resource-group", GROUP),
     "AZURE_ML_WORKSPACE": ("--workspace", WORKSPACE),
-    "ENDPOINT_NAME": ("--endpoint", names.ENDPOINT),
+    "ENDPOINT_NAME": ("--endpoint", names.endpoint),
     "ATTEST": ("--attest", click.Choice(["true", "false"])),
 }
 
