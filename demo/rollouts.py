@@ -13,7 +13,7 @@ from azureml_emulator.workflows.act import WORKSPACE_VARIABLES, Job, commit, rep
 from demo.clients import Clients
 from scripts.lib.azure.endpoint import OnlineEndpoint
 from scripts.lib.azure.scoring_client import primary_key
-from scripts.lib.azure.workspace import Workspace, endpoint_yaml
+from scripts.lib.azure.workspace import ENDPOINT, Workspace, load_yaml
 from scripts.lib.decisions.state import percentages
 from scripts.smoke_test import ROWS
 
@@ -28,7 +28,7 @@ class Demo:
     def __init__(self, tree: Path, variables: Mapping[str, str], github: LocalGitHub) -> None:
         self.tree, self.variables, self.github = tree, variables, github
         self.endpoint = OnlineEndpoint(
-            Workspace(*(variables[name] for name in WORKSPACE_VARIABLES)), endpoint_yaml()["name"]
+            Workspace(*(variables[name] for name in WORKSPACE_VARIABLES)), load_yaml(ENDPOINT)["name"]
         )
         self.clients = Clients(tree / ROWS)
 

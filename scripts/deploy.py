@@ -51,8 +51,10 @@ def main(endpoint: OnlineEndpoint, version: int, digest: str, with_package: bool
         for name in plan.remove:
             say(f"{name} is left over from an earlier rollout")
             endpoint.remove(name, deadline)
-        if plan.first and not state.first_rollout:
-            _mark(endpoint, deadline)
+        if plan.first and not state.first_rollout:  # killed between creation and traffic, the next run still knows
+            marked: Any = endpoint.client.online_endpoints.get(endpoint.name)
+            marked.tags = {**(marked.tags or {}), **FIRST_ROLLOUT}
+            endpoint.put(marked, f"marking {endpoint.name} as not yet rolled out", deadline)
         if entity:
             _create(endpoint, entity, deadline)
         if plan.first:
@@ -67,13 +69,6 @@ def main(endpoint: OnlineEndpoint, version: int, digest: str, with_package: bool
     if not done.green:
         step_output.summary("There is nothing to promote: the promotion jobs are skipped.")
     return done.deployment
-
-
-def _mark(endpoint: OnlineEndpoint, deadline: Deadline) -> None:
-    """Tag the endpoint before its first deployment: killed between creation and traffic, the next run still knows."""
-    entity: Any = endpoint.client.online_endpoints.get(endpoint.name)
-    entity.tags = {**(entity.tags or {}), **FIRST_ROLLOUT}
-    endpoint.put(entity, f"marking {endpoint.name} as not yet rolled out", deadline)
 
 
 def _entity(endpoint: OnlineEndpoint, plan: Plan, model: Any, with_package: bool, deadline: Deadline) -> Any:

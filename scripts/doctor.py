@@ -11,7 +11,7 @@ import click
 
 from scripts.lib.azure.endpoint_files import BLUE, GREEN
 from scripts.lib.azure.waiting import say
-from scripts.lib.azure.workspace import Workspace, endpoint_yaml, load_yaml
+from scripts.lib.azure.workspace import ENDPOINT, Workspace, load_yaml
 from scripts.lib.cli.command import command
 from scripts.lib.decisions.state import Refused
 from scripts.lib.doctor import azure_checks, checks, finding, quota, trust
@@ -123,7 +123,7 @@ def examine(given: Mapping[str, str] | None, registered: bool) -> Iterator[Findi
     github = GitHubFacts()
     variables: Variables = given if given is not None else github.ask(lambda known: known.variables())
     known: Mapping[str, str] = {} if isinstance(variables, Unknown) else variables
-    yield checks.variables(variables, str(endpoint_yaml()["name"]), f"{github.page}/settings/variables/actions")
+    yield checks.variables(variables, str(load_yaml(ENDPOINT)["name"]), f"{github.page}/settings/variables/actions")
     environments = [name for name in ENVIRONMENTS if name != STAGING or repository_variables.staged(known)]
     for name in environments:
         yield from at_github(github, name)
@@ -155,7 +155,7 @@ def at_azure(github: GitHubFacts, picked: Mapping[str, str], environments: Seque
     yield trust.subjects(sent, azure.trusted(picked.get("AZURE_CLIENT_ID", "")))
     yield azure_checks.workspace(reach)
     yield azure_checks.role(reach, azure.permissions())
-    name = picked.get("ENDPOINT_NAME") or str(endpoint_yaml()["name"])
+    name = picked.get("ENDPOINT_NAME") or str(load_yaml(ENDPOINT)["name"])
     deployments = azure.deployments(name)
     exists = deployments if isinstance(deployments, Unknown) else deployments[0]
     yield azure_checks.endpoint_name(name, exists)

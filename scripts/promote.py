@@ -19,7 +19,7 @@ from scripts.lib.github import step_output
 
 @command()
 @endpoint_options
-@click.option("--percent", type=option_types.PERCENT, required=True, help="Its share.")
+@click.option("--percent", type=click.IntRange(0, 100), required=True, help="Its share.")
 @click.option("--to", type=names.deployment, metavar="NAME", help="A deployment by its name, instead of green.")
 @click.option(
     "--expect",

@@ -133,20 +133,20 @@ def test_what_was_seen_is_still_so() -> None:
 @pytest.mark.parametrize(
     ("state", "why"),
     [
-        (replace(endpoint(10), name="lungs"), "the endpoint was heart when it was reviewed, now it is lungs"),
-        (endpoint(50), r"the split was default 90 %, xgboost-model-2 10 % .* now it is default 50 %"),
-        (endpoint(10, green_is=replace(GREEN, model=Model("heart", "3"))), "green's version was 2 .*, now it is 3"),
-        (endpoint(10, green_is=replace(GREEN, model=Model("lung", "2"))), "green's model was heart .*, now it is lung"),
-        (endpoint(10, blue=replace(BLUE, model=Model("heart", "0"))), "blue's version was 1 .*, now it is 0"),
+        (replace(endpoint(10), name="lungs"), "endpoint was heart when it was reviewed, now it is lungs"),
+        (endpoint(50), r"traffic was default 90 %, xgboost-model-2 10 % .* now it is default 50 %"),
+        (endpoint(10, green_is=replace(GREEN, model=Model("heart", "3"))), "green version was 2 .*, now it is 3"),
+        (endpoint(10, green_is=replace(GREEN, model=Model("lung", "2"))), "green model was heart .*, now it is lung"),
+        (endpoint(10, blue=replace(BLUE, model=Model("heart", "0"))), "blue version was 1 .*, now it is 0"),
         (
             endpoint(10, green_is=replace(GREEN, model=Model("heart", "2", "x"))),
-            "green's digest was digest-2 .*, now it is x",
+            "green digest was digest-2 .*, now it is x",
         ),
         (
             endpoint(10, green_is=replace(GREEN, model=Model("heart", "2"))),
-            "green's digest was digest-2 .*, now it is unknown",
+            "green digest was digest-2 .*, now it is unknown",
         ),
-        (endpoint(10, green_is=replace(GREEN, tags={"commit": "ccc"})), "green's commit was bbbbbbb .*, now it is ccc"),
+        (endpoint(10, green_is=replace(GREEN, tags={"commit": "ccc"})), "green commit was bbbbbbb .*, now it is ccc"),
         (endpoint(10, green_is=replace(GREEN, state="Failed")), "green xgboost-model-2 is Failed, not healthy"),
         (endpoint(10, green_is=replace(GREEN, state="Updating")), "Updating"),
         (replace(endpoint(0), deployments={"default": BLUE}), "the pair that was reviewed is gone"),
@@ -164,7 +164,7 @@ def test_all_differences_are_told_at_once() -> None:
     changed = replace(GREEN, model=Model("heart", "3"), state="Failed")
 
     with pytest.raises(
-        Refused, match=r"split was .*; green's version was .*; green's digest was .*Failed.*nothing is changed"
+        Refused, match=r"traffic was .*; green version was .*; green digest was .*Failed.*nothing is changed"
     ) as why:
         check(endpoint(50, green_is=changed), APPROVED)
 

@@ -456,10 +456,11 @@ def test_an_endpoint_at_zero_is_started_by_a_whole_shift_alone() -> None:
         plan_shift(state, "default", 90)
 
 
-def test_a_share_without_a_counterpart_is_refused() -> None:
+@pytest.mark.parametrize("percent", [0, 60, 99])
+def test_a_share_without_a_counterpart_is_refused(percent: int) -> None:
     """Nobody is there for the rest."""
     with pytest.raises(Refused, match="no counterpart"):
-        plan_shift(endpoint({"default": 100}, default()), "default", 60)
+        plan_shift(endpoint({"default": 100}, default()), "default", percent)
 
 
 @given(endpoints(), st.sampled_from(NAMES), st.integers(0, 100), st.none() | splits(NAMES))

@@ -238,7 +238,7 @@ def test_a_split_that_moved_since_the_review_stays(pair: Live, arm: Arm) -> None
     result = pair.run("promote", "--percent", 10, "--expect", seen)
 
     assert result.exit_code == 1
-    assert "the split was default 100 % when it was reviewed" in result.stderr
+    assert "traffic was default 100 % when it was reviewed" in result.stderr
     assert pair.traffic == {"default": 70, GREEN: 30}
 
 
@@ -255,7 +255,7 @@ def test_another_green_since_the_review_is_not_touched(
     result = rollout.run(*command, "--expect", json.dumps(seen))
 
     assert result.exit_code == 1
-    assert "green's version was 7 when it was reviewed, now it is 2" in result.stderr
+    assert "green version was 7 when it was reviewed, now it is 2" in result.stderr
     assert rollout.traffic == share and "default" in rollout.deployments
 
 
@@ -266,7 +266,7 @@ def test_a_review_of_another_endpoint_is_refused(pair: Live) -> None:
     result = pair.run("promote", "--percent", 10, "--expect", json.dumps(seen))
 
     assert result.exit_code == 1
-    assert f"the endpoint was elsewhere when it was reviewed, now it is {pair.name}" in result.stderr
+    assert f"endpoint was elsewhere when it was reviewed, now it is {pair.name}" in result.stderr
 
 
 @pytest.mark.parametrize("expected", ["", "null", "{}", "default=100"])

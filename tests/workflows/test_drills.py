@@ -288,7 +288,7 @@ def test_drift_between_steps(serving: Repository, approval: Approval, waiting: F
     run = waiting.result()
 
     assert results(run, "failure") == ["promote-50"]
-    assert "the split was default 90 %, xgboost-model-2 10 %" in run.jobs["rollout/promote-50"].log
+    assert "traffic was default 90 %, xgboost-model-2 10 %" in run.jobs["rollout/promote-50"].log
     assert serving.traffic == BLUE
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from azure.ai.ml import MLClient
 
 STAMPS = ("createdBy", "createdAt", "lastModifiedAt")  # the SDK adds them to what it reads, and would write them
+Busy = Callable[[EndpointState], bool]
 S = TypeVar("S", bound="Step")
 
 
@@ -50,9 +51,7 @@ class OnlineEndpoint:
             return state
         raise Refused(f"there is no endpoint {self.name} in workspace {self.workspace.name}. Run create_endpoint.")
 
-    def settled(
-        self, deadline: Deadline, busy: Callable[[EndpointState], bool] = attrgetter("busy")
-    ) -> EndpointState | None:
+    def settled(self, deadline: Deadline, busy: Busy = attrgetter("busy")) -> EndpointState | None:
         """The state once no operation changes the endpoint (or what `busy` looks at), or as it is at the deadline."""
         while (state := self.find()) and busy(state) and not deadline.passed:
             names = [d.name for d in state.deployments.values() if d.busy]
@@ -65,7 +64,7 @@ class OnlineEndpoint:
         write: Callable[[S, EndpointState], None],
         deadline: Deadline,
         *,
-        busy: Callable[[EndpointState], bool] = attrgetter("busy"),
+        busy: Busy = attrgetter("busy"),
         absent: S | None = None,
         overrule: bool = False,
     ) -> S:

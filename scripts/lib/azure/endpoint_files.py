@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from scripts.lib.azure.workspace import ENDPOINT, endpoint_yaml
+from scripts.lib.azure.workspace import ENDPOINT, load_yaml
 from scripts.lib.decisions.state import Refused
 
 BLUE = Path("endpoints/blue-deployment.yml")
@@ -24,7 +24,7 @@ def load_entity(load: Callable[..., Any], path: Path, **fields: str) -> Any:
 
 def model_name() -> str:
     """The registered model's name, whose one home is the tag `model` in endpoints/endpoint.yml."""
-    name = (endpoint_yaml().get("tags") or {}).get("model")
+    name = (load_yaml(ENDPOINT).get("tags") or {}).get("model")
     if not name:
         raise Refused(f"{ENDPOINT} has no tag `model`: the name under which the model is registered.")
     return str(name)

@@ -20,9 +20,8 @@ def passes(error: Exception) -> str | None:
     """Why it helps to look again and plan anew after this error of Azure's, for people; None where it doesn't."""
     from azure.core.exceptions import ResourceExistsError
 
-    if isinstance(error, ResourceExistsError):  # 409: an operation on the same endpoint (azure-sdk-for-net#36961)
-        return "another operation is running on the endpoint; waiting for it"
-    return None
+    conflict = isinstance(error, ResourceExistsError)  # 409, azure-sdk-for-net#36961
+    return "another operation is running on the endpoint; waiting for it" if conflict else None
 
 
 def login_refused(error: Exception) -> bool:
@@ -50,11 +49,6 @@ def explain(error: Exception) -> str | None:
         return str(error)
     if isinstance(error, TimedOut):
         return f"{error}. Azure may still end it: look with show_endpoint, then run this again."
-    if isinstance(error, OSError) and "requests" in sys.modules:
-        import requests
-
-        if isinstance(error, requests.RequestException):
-            return f"the endpoint's scoring URI can't be reached: {redact(error)}"
     if isinstance(error, FileNotFoundError):
         return f"{error.filename} doesn't exist. Run the scripts from the repository's root."
     return _azure(error) if "azure.core" in sys.modules else None

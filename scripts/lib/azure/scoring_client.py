@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from scripts.lib.azure.endpoint import OnlineEndpoint
+from scripts.lib.azure.errors import redact
 from scripts.lib.decisions.state import Refused
 
 SAMPLE = Path("endpoints/sample-request.json")
@@ -40,12 +41,15 @@ def primary_key(endpoint: OnlineEndpoint) -> str:
 
 
 def score(uri: str, key: str, body: Any, deployment: str | None = None) -> Answer:
-    """POST `body` as JSON; `deployment` passes by the split. Raises requests.RequestException when nobody answers."""
+    """POST `body` as JSON; `deployment` passes by the split. Raises Refused when nobody answers."""
     import requests
 
     headers = {"Authorization": f"Bearer {key}"} | ({"azureml-model-deployment": deployment} if deployment else {})
     started = time.perf_counter()
-    answer = requests.post(uri, json=body, headers=headers, timeout=TIMEOUT, allow_redirects=False)
+    try:
+        answer = requests.post(uri, json=body, headers=headers, timeout=TIMEOUT, allow_redirects=False)
+    except requests.RequestException as error:
+        raise Refused(f"the endpoint's scoring URI can't be reached: {redact(error)}") from error
     return Answer(answer.status_code, answer.headers, answer.text, time.perf_counter() - started)
 
 

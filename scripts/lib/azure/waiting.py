@@ -9,7 +9,6 @@ from typing import TypeVar
 import click
 
 Result = TypeVar("Result")
-
 PROGRESS = 15.0  # seconds between two lines of progress
 PAUSE = 1.0  # seconds between two looks at a state that changes within some tens of seconds
 

@@ -55,8 +55,3 @@ def load_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict) or "name" not in content:
         raise Refused(f"{path} has no `name`.")
     return content
-
-
-def endpoint_yaml() -> dict[str, Any]:
-    """What endpoints/endpoint.yml says."""
-    return load_yaml(ENDPOINT)

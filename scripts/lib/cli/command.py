@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from scripts.lib.azure.errors import explain
-from scripts.lib.azure.workspace import Workspace, endpoint_yaml
+from scripts.lib.azure.workspace import ENDPOINT, Workspace, load_yaml
 from scripts.lib.cli import names
 
 Function = Callable[..., Any]
@@ -76,14 +76,13 @@ def endpoint_options(function: Function) -> Function:
         envvar="ENDPOINT_NAME",
         show_envvar=True,
         type=names.endpoint,
-        metavar="NAME",
         show_default="name in endpoints/endpoint.yml",
     )
     @functools.wraps(function)
     def wrapper(workspace: Workspace, endpoint: str | None, **rest: Any) -> Any:
         from scripts.lib.azure.endpoint import OnlineEndpoint
 
-        name = endpoint or names.endpoint(str(endpoint_yaml()["name"]))
+        name = endpoint or names.endpoint(str(load_yaml(ENDPOINT)["name"]))
         return function(OnlineEndpoint(workspace, name), **rest)
 
     return wrapper

@@ -30,5 +30,4 @@ def proposal(text: str) -> approval.Proposal:
         raise click.BadParameter(str(error)) from error
 
 
-PERCENT = click.IntRange(0, 100)
 SHARE = click.IntRange(1, 100)

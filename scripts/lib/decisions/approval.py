@@ -1,7 +1,6 @@
 """What a reviewer approves, and whether the endpoint still is so: pure decisions, without Azure.
 
-An approval may come days after the question. The proposal that the reviewer saw travels along as JSON, and is compared
-then, fact by fact.
+An approval may come days after the question: what the reviewer saw travels along as JSON, and is compared then.
 """
 
 from __future__ import annotations
@@ -16,8 +15,8 @@ from scripts.lib.decisions.traffic import plan_shift
 Proposal = Mapping[str, Any]
 """Flat facts. `traffic` is the split (percentages above zero); the others are texts, "" if not known: `endpoint`, the
 deployments `blue` and `green`, and of both `blue_model`, `blue_version`, `blue_digest`, `blue_commit`."""
-MODEL_FACTS = {f"{role}_{fact}" for role in ("blue", "green") for fact in ("model", "version", "digest", "commit")}
-FACTS = {"endpoint", "traffic", "blue", "green"} | MODEL_FACTS
+OF_A_MODEL = [f"{role}_{fact}" for role in ("blue", "green") for fact in ("model", "version", "digest", "commit")]
+FACTS = {"traffic": dict, **dict.fromkeys(["endpoint", "blue", "green", *OF_A_MODEL], str)}
 
 
 def parse(text: str) -> Proposal:
@@ -26,23 +25,21 @@ def parse(text: str) -> Proposal:
         found = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"not what `review` prints: {error!r}") from error
-    if not isinstance(found, dict) or found.keys() != FACTS or not isinstance(found["traffic"], dict):
-        raise ValueError("not what `review` prints: other facts")
-    texts = [found[fact] for fact in FACTS - {"traffic"}]
-    if not all(isinstance(text, str) for text in texts) or not all(type(n) is int for n in found["traffic"].values()):
-        raise ValueError("not what `review` prints: a value of another type")
-    return found
+    types = {fact: type(value) for fact, value in found.items()} if isinstance(found, dict) else {}
+    if types != FACTS or not all(type(percent) is int for percent in found["traffic"].values()):
+        raise ValueError("not what `review` prints: other facts, or facts of another type")
+    return dict(found)
 
 
 def propose(state: EndpointState) -> Proposal | None:
     """What there is to review, None without a green. Raises Ambiguous where it can't be told who is who."""
+    blue, green = state.roles
+    if blue is None or green is None:
+        return None
     proposal: dict[str, Any] = {"endpoint": state.name, "traffic": dict(state.traffic)}
-    for role, name in zip(("blue", "green"), state.roles, strict=True):
-        if name is None:
-            return None
-        deployment = state.deployments[name]
-        proposal |= {role: name, f"{role}_model": deployment.model.name, f"{role}_version": deployment.model.version}
-        proposal |= {f"{role}_digest": deployment.model.digest, f"{role}_commit": deployment.tags.get("commit", "")}
+    for role, found in (("blue", state.deployments[blue]), ("green", state.deployments[green])):
+        proposal |= {role: found.name, f"{role}_model": found.model.name, f"{role}_version": found.model.version}
+        proposal |= {f"{role}_digest": found.model.digest, f"{role}_commit": found.tags.get("commit", "")}
     return proposal
 
 
@@ -53,10 +50,11 @@ def check(state: EndpointState, expected: Proposal, aim: Mapping[str, int] | Non
     """
     pair = propose(state)
     now = pair or {"endpoint": state.name, "traffic": state.traffic}
-    changed = [fact for fact in now if now[fact] != expected[fact] and not (fact == "traffic" and now[fact] == aim)]
+    was = {**expected, "traffic": aim} if aim == state.traffic else expected
     differences = [
-        f"{_called(fact)} was {_shown(expected[fact])} when it was reviewed, now it is {_shown(now[fact])}"
-        for fact in changed
+        f"{fact.replace('_', ' ')} was {_shown(was[fact])} when it was reviewed, now it is {_shown(now[fact])}"
+        for fact in now
+        if now[fact] != was[fact]
     ]
     if pair is None:
         differences.append("the pair that was reviewed is gone")
@@ -80,10 +78,6 @@ def plan_promotion(state: EndpointState, percent: int, expected: Proposal | None
         raise Refused(f"there is no green to promote: {percentages(state.traffic)}. `deploy` makes one.")
     check(state, seen, aim=positive({seen["green"]: percent, seen["blue"]: 100 - percent}))
     return plan_shift(state, seen["green"], percent, expected["traffic"] if expected else None)
-
-
-def _called(fact: str) -> str:
-    return {"endpoint": "the endpoint", "traffic": "the split"}.get(fact) or fact.replace("_", "'s ")
 
 
 def _shown(value: Any) -> str:

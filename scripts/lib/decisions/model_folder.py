@@ -1,4 +1,4 @@
-"""What a model folder is: its MLmodel, and the digest of its content. MLflow is not imported, it isn't installed here."""
+"""A model folder's MLmodel, and the digest of its content. MLflow is not imported, it isn't installed here."""
 
 import hashlib
 import json

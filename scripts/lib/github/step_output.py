@@ -6,21 +6,16 @@ from pathlib import Path
 
 
 def output(**values: str) -> None:
-    """Set the step's outputs."""
-    _append("GITHUB_OUTPUT", "".join(_assignment(name, value) for name, value in values.items()))
+    """Set the step's outputs; a value of several lines can't forge another output."""
+    for name, value in values.items():
+        end = uuid.uuid4()
+        several = "\n" in value or "\r" in value
+        _append("GITHUB_OUTPUT", f"{name}<<{end}\n{value}\n{end}\n" if several else f"{name}={value}\n")
 
 
 def summary(*lines: str) -> None:
     """Add paragraphs to the job's summary page (Markdown)."""
     _append("GITHUB_STEP_SUMMARY", "".join(f"{line}\n\n" for line in lines))
-
-
-def _assignment(name: str, value: str) -> str:
-    """One output in GitHub's form; a value of several lines can't forge another output."""
-    if "\n" not in value and "\r" not in value:
-        return f"{name}={value}\n"
-    end = uuid.uuid4()
-    return f"{name}<<{end}\n{value}\n{end}\n"
 
 
 def _append(variable: str, text: str) -> None:
