@@ -258,6 +258,7 @@ print(json.dumps(load_model(sys.argv[1]).predict(frame).tolist()))
 """
 
 
+@pytest.mark.drill
 def test_folder_is_served_from_its_own_requirements(
     work: Path, score: Score, tmp_path: Path, outside: dict[str, str]
 ) -> None:
