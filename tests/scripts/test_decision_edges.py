@@ -50,6 +50,14 @@ def test_what_is_being_changed_is_busy(state: str, busy: bool) -> None:
     assert (endpoint({}, state=state).busy, served("blue", state=state).busy) == (busy, busy)
 
 
+def test_a_first_deployment_that_is_mirrored_is_not_made_anew() -> None:
+    """Somebody watches what failed; removing it would end that."""
+    state = endpoint({}, served("blue", state="Failed"), mirror={"blue": 10})
+
+    with pytest.raises(Refused, match="the left-over blue gets mirrored traffic"):
+        plan_deploy(state, Model("m", "2"), "blue", "green")
+
+
 def test_a_deployment_of_unknown_size_has_one_instance() -> None:
     """So has the first that is created; a green gets as many as what it replaces."""
     first = plan_deploy(endpoint({}), Model("m", "1"), "default", "green")
