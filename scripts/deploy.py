@@ -12,9 +12,10 @@ from scripts.lib.azure.errors import login_refused, passes, reason
 from scripts.lib.azure.registered import verified
 from scripts.lib.azure.waiting import Deadline, TimedOut, say, within
 from scripts.lib.azure.workspace import load_yaml
-from scripts.lib.cli.command import command, endpoint_options, timeout_option
-from scripts.lib.decisions.deploying import Plan, plan_deploy, plan_first_traffic
-from scripts.lib.decisions.state import FIRST_ROLLOUT, EndpointState, Model, Refused, percentages
+from scripts.lib.cli.command import command, endpoint_options, rollout_option, timeout_option
+from scripts.lib.decisions.deploying import Plan, Wanted, plan_deploy
+from scripts.lib.decisions.settings import Settings
+from scripts.lib.decisions.state import FIRST_ROLLOUT, EndpointState, Model, Refused, Shift, percentages
 from scripts.lib.github import provenance, step_output
 
 LOG_LINES = 100
@@ -28,26 +29,29 @@ REMOVAL = 300.0  # seconds for removing what failed, when --timeout may be used 
 )
 @click.option("--digest", default="", help="What the model must be, as digest_model prints it. Else: as its tag says.")
 @click.option("--with-package", is_flag=True, help="Build an image with the model first, and deploy that.")
+@rollout_option
 @timeout_option(1800)
-def main(endpoint: OnlineEndpoint, version: int, digest: str, with_package: bool, timeout: float) -> str:
+def main(endpoint: OnlineEndpoint, version: int, digest: str, with_package: bool, rollout: str, timeout: float) -> str:
     """Deploy a model version; prints the name of the deployment that has it.
 
-    An endpoint that has never served gets it with all traffic. Otherwise it becomes green, at 0 %, with at least as
-    many instances as what serves; what an earlier rollout left at 0 % is removed first. A model that serves already
-    changes nothing. What doesn't become healthy is removed again. Before anything else, what is registered is
-    downloaded and its digest compared.
+    It becomes green, at 0 %, with at least as many instances as what serves; on an endpoint that has never served it
+    waits at 0 %, too. A model that serves already changes nothing, one that stands healthy is used. Greens that were
+    rolled back or never promoted are removed once the new one is there; what served before stays. What doesn't become
+    healthy is removed again. Before anything else, what is registered is downloaded and its digest compared.
     """
     model = verified(endpoint.workspace, str(version), digest, Deadline(timeout))
-    wanted = Model(model.name, str(model.version), model.tags.get("digest", ""))
+    registered = Model(model.name, str(model.version), model.tags.get("digest", ""))
+    first, prefix = load_yaml(BLUE)["name"], load_yaml(GREEN)["name"]
+    wanted = Wanted(registered, Settings(), rollout, first, prefix)
     deadline, earlier = Deadline(timeout), Deadline(timeout / 2)  # half the time for what an earlier run left running
 
     def plan(state: EndpointState) -> Plan:
-        plan = plan_deploy(state, wanted, first=load_yaml(BLUE)["name"], prefix=load_yaml(GREEN)["name"])
+        plan = plan_deploy(state, wanted)
         deadline.tell(plan.say)
         return plan
 
     def write(plan: Plan, state: EndpointState) -> None:
-        entity = _entity(endpoint, plan, model, with_package, deadline) if plan.create else None
+        entity = _entity(endpoint, plan, state, model, wanted, with_package, deadline) if plan.create else None
         for name in plan.remove:
             say(f"{name} is left over from an earlier rollout")
             endpoint.remove(name, deadline)
@@ -57,28 +61,42 @@ def main(endpoint: OnlineEndpoint, version: int, digest: str, with_package: bool
             endpoint.put(marked, f"marking {endpoint.name} as not yet rolled out", deadline)
         if entity:
             _create(endpoint, entity, deadline)
-        if plan.first:
-            endpoint.shift(lambda state: plan_first_traffic(state, plan.deployment), deadline)
+        if plan.scale:
+            _scale(endpoint, plan, deadline)
+        if plan.take_over:
+            endpoint.shift(lambda state: plan_deploy(state, wanted).take_over or Shift({}, "", done=True), deadline)
+        for name in plan.after:
+            say(f"{name} is left over from an earlier rollout")
+            endpoint.remove(name, deadline)
 
     def busy(state: EndpointState) -> bool:
         return not earlier.passed and (state.busy or any(d.busy for d in state.deployments.values()))
 
     done = endpoint.change(plan, write, deadline, busy=busy)
-    step_output.output(deployment=done.deployment, green=done.green, blue=done.blue)
+    step_output.output(deployment=done.deployment, green=done.green, blue=done.blue, first="true" if done.first else "")
     step_output.summary(done.say, f"Traffic: **{percentages(endpoint.read().traffic)}**")
     if not done.green:
         step_output.summary("There is nothing to promote: the promotion jobs are skipped.")
     return done.deployment
 
 
-def _entity(endpoint: OnlineEndpoint, plan: Plan, model: Any, with_package: bool, deadline: Deadline) -> Any:
+def _entity(
+    endpoint: OnlineEndpoint,
+    plan: Plan,
+    state: EndpointState,
+    model: Any,
+    wanted: Wanted,
+    with_package: bool,
+    deadline: Deadline,
+) -> Any:
     """The deployment to create, from its YAML and what only this run knows."""
     from azure.ai.ml import load_online_deployment
 
     path = GREEN if plan.green else BLUE
     entity = load_entity(load_online_deployment, path, name=plan.deployment, endpoint_name=endpoint.name)
     entity.tags = {**entity.tags, **provenance.tags(), **model.tags}
-    entity.tags |= {"model": model.name, "version": str(model.version), "replaces": plan.blue}
+    entity.tags |= {"model": model.name, "version": str(model.version), "rollout": wanted.rollout}
+    entity.tags["replaces"] = str(state.deployments[plan.blue].ref) if plan.blue else ""
     if not plan.blue:
         del entity.tags["replaces"]  # whatever the file or the model says
     entity.instance_count = max(entity.instance_count or 1, plan.instances)
@@ -87,6 +105,14 @@ def _entity(endpoint: OnlineEndpoint, plan: Plan, model: Any, with_package: bool
     else:
         entity.model = f"azureml:{model.name}:{model.version}"
     return entity
+
+
+def _scale(endpoint: OnlineEndpoint, plan: Plan, deadline: Deadline) -> None:
+    """As many instances as what serves has, for a green that stands at 0 % already."""
+    entity: Any = endpoint.client.online_deployments.get(plan.deployment, endpoint.name)
+    entity.instance_count = plan.instances
+    poller = endpoint.client.online_deployments.begin_create_or_update(entity)
+    within(deadline, f"scaling {plan.deployment} to {plan.instances}", poller.result)
 
 
 def _package(endpoint: OnlineEndpoint, model: Any, deadline: Deadline) -> str:

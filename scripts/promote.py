@@ -10,7 +10,7 @@ import click
 from scripts.lib.azure.endpoint import OnlineEndpoint
 from scripts.lib.azure.waiting import Deadline, say
 from scripts.lib.cli import names, option_types
-from scripts.lib.cli.command import command, endpoint_options, timeout_option
+from scripts.lib.cli.command import command, endpoint_options, rollout_option, timeout_option
 from scripts.lib.decisions.approval import plan_promotion
 from scripts.lib.decisions.state import percentages
 from scripts.lib.decisions.traffic import plan_shift
@@ -25,8 +25,18 @@ from scripts.lib.github import step_output
     "--expect",
     help="Refuse unless it is so now: what `review` printed, or with --to the split, default=90,xgboost-model-2=10.",
 )
+@click.option("--at-least", is_flag=True, help="Done where green has more already: only a person lowers its share.")
+@rollout_option
 @timeout_option(900)
-def main(endpoint: OnlineEndpoint, percent: int, to: str | None, expect: str | None, timeout: float) -> str:
+def main(
+    endpoint: OnlineEndpoint,
+    percent: int,
+    to: str | None,
+    expect: str | None,
+    at_least: bool,
+    rollout: str,
+    timeout: float,
+) -> str:
     """Give green PERCENT of the traffic, and what it replaces the rest; prints the split as JSON.
 
     With --to another deployment gets it, 0 included, and its counterpart the rest. Refused where what gets more is not
@@ -35,10 +45,11 @@ def main(endpoint: OnlineEndpoint, percent: int, to: str | None, expect: str | N
     """
     if to:
         split = None if expect is None else option_types.split(expect)
-        plan = partial(plan_shift, to=to, percent=percent, expect=split)
+        plan = partial(plan_shift, to=to, percent=percent, rollout=rollout, expect=split)
     else:
         proposal = None if expect is None else option_types.proposal(expect)
-        plan = partial(plan_promotion, percent=option_types.SHARE(percent), expected=proposal)
+        share = option_types.SHARE(percent)
+        plan = partial(plan_promotion, percent=share, rollout=rollout, expected=proposal, at_least=at_least)
     shift = endpoint.shift(plan, Deadline(timeout))
     say(shift.say)
     step_output.summary(f"Traffic: **{percentages(shift.split)}**")

@@ -8,7 +8,7 @@ import click
 
 from scripts.lib.azure.endpoint import OnlineEndpoint
 from scripts.lib.azure.waiting import Deadline, say
-from scripts.lib.cli import option_types
+from scripts.lib.cli import names, option_types
 from scripts.lib.cli.command import command, endpoint_options, timeout_option
 from scripts.lib.decisions.approval import check, propose
 from scripts.lib.decisions.state import Refused, percentages
@@ -20,8 +20,11 @@ from scripts.lib.github import review_text, step_output
 @click.option("--next", "job", default="", metavar="JOB", help="The job that asks for approval now, if any.")
 @click.option("--percent", type=option_types.SHARE, help="What that job gives green.")
 @click.option("--bake", type=click.IntRange(0, 300), help="Minutes until blue is to be deleted, after 100 %.")
+@click.option("--green", type=names.deployment, metavar="NAME", help="What `deploy` printed; else whoever is green.")
 @timeout_option(300)
-def main(endpoint: OnlineEndpoint, job: str, percent: int | None, bake: int | None, timeout: float) -> str:
+def main(
+    endpoint: OnlineEndpoint, job: str, percent: int | None, bake: int | None, green: str | None, timeout: float
+) -> str:
     """Compare green with blue for whoever approves JOB; prints the proposal as JSON, for --expect.
 
     It is the output `proposal`, too, which is empty where no job waits for it; `bake` is seconds. Refused where green
@@ -30,7 +33,7 @@ def main(endpoint: OnlineEndpoint, job: str, percent: int | None, bake: int | No
     if bake is not None and percent != 100:
         raise click.UsageError("--bake goes with --percent 100: blue is the way back until green has all.")
     state = endpoint.settled(Deadline(timeout)) or endpoint.read()
-    proposal = propose(state)
+    proposal = propose(state, green)
     if proposal:
         check(state, proposal)
         asks = review_text.consequence(proposal, job, percent, bake) if job else "Nothing waits for approval."

@@ -1,16 +1,17 @@
-"""Give all traffic back to what green replaces."""
+"""Give all traffic back to what served before."""
 
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import click
 
 from scripts.lib.azure.endpoint import OnlineEndpoint
 from scripts.lib.azure.waiting import Deadline, say
-from scripts.lib.cli.command import command, endpoint_options, timeout_option
-from scripts.lib.decisions.state import Shift
-from scripts.lib.decisions.way_back import plan_rollback
+from scripts.lib.cli import names
+from scripts.lib.cli.command import command, endpoint_options, rollout_option, timeout_option
+from scripts.lib.decisions.way_back import plan_own_rollback, plan_rollback
 from scripts.lib.github import step_output
 
 PATIENCE = 20.0  # seconds until blue's 100 % is written once more: that does no harm where it was only late
@@ -18,28 +19,22 @@ PATIENCE = 20.0  # seconds until blue's 100 % is written once more: that does no
 
 @command()
 @endpoint_options
-@click.option(
-    "--only-version",
-    type=click.IntRange(min=1),
-    help="Only if green is this version: take back this rollout, no other.",
-)
-@click.option("--version", hidden=True)
+@click.option("--to", type=names.deployment, metavar="NAME", help="This deployment, instead of what served before.")
+@click.option("--own", is_flag=True, help="Only from a split that the rollout --rollout wrote; all else is left alone.")
+@rollout_option
 @timeout_option(900)
-def main(endpoint: OnlineEndpoint, only_version: int | None, version: str | None, timeout: float) -> str:
-    """Put all traffic on blue in one call, at any point while it exists; prints the split as JSON.
+def main(endpoint: OnlineEndpoint, to: str | None, own: bool, rollout: str, timeout: float) -> str:
+    """Put all traffic on what served before, in one call; prints the split as JSON.
 
-    Without a blue, or without the endpoint, there is nothing to go back to, and that is no error. Whoever writes
-    another split meanwhile is overruled, until --timeout.
+    Once there, another rollback changes nothing: it never goes further back. Whoever writes another split meanwhile is
+    overruled, until --timeout. Refused where nothing proves what served before, or that is gone.
     """
-    if version is not None:
-        raise click.UsageError(
-            "--version is --only-version now: it takes that version back, and doesn't go back to it. "
-            "To serve an older version again, deploy it."
-        )
-    nowhere = Shift({}, f"nothing to go back to: there is no endpoint {endpoint.name}", done=True)
-    only = str(only_version) if only_version else None
-    shift = endpoint.shift(lambda state: plan_rollback(state, only), Deadline(timeout), nowhere, PATIENCE)
+    if to and own:
+        raise click.UsageError("--to or --own, not both.")
+    plan = partial(plan_own_rollback, rollout=rollout) if own else partial(plan_rollback, rollout=rollout, to=to)
+    shift = endpoint.shift(plan, Deadline(timeout), patience=PATIENCE)
     say(shift.say)
+    step_output.output(target=next(iter(shift.split), ""))
     step_output.summary(f"Rollback: {shift.say}")
     return json.dumps(dict(shift.split))
 

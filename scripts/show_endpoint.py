@@ -9,6 +9,8 @@ from scripts.lib.azure.endpoint import OnlineEndpoint
 from scripts.lib.azure.waiting import say
 from scripts.lib.cli.command import command, endpoint_options
 from scripts.lib.decisions.metrics import metrics
+from scripts.lib.decisions.record import marks, record
+from scripts.lib.decisions.roles import roles
 from scripts.lib.decisions.situation import situation
 from scripts.lib.decisions.state import Ambiguous, Deployment, EndpointState, percentages
 from scripts.lib.github import step_output
@@ -29,7 +31,7 @@ def main(endpoint: OnlineEndpoint) -> str:
 def describe(endpoint: EndpointState) -> dict[str, Any]:
     """The state as a JSON object; `blue` and `green` are null where there is none or it can't be told."""
     try:
-        blue, green = endpoint.roles
+        blue, green = roles(endpoint)
     except Ambiguous:
         blue, green = None, None
     return {
@@ -40,7 +42,23 @@ def describe(endpoint: EndpointState) -> dict[str, Any]:
         "mirror": dict(endpoint.mirror),
         "blue": blue,
         "green": green,
+        "record": _record(endpoint),
         "deployments": [_describe(d, endpoint) for d in endpoint.deployments.values()],
+    }
+
+
+def _record(endpoint: EndpointState) -> dict[str, Any] | None:
+    """Who wrote the recorded split, and whom a rollback leads to; null where nothing is recorded."""
+    found = record(endpoint)
+    if found is None:
+        return None
+    return {
+        "rollout": found.rollout,
+        "direction": "back" if found.back else "forward",
+        "blue": str(found.blue or ""),
+        "green": str(found.green or ""),
+        "split": dict(found.split),
+        "at": found.at,
     }
 
 
@@ -52,7 +70,10 @@ def _describe(deployment: Deployment, endpoint: EndpointState) -> dict[str, Any]
         "state": deployment.state,
         "traffic": endpoint.traffic.get(deployment.name, 0),
         "instances": deployment.instances,
-        "replaces": deployment.replaces,
+        "created": deployment.created,
+        "replaces": deployment.replaces.name if deployment.replaces else "",
+        "rollout": deployment.rollout,
+        "learnt": marks(endpoint).get(deployment.name, ""),
         **{tag: deployment.tags[tag] for tag in (*metrics(deployment.tags), *TAGS) if tag in deployment.tags},
     }
 

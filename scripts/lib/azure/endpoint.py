@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Mapping
+from datetime import timezone
 from math import inf
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -101,7 +102,7 @@ class OnlineEndpoint:
         """
 
         def write(shift: Shift, state: EndpointState) -> None:
-            self._write(shift.split, state.traffic, deadline)
+            self._write(shift, state.traffic, deadline)
             self._read_back(shift.split, state.traffic, Deadline(min(patience, deadline.left)))
 
         return self.change(plan, write, deadline, absent=absent, overrule=patience < inf)
@@ -129,7 +130,7 @@ class OnlineEndpoint:
     def _read(self) -> EndpointState:
         for _ in range(5):
             entity: Any = self.client.online_endpoints.get(self.name)
-            deployments = {d.name: _deployment(d) for d in self.client.online_deployments.list(self.name)}
+            deployments = {d.name.lower(): _deployment(d) for d in self.client.online_deployments.list(self.name)}
             traffic = positive(entity.traffic or {})
             if traffic.keys() <= deployments.keys():
                 return EndpointState(
@@ -144,15 +145,18 @@ class OnlineEndpoint:
             time.sleep(PAUSE)  # read before and after somebody's change
         raise Refused(f"{self.name} sends traffic to a deployment that Azure doesn't list. Run this again later.")
 
-    def _write(self, split: Mapping[str, int], was: Mapping[str, int], deadline: Deadline) -> None:
+    def _write(self, shift: Shift, was: Mapping[str, int], deadline: Deadline) -> None:
         from azure.core.exceptions import HttpResponseError
 
         entity: Any = self.client.online_endpoints.get(self.name)
         if (now := positive(entity.traffic)) != was:
             raise Overwritten(f"somebody changed the split meanwhile: {percentages(now)}. Nothing was written.")
+        split = shift.split
         entity.traffic = dict(split)
         entity.mirror_traffic = {name: share for name, share in entity.mirror_traffic.items() if name not in split}
-        entity.tags = {name: value for name, value in (entity.tags or {}).items() if name not in decided.FIRST_ROLLOUT}
+        entity.tags = {
+            name: value for name, value in {**(entity.tags or {}), **shift.tags}.items() if value is not None
+        }
         try:
             self.put(entity, f"setting the traffic to {percentages(split)}", deadline)
         except HttpResponseError as error:
@@ -179,9 +183,21 @@ def _provisioning_state(entity: Any) -> str:
 def _deployment(entity: Any) -> decided.Deployment:
     """The SDK's ManagedOnlineDeployment as the decisions see it; a packaged model is known by the tags alone."""
     tags = {str(name): str(value) for name, value in (entity.tags or {}).items()}
+    created = getattr(entity.creation_context, "created_at", None)
     model = decided.Model(tags.get("model", ""), tags.get("version", ""), tags.get("digest", ""))
     named = re.search(r"models/([^/]+)/versions/([^/]+)$", str(entity.model or ""))
     if named and named.groups() != (model.name, model.version):
         model = decided.Model(*named.groups())  # somebody changed it in place: the tags' digest is another model's
-    count, replaces = entity.instance_count or 1, tags.get("replaces", "")
-    return decided.Deployment(entity.name, model, _provisioning_state(entity), replaces, count, tags)
+    return decided.Deployment(
+        entity.name.lower(),
+        model,
+        _provisioning_state(entity),
+        created=created.astimezone(timezone.utc).isoformat(timespec="microseconds") if created else "",
+        replaces=decided.Ref.parse(tags.get("replaces", "")),
+        rollout=tags.get("rollout", ""),
+        settings=tags.get("settings", ""),
+        instances=entity.instance_count or 1,
+        concurrency=getattr(entity.request_settings, "max_concurrent_requests_per_instance", None) or 1,
+        machine=entity.instance_type or "",
+        tags=tags,
+    )

@@ -13,6 +13,7 @@ import click
 from scripts.lib.azure.errors import explain
 from scripts.lib.azure.workspace import ENDPOINT, Workspace, load_yaml
 from scripts.lib.cli import names
+from scripts.lib.github import provenance
 
 Function = Callable[..., Any]
 INTERRUPTED = (
@@ -86,6 +87,14 @@ def endpoint_options(function: Function) -> Function:
         return function(OnlineEndpoint(workspace, name), **rest)
 
     return wrapper
+
+
+rollout_option = click.option(
+    "--rollout",
+    callback=lambda ctx, param, value: value or provenance.rollout_id(),
+    metavar="ID",
+    help="Whose rollout this is, as register_model says in a workflow.  [default: this run, or `by hand`]",
+)
 
 
 def timeout_option(seconds: float, says: str = "How long to wait for Azure at most.") -> Callable[[Function], Function]:

@@ -9,14 +9,17 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from scripts.lib.decisions.state import EndpointState, Refused, Shift, percentages, positive
-from scripts.lib.decisions.traffic import plan_shift
+from scripts.lib.decisions.roles import owner, pairs, roles
+from scripts.lib.decisions.state import Deployment, EndpointState, Refused, Shift, percentages, positive
+from scripts.lib.decisions.traffic import plan_first_traffic, plan_shift
 
 Proposal = Mapping[str, Any]
 """Flat facts. `traffic` is the split (percentages above zero); the others are texts, "" if not known: `endpoint`, the
-deployments `blue` and `green`, and of both `blue_model`, `blue_version`, `blue_digest`, `blue_commit`."""
-OF_A_MODEL = [f"{role}_{fact}" for role in ("blue", "green") for fact in ("model", "version", "digest", "commit")]
-FACTS = {"traffic": dict, **dict.fromkeys(["endpoint", "blue", "green", *OF_A_MODEL], str)}
+`owner` (a rollout's id), the deployments `blue` ("" for an endpoint's first) and `green`, and of both `blue_created`,
+`blue_model`, `blue_version`, `blue_digest`, `blue_commit`."""
+OF_A_MODEL = ("created", "model", "version", "digest", "commit")
+TEXTS = [f"{role}{fact}" for role in ("blue", "green") for fact in ("", *(f"_{fact}" for fact in OF_A_MODEL))]
+FACTS = {"traffic": dict, **dict.fromkeys(["endpoint", "owner", *TEXTS], str)}
 
 
 def parse(text: str) -> Proposal:
@@ -31,26 +34,45 @@ def parse(text: str) -> Proposal:
     return dict(found)
 
 
-def propose(state: EndpointState) -> Proposal | None:
-    """What there is to review, None without a green. Raises Ambiguous where it can't be told who is who."""
-    blue, green = state.roles
-    if blue is None or green is None:
+def propose(state: EndpointState, green: str | None = None) -> Proposal | None:
+    """What there is to review: `green`, or who is; None without one.
+
+    Raises Ambiguous where it can't be told who is who, Refused where `green` replaces nobody.
+    """
+    if green is None:
+        old, new = roles(state)
+        if new is None and not state.traffic and state.first_rollout and len(state.deployments) == 1:
+            (new,) = state.deployments  # the endpoint's first, which waits for its traffic
+    elif (old := pairs(state).get(green)) is None:
+        raise Refused(
+            f"{green} replaces nobody on {state.name}: {percentages(state.traffic)}. Look with show_endpoint."
+        )
+    else:
+        new = green
+    if new is None:
         return None
-    proposal: dict[str, Any] = {"endpoint": state.name, "traffic": dict(state.traffic)}
-    for role, found in (("blue", state.deployments[blue]), ("green", state.deployments[green])):
-        proposal |= {role: found.name, f"{role}_model": found.model.name, f"{role}_version": found.model.version}
-        proposal |= {f"{role}_digest": found.model.digest, f"{role}_commit": found.tags.get("commit", "")}
+    proposal: dict[str, Any] = {"endpoint": state.name, "owner": owner(state, new), "traffic": dict(state.traffic)}
+    nobody = Deployment("", state.deployments[new].model)
+    for role, found in (("blue", state.deployments[old] if old else nobody), ("green", state.deployments[new])):
+        facts = (found.created, found.model.name, found.model.version, found.model.digest, found.tags.get("commit", ""))
+        keys = (role, *(f"{role}_{fact}" for fact in OF_A_MODEL))
+        proposal |= dict(zip(keys, (found.name, *facts) if found.name else [""] * len(keys), strict=True))
     return proposal
 
 
-def check(state: EndpointState, expected: Proposal, aim: Mapping[str, int] | None = None) -> None:
+def check(state: EndpointState, expected: Proposal, rollout: str = "", aim: Mapping[str, int] | None = None) -> None:
     """Raises Refused, with every difference, unless the endpoint is what the reviewer saw and green is healthy.
 
-    A split that is `aim` already is no difference: the promotion was made, and its job killed.
+    A split that is `aim` already is no difference: the promotion was made, and its job killed. Nor is an owner that is
+    `rollout` now, for the same reason.
     """
-    pair = propose(state)
+    standing = expected["green"] in state.deployments and pairs(state).get(expected["green"]) == expected["blue"]
+    first = not expected["blue"] and expected["green"] in state.deployments
+    pair = propose(state, expected["green"]) if standing else propose(state) if first else None
     now = pair or {"endpoint": state.name, "traffic": state.traffic}
     was = {**expected, "traffic": aim} if aim == state.traffic else expected
+    if pair and pair["owner"] == rollout:
+        was = {**was, "owner": rollout}
     differences = [
         f"{fact.replace('_', ' ')} was {_shown(was[fact])} when it was reviewed, now it is {_shown(now[fact])}"
         for fact in now
@@ -62,22 +84,33 @@ def check(state: EndpointState, expected: Proposal, aim: Mapping[str, int] | Non
         differences.append(f"green {green.name} is {green.state}, not healthy")
     if differences:
         raise Refused(
-            f"{'; '.join(differences)}. So nothing is changed. "
+            f"{'; '.join(differences)}. Nothing is written: {percentages(state.traffic)} stays. "
             "Look with show_endpoint; promote.yml, or another rollout, asks for a new approval."
         )
 
 
-def plan_promotion(state: EndpointState, percent: int, expected: Proposal | None = None) -> Shift:
+def plan_promotion(
+    state: EndpointState, percent: int, rollout: str, expected: Proposal | None = None, at_least: bool = False
+) -> Shift:
     """Give `percent` to green, the rest to blue; done where it is so already, as after a crash.
 
+    `at_least`: done, too, where green has more; only a person lowers. An endpoint's first deployment gets 100.
     Raises Refused without a green, where green isn't healthy, where the endpoint is not what the reviewer saw, or,
     without that, where a third deployment has traffic.
     """
     seen = expected or propose(state)
     if seen is None:
         raise Refused(f"there is no green to promote: {percentages(state.traffic)}. `deploy` makes one.")
-    check(state, seen, aim=positive({seen["green"]: percent, seen["blue"]: 100 - percent}))
-    return plan_shift(state, seen["green"], percent, expected["traffic"] if expected else None)
+    aim = positive({seen["green"]: percent, seen["blue"]: 100 - percent})
+    check(state, seen, rollout, aim)
+    if not seen["blue"]:
+        if percent < 100:
+            raise Refused(f"{seen['green']} is the first deployment, with nobody for the rest: --percent 100.")
+        return plan_first_traffic(state, seen["green"], rollout)
+    has = state.traffic.get(seen["green"], 0)
+    if at_least and has >= percent:
+        return Shift(state.traffic, f"{seen['green']} has {has} % already: {percentages(state.traffic)}", done=True)
+    return plan_shift(state, seen["green"], percent, rollout, expected["traffic"] if expected else None)
 
 
 def _shown(value: Any) -> str:

@@ -1,103 +1,192 @@
 """What a deploy has to do, given an endpoint's state and a model: pure decisions, without Azure."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
+from scripts.lib.decisions.record import Record, Takeover, marks, record, taken_over, written
+from scripts.lib.decisions.roles import owner, pairs, roles
+from scripts.lib.decisions.settings import Settings, fits
 from scripts.lib.decisions.state import Deployment, EndpointState, Model, Refused, Shift, percentages
+from scripts.lib.decisions.way_back import superfluous
+
+MOST = 20  # deployments of an endpoint (how-to-manage-quotas)
+LONGEST = 32  # letters of a deployment's name
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What to remove, what to create, whether it gets all traffic at once, and the one line that says why.
+    """What to create, what to remove before and after that, and the one line that says why.
 
-    `deployment` holds the model in the end; `green` is to be promoted over `blue`, both "" where nothing is.
-    `instances` is the least instance count of what is created.
+    `deployment` holds the model in the end; `green` is to be promoted over `blue`, both "" where nothing is; `first` is
+    to get all traffic once it is tested. `instances` is the least count of what is created, or of what is used
+    (`scale`). `take_over` is this rollout's claim on a green that stands already.
     """
 
     deployment: str
     say: str
     green: str = ""
     blue: str = ""
-    remove: tuple[str, ...] = ()
     create: bool = False
+    scale: bool = False
+    remove: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
     instances: int = 1
     first: bool = False
+    take_over: Shift | None = None
 
     @property
     def done(self) -> bool:
-        return not self.create and not self.first
+        return not (self.create or self.scale or self.after or self.take_over)
 
 
-def plan_deploy(endpoint: EndpointState, model: Model, first: str, prefix: str) -> Plan:
-    """Decide how `model` gets onto the endpoint; `first` and `prefix` are the names in the two deployment YAMLs.
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be deployed: a model with settings, the rollout's id, and the names in the two deployment files."""
 
-    Raises Refused where it must not: somebody took all traffic away, a rollout is in progress, a name is taken.
+    model: Model
+    settings: Settings
+    rollout: str
+    first: str
+    prefix: str
+
+    def fits(self, deployment: Deployment) -> bool:
+        return self.model.same(deployment.model) and fits(deployment, self.settings)
+
+
+def plan_deploy(endpoint: EndpointState, wanted: Wanted) -> Plan:
+    """Decide how a model gets onto the endpoint. What serves, and the way back, stays until green is approved.
+
+    Raises Refused where it must not: somebody took all traffic away, a rollout is in progress, no name is free.
     """
     if not endpoint.traffic:
-        return _first(endpoint, model, first)
+        return _first(endpoint, wanted)
     if len(endpoint.traffic) > 1:
-        blue, green = endpoint.roles
-        if green and blue and model.same(endpoint.deployments[green].model) and endpoint.deployments[green].healthy:
-            return Plan(green, f"{green} is already being rolled out: {percentages(endpoint.traffic)}", green, blue)
-        raise Refused(
-            f"a rollout is in progress: {percentages(endpoint.traffic)}. "
-            f"Finish it (promote --to {green} --percent 100) or go back (rollback), then deploy again."
-        )
+        return _in_progress(endpoint, wanted)
     (serving,) = endpoint.traffic
-    live = endpoint.deployments[serving]
-    if not model.same(live.model):
-        return _green(endpoint, model, live, f"{prefix}-{model.version}")
-    old = live.replaces if live.replaces in endpoint.deployments else ""
-    kept = f"; {old}, which it replaced, stays at 0 % until delete_blue or the next deploy" if old else ""
-    return Plan(serving, f"{serving} already serves this model with all traffic: nothing to deploy{kept}")
+    live_one = endpoint.deployments[serving]
+    if wanted.fits(live_one):
+        return Plan(serving, f"{serving} already serves this model with all traffic: nothing to deploy")
+    return _green(endpoint, wanted, live_one)
 
 
-def plan_first_traffic(endpoint: EndpointState, name: str) -> Shift:
-    """All traffic for the first deployment. Raises Refused where it isn't healthy, or somebody else gets requests."""
-    split = {name: 100}
-    if split == endpoint.traffic:
-        return Shift(split, f"already there: {percentages(split)}", done=True)
-    if endpoint.traffic or endpoint.mirror or not endpoint.deployments[name].healthy:
-        raise Refused(
-            f"{name} gets no traffic: it is {endpoint.deployments[name].state}; {percentages(endpoint.traffic)}."
-        )
-    return Shift(split, f"{name} gets all traffic")
+def _in_progress(endpoint: EndpointState, wanted: Wanted) -> Plan:
+    blue, green = roles(endpoint)
+    if blue and green and wanted.fits(endpoint.deployments[green]) and endpoint.deployments[green].healthy:
+        say = f"{green} is already being rolled out: {percentages(endpoint.traffic)}"
+        return Plan(green, say, green, blue, take_over=_take_over(endpoint, wanted.rollout, blue, green))
+    raise Refused(
+        f"a rollout is in progress: {percentages(endpoint.traffic)}. "
+        f"Finish it (promote --to {green} --percent 100) or go back (rollback), then deploy again."
+    )
 
 
-def _first(endpoint: EndpointState, model: Model, name: str) -> Plan:
+def _first(endpoint: EndpointState, wanted: Wanted) -> Plan:
     healthy = [deployment.name for deployment in endpoint.deployments.values() if deployment.healthy]
     if healthy and not endpoint.first_rollout:
         raise Refused(
             f"somebody set {endpoint.name} to 0 %, and its deployments ({', '.join(healthy)}) get nothing. "
             f"Start it again first: promote --to {healthy[0]} --percent 100"
         )
-    present = endpoint.deployments.get(name)
-    if present and present.healthy and model.same(present.model):
-        return Plan(name, f"{name} is there and gets all traffic", first=True)
-    remove = (name,) if present else ()
+    present = endpoint.deployments.get(wanted.first)
+    if present and present.healthy and wanted.fits(present):
+        return Plan(present.name, f"{present.name} is there, healthy, at 0 %: the first", first=True)
+    remove = (present.name,) if present else ()
     _check_not_mirrored(endpoint, remove)
-    say = f"first rollout: {name} gets all traffic once it is healthy"
-    return Plan(name, say, remove=remove, create=True, first=True)
+    say = f"first rollout: {wanted.first} is created at 0 %, to get all traffic after its smoke test"
+    return Plan(wanted.first, say, remove=remove, create=True, first=True)
 
 
-def _green(endpoint: EndpointState, model: Model, live: Deployment, name: str) -> Plan:
-    present = endpoint.deployments.get(name)
-    if present and present.healthy and present.replaces == live.name and model.same(present.model):
-        return Plan(name, f"{name} is already there, healthy, at 0 %", name, live.name)
-    remove = tuple(d.name for d in endpoint.deployments.values() if d != live and _is_left_over(d, live, name))
-    if name == live.name:
-        raise Refused(f"{name} serves another model under this version's name. Register the model as a new version.")
-    if present and name not in remove:
-        raise Refused(f"a deployment {name} that no rollout made is in the way. Delete it, then deploy again.")
-    _check_not_mirrored(endpoint, remove)
-    say = f"{name} is created at 0 % to replace {live.name}"
-    return Plan(name, say, name, live.name, remove, create=True, instances=live.instances)
+def _green(endpoint: EndpointState, wanted: Wanted, blue: Deployment) -> Plan:
+    if standing := _standing(endpoint, wanted, blue):
+        shift = _take_over(endpoint, wanted.rollout, blue.name, standing.name)
+        return Plan(
+            standing.name,
+            f"{standing.name} already stands, healthy, at 0 %: it is to replace {blue.name}",
+            standing.name,
+            blue.name,
+            scale=standing.instances < blue.instances,
+            after=_left_over(endpoint, blue, standing.name),
+            instances=blue.instances,
+            take_over=shift,
+        )
+    name = _name(endpoint, wanted, blue)
+    if len(endpoint.deployments.keys() - {name}) >= MOST:
+        raise Refused(f"{endpoint.name} has {MOST} deployments, as many as Azure allows. {make_room(endpoint)}")
+    remove = (name,) if name in endpoint.deployments else ()
+    after = _left_over(endpoint, blue, name)
+    say = f"{name} is created at 0 % to replace {blue.name}"
+    return Plan(name, say, name, blue.name, True, remove=remove, after=after, instances=blue.instances)
 
 
-def _is_left_over(deployment: Deployment, live: Deployment, wanted: str) -> bool:
-    """Whether an earlier rollout made it, and it can't be of use: a green never promoted, a retired blue, our name."""
-    if deployment.name == wanted:
-        return bool(deployment.replaces) or not deployment.healthy
-    return deployment.replaces == live.name or deployment.name == live.replaces
+def make_room(endpoint: EndpointState) -> str:
+    """Which command makes room for another deployment, where Azure doesn't allow one more."""
+    found = pairs(endpoint)
+    can_go = [*superfluous(endpoint), *(found[name] for name in endpoint.traffic if name in found)]
+    if idle := [name for name in dict.fromkeys(can_go) if name not in endpoint.traffic]:
+        return f"To make room: delete_blue {idle[0]}; if that is the way back, there is none from then on."
+    return "No deployment of it is idle: ask for more quota, or take a smaller instance_type or instance_count."
+
+
+def _standing(endpoint: EndpointState, wanted: Wanted, blue: Deployment) -> Deployment | None:
+    """A healthy deployment of that very model and settings, made by a rollout: best one that is to replace blue."""
+    found = [
+        d
+        for d in endpoint.deployments.values()
+        if d.ours and d.healthy and wanted.fits(d) and d.name not in (blue.name, *endpoint.mirror)
+    ]
+    waiting = pairs(endpoint)
+    return min(found, key=lambda d: waiting.get(d.name) != blue.name, default=None)
+
+
+def _take_over(endpoint: EndpointState, rollout: str, blue: str, green: str) -> Shift | None:
+    """The tags that make a green this rollout's, written with the same split; None where it is already."""
+    if owner(endpoint, green) == rollout and pairs(endpoint).get(green) == blue:
+        return None
+    say, split = f"{green} is this rollout's now, not {owner(endpoint, green) or 'nobody'}'s", endpoint.traffic
+    old, new = endpoint.deployments[blue].ref, endpoint.deployments[green].ref
+    if green not in split:
+        return Shift(split, say, tags=taken_over(Takeover(rollout, old, new)))
+    last = record(endpoint)
+    known = last if last and endpoint.standing(last.green) == endpoint.deployments[green] else None
+    return Shift(split, say, tags=written(endpoint, Record(rollout, known.blue if known else old, new, split)))
+
+
+def _name(endpoint: EndpointState, wanted: Wanted, blue: Deployment) -> str:
+    """A free name for green: of its version, with its settings' digest where another has that.
+
+    One that failed and never served is free. Raises Refused where even the longer name is taken, or gets too long.
+    """
+    base = f"{wanted.prefix}-{wanted.model.version}"
+    names = [base, f"{base}-{wanted.settings.digest[:4]}", f"{base}-{wanted.model.digest[:4]}"]
+    for name in (name.rstrip("-") for name in names):
+        present = endpoint.deployments.get(name)
+        if present and present.busy:
+            raise Refused(f"{name} is {present.state}: another run is at it. When that has ended, deploy again.")
+        if present is None or (present.ours and not _needed(endpoint, present, blue)):
+            if len(name) > LONGEST:
+                raise Refused(f"{name} is longer than {LONGEST}: shorten `name` in endpoints/green-deployment.yml.")
+            return name
+    raise Refused(f"deployments {', '.join(dict.fromkeys(names))} are in the way. Delete one, then deploy again.")
+
+
+def _needed(endpoint: EndpointState, present: Deployment, blue: Deployment) -> bool:
+    """Whether one of that name must stay: it works, serves, or is the way back."""
+    last = record(endpoint)
+    before = endpoint.standing(last.blue) if last else None
+    return present.healthy or present.name in (*endpoint.traffic, *endpoint.mirror) or present in (before, blue)
+
+
+def _left_over(endpoint: EndpointState, blue: Deployment, green: str) -> tuple[str, ...]:
+    """Greens that were rolled back or never promoted, and what failed: none that served before blue."""
+    found, last = pairs(endpoint), record(endpoint)
+    before = endpoint.standing(last.blue) if last else None
+    spared = {green, found.get(blue.name), before.name if before else None, *endpoint.traffic, *endpoint.mirror}
+    return tuple(
+        d.name
+        for d in endpoint.deployments.values()
+        if d.ours and d.name not in spared and (found.get(d.name) == blue.name or d.name in marks(endpoint))
+    )
 
 
 def _check_not_mirrored(endpoint: EndpointState, remove: tuple[str, ...]) -> None:

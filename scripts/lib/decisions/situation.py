@@ -1,20 +1,24 @@
 """Where in a rollout an endpoint is, in one line for people."""
 
+from scripts.lib.decisions.record import live, marks, record
+from scripts.lib.decisions.roles import roles
 from scripts.lib.decisions.state import Ambiguous, EndpointState, percentages
 
 
 def situation(endpoint: EndpointState) -> str:
     """There is a line for every state."""
     try:
-        blue, green = endpoint.roles
+        blue, green = roles(endpoint)
     except Ambiguous as why:
         return str(why)
     if not endpoint.traffic:
         if endpoint.first_rollout or not endpoint.deployments:
-            return "nothing serves yet: the first rollout has not ended (deploy finishes it)"
+            return "nothing serves yet: the first rollout has not ended (deploy, then promote --percent 100)"
         return "nothing serves: somebody took all traffic away (promote --to NAME --percent 100 gives it back)"
     unhealthy = [f"{d.name} is {d.state}" for d in endpoint.deployments.values() if not d.healthy]
-    return "; ".join([_progress(endpoint, blue, green), *unhealthy])
+    learnt = [f"{name} {text}" for name, text in marks(endpoint).items()]
+    foreign = ["no rollout wrote this split"] if record(endpoint) and not live(endpoint) else []
+    return "; ".join([_progress(endpoint, blue, green), *foreign, *learnt, *unhealthy])
 
 
 def _progress(endpoint: EndpointState, blue: str | None, green: str | None) -> str:
@@ -24,5 +28,5 @@ def _progress(endpoint: EndpointState, blue: str | None, green: str | None) -> s
     if percent == 100:
         return f"{green} serves; its blue {blue} is still there, so rollback works until delete_blue"
     if percent == 0:
-        return f"{blue} serves; green {green} waits at 0 % (promote gives it a share, the next deploy removes it)"
+        return f"{blue} serves; green {green} waits at 0 % (promote gives it a share)"
     return f"a rollout is in progress: {percentages(endpoint.traffic)} (promote goes on, rollback goes back)"

@@ -1,13 +1,19 @@
-"""An endpoint's state, and who is blue and green in it: without Azure.
+"""An endpoint's state, as the decisions see it: without Azure.
 
-The endpoint itself is the state of a rollout: its traffic, and green's tag `replaces` that names blue.
+The endpoint itself is the state of a rollout: its traffic, the record beside it (record.py), and the claims that
+deployments carry, each naming the one it replaces.
 """
+
+from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 SUCCEEDED = "Succeeded"
 BUSY = frozenset({"Creating", "Updating", "Deleting", "Scaling"})
+SERVES = frozenset({SUCCEEDED, "Updating", "Scaling"})
+"""States in which a deployment answers: one that is being changed does, with what it had before."""
 FIRST_ROLLOUT = {"first-rollout": "pending"}
 """The endpoint's tag until it first has traffic: tells a new endpoint from one that somebody set to 0 %."""
 
@@ -17,7 +23,7 @@ class Refused(Exception):
 
 
 class Ambiguous(Refused):
-    """Traffic and tags do not tell who is blue and who is green."""
+    """Neither the record nor any claim tells who is blue and who is green."""
 
 
 class Overwritten(Refused):
@@ -32,7 +38,7 @@ class Model:
     version: str
     digest: str = ""
 
-    def same(self, other: "Model") -> bool:
+    def same(self, other: Model) -> bool:
         """Whether both are the same model: by content where both have a digest, else by name and version."""
         if self.digest and other.digest:
             return self.digest == other.digest
@@ -40,15 +46,46 @@ class Model:
 
 
 @dataclass(frozen=True)
+class Ref:
+    """A deployment by name and creation time (ISO text, UTC): a name that came back is another deployment.
+
+    `version` is its model's, for people. Without a time it is what older releases wrote: a name alone.
+    """
+
+    name: str
+    created: str = ""
+    version: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Ref | None:
+        """From a tag's value. None where that is empty or something else."""
+        parts = text.split(" ")
+        return cls(*parts) if parts[0] and len(parts) <= 3 else None
+
+    def __str__(self) -> str:
+        return " ".join([self.name, self.created, self.version]).strip()
+
+
+@dataclass(frozen=True)
 class Deployment:
-    """One deployment of an endpoint. `state` is Azure's provisioning state, `instances` a count."""
+    """One deployment of an endpoint, its name in lower case. `state` is Azure's provisioning state.
+
+    `instances` at a time answer `concurrency` requests each; `fields` are its live settings, `settings` the digest of
+    those it was made with, `rollout` the id of the rollout that made it; each "" or empty where it isn't known.
+    """
 
     name: str
     model: Model
     state: str = SUCCEEDED
-    replaces: str = ""
+    created: str = ""
+    replaces: Ref | None = None
+    rollout: str = ""
+    settings: str = ""
     instances: int = 1
+    concurrency: int = 1
+    machine: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
+    fields: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def healthy(self) -> bool:
@@ -57,6 +94,20 @@ class Deployment:
     @property
     def busy(self) -> bool:
         return self.state in BUSY
+
+    @property
+    def ref(self) -> Ref:
+        return Ref(self.name, self.created, self.model.version)
+
+    @property
+    def ours(self) -> bool:
+        """Whether a rollout made it: by hand nobody writes these tags."""
+        return bool(self.rollout or (self.tags.get("model") and self.tags.get("version")))
+
+    @property
+    def capacity(self) -> int:
+        """How many requests it answers at once."""
+        return self.instances * self.concurrency
 
 
 @dataclass(frozen=True)
@@ -79,22 +130,25 @@ class EndpointState:
     def first_rollout(self) -> bool:
         return FIRST_ROLLOUT.items() <= self.tags.items()
 
-    @property
-    def replaces(self) -> dict[str, str]:
-        return {name: deployment.replaces for name, deployment in self.deployments.items()}
-
-    @property
-    def roles(self) -> tuple[str | None, str | None]:
-        return roles(self.traffic, self.replaces)
+    def standing(self, ref: Ref | None) -> Deployment | None:
+        """The very deployment that is meant, None where it is gone, or another one has its name."""
+        found = self.deployments.get(ref.name) if ref else None
+        return found if found and ref and ref.created in ("", found.created) else None
 
 
 @dataclass(frozen=True)
 class Shift:
-    """The split to have in the end: percentages above zero, sum 100 (or none). `done`: nothing is to be written."""
+    """The split to have in the end: percentages above zero, sum 100 (or none). `done`: nothing is to be written.
+
+    `tags` are written to the endpoint in the same call, None takes one away. `hold` (with `done`): the split is left to
+    others though this rollout began; that is so only if it still is after a while, since a read may be late.
+    """
 
     split: Mapping[str, int]
     say: str
     done: bool = False
+    tags: Mapping[str, str | None] = field(default_factory=dict)
+    hold: bool = False
 
 
 def positive(traffic: Mapping[str, int]) -> dict[str, int]:
@@ -106,40 +160,3 @@ def percentages(traffic: Mapping[str, int]) -> str:
     """A split for people, the largest share first: `default 90 %, xgboost-model-2 10 %`."""
     shares = sorted(traffic.items(), key=lambda share: (-share[1], share[0]))
     return ", ".join(f"{name} {percent} %" for name, percent in shares if percent) or "no traffic"
-
-
-def roles(traffic: Mapping[str, int], replaces: Mapping[str, str]) -> tuple[str | None, str | None]:
-    """Name (blue, green), None where there is none.
-
-    `replaces` has every existing deployment: what its tag says it replaces, or "". Green is the deployment that
-    replaces an existing one and is itself replaced by none; blue is whom it replaces, whichever has the traffic.
-
-    Raises Ambiguous when traffic and tags leave several answers.
-    """
-    greens = candidates(traffic, replaces)
-    if len(greens) > 1:
-        raise unclear("green", traffic, greens)
-    for green, blue in greens.items():
-        return blue, green
-    serving = [name for name, percent in traffic.items() if percent]
-    if len(serving) > 1:
-        raise Ambiguous(f"can't tell blue from green: {percentages(traffic)}, and no tag says which replaces which.")
-    return (serving[0] if serving else None), None
-
-
-def candidates(traffic: Mapping[str, int], replaces: Mapping[str, str]) -> dict[str, str]:
-    """Who may be green, and whom each replaces: none without a pair. Raises Ambiguous for a circle.
-
-    Of the deployments that nobody replaces those with traffic, else those whose blue has it, else all.
-    """
-    pairs = {name: old for name, old in replaces.items() if old in replaces and old != name}
-    heads = {name: old for name, old in pairs.items() if name not in pairs.values()}
-    if pairs and not heads:
-        raise unclear("green", traffic, pairs)
-    serving = {name: old for name, old in heads.items() if traffic.get(name)}
-    return serving or {name: old for name, old in heads.items() if traffic.get(old)} or heads
-
-
-def unclear(role: str, traffic: Mapping[str, int], pairs: Mapping[str, str]) -> Ambiguous:
-    claims = ", ".join(f"{name} replaces {old}" for name, old in pairs.items())
-    return Ambiguous(f"can't tell which is {role}: {claims} ({percentages(traffic)}). Delete the wrong one.")

@@ -1,11 +1,17 @@
 """What a split becomes, and whether it may: pure decisions, without Azure."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 
+from scripts.lib.decisions.record import MARK, Record, Tags, record, written
+from scripts.lib.decisions.roles import pairs
 from scripts.lib.decisions.state import EndpointState, Refused, Shift, percentages, positive
 
 
-def plan_shift(endpoint: EndpointState, to: str, percent: int, expect: Mapping[str, int] | None = None) -> Shift:
+def plan_shift(
+    endpoint: EndpointState, to: str, percent: int, rollout: str, expect: Mapping[str, int] | None = None
+) -> Shift:
     """Give `percent` of the traffic to one deployment, the rest to its counterpart.
 
     Raises Refused where `to` is unknown or unfit, or the present split is not `expect` (without it: not on the pair).
@@ -14,7 +20,7 @@ def plan_shift(endpoint: EndpointState, to: str, percent: int, expect: Mapping[s
         raise Refused(f"{endpoint.name} has no deployment {to}; it has: {', '.join(endpoint.deployments) or 'none'}.")
     other = _counterpart(endpoint, to)
     if not other and percent < 100:
-        raise Refused(f"{to} has no counterpart for the other {100 - percent} %: no tag pairs it with a deployment.")
+        raise Refused(f"{to} has no counterpart for the other {100 - percent} %: no claim pairs it with a deployment.")
     before, split = endpoint.traffic, positive({to: percent, other: 100 - percent})
     if split == before:
         return Shift(split, f"already there: {percentages(split)}", done=True)
@@ -32,14 +38,58 @@ def plan_shift(endpoint: EndpointState, to: str, percent: int, expect: Mapping[s
             raise Refused(f"{name} is {endpoint.deployments[name].state}, not healthy: it gets no more traffic.")
         if name in endpoint.mirror:
             raise Refused(f"{name} gets mirrored traffic, so it can't get live traffic. End the mirroring first.")
-    return Shift(split, f"{percentages(before)} → {percentages(split)}")
+    if pairs(endpoint).get(other) != to:  # going back is never too much for blue
+        _check_capacity(endpoint, to, percent)
+    tags = _tags(endpoint, to, other, split, rollout)
+    return Shift(split, f"{percentages(before)} → {percentages(split)}", tags=tags)
+
+
+def plan_first_traffic(endpoint: EndpointState, name: str, rollout: str) -> Shift:
+    """All traffic for the first deployment. Raises Refused where it isn't healthy, or somebody else gets requests."""
+    split = {name: 100}
+    if split == endpoint.traffic:
+        return Shift(split, f"already there: {percentages(split)}", done=True)
+    if name not in endpoint.deployments:
+        raise Refused(f"{endpoint.name} has no deployment {name}. deploy makes it.")
+    if endpoint.traffic or endpoint.mirror or not endpoint.deployments[name].healthy:
+        raise Refused(
+            f"{name} gets no traffic: it is {endpoint.deployments[name].state}; {percentages(endpoint.traffic)}."
+        )
+    if not endpoint.first_rollout:
+        raise Refused(f"{endpoint.name} has served before: promote --to {name} --percent 100 starts it again.")
+    first = Record(rollout, None, endpoint.deployments[name].ref, split)
+    return Shift(split, f"{name} gets all traffic", tags=written(endpoint, first))
 
 
 def _counterpart(endpoint: EndpointState, to: str) -> str:
     """The deployment that `to` replaces or is replaced by; of several, the only one with traffic; "" without one."""
-    old = [name for name in [endpoint.replaces[to]] if name in endpoint.deployments]
-    new = [name for name, replaced in endpoint.replaces.items() if replaced == to]
-    found = [name for name in dict.fromkeys(old + new) if name != to]
+    found = [green if blue == to else blue for green, blue in pairs(endpoint).items() if to in (green, blue)]
     if len(found) > 1:
         found = [name for name in found if name in endpoint.traffic]
     return found[0] if len(found) == 1 else ""
+
+
+def _check_capacity(endpoint: EndpointState, name: str, percent: int) -> None:
+    """Raises Refused where a share of what serves now is more than the deployment can answer."""
+    deployment = endpoint.deployments[name]
+    served = max((endpoint.deployments[other].capacity for other in endpoint.traffic), default=0)
+    if percent <= endpoint.traffic.get(name, 0) or deployment.capacity * 100 >= percent * served:
+        return
+    count = -(-percent * served // (100 * deployment.concurrency))
+    raise Refused(
+        f"{name} answers {deployment.capacity} requests at once ({deployment.instances} × {deployment.concurrency}), "
+        f"what serves now {served}: too little for {percent} %. Nothing is written. Scale it, then promote again: "
+        f"az ml online-deployment update --endpoint-name {endpoint.name} --name {name} --set instance_count={count}"
+    )
+
+
+def _tags(endpoint: EndpointState, to: str, other: str, split: Mapping[str, int], rollout: str) -> Tags:
+    """The record of a split that a person or a stage wrote; green's mark goes, since that was approved knowing it."""
+    green, blue = (to, other) if pairs(endpoint).get(to) == other else (other, to)
+    last, back = record(endpoint), split == {blue: 100} and bool(green)
+    if not other:  # nobody is paired with it: the way back stays what it was
+        blue_ref = last.blue if last and last.blue and last.blue.name != to else None
+        return written(endpoint, Record(rollout, blue_ref, endpoint.deployments[to].ref, split))
+    found = Record(rollout, endpoint.deployments[blue].ref, endpoint.deployments[green].ref, split, back)
+    tags = written(endpoint, found)
+    return tags if back else {**tags, MARK + green: None}

@@ -1,50 +1,148 @@
 """The way back: whom a rollback gives all traffic to, and when it may be deleted. Pure decisions, without Azure."""
 
-from scripts.lib.decisions.state import EndpointState, Refused, Shift, candidates, percentages, unclear
+from __future__ import annotations
 
-SERVES = frozenset({"Succeeded", "Updating", "Scaling"})
-"""States in which a deployment answers: one that is being changed does, with what it had before."""
+from scripts.lib.decisions.record import Record, Tags, mark, marks, now, record, written
+from scripts.lib.decisions.roles import pairs, roles, unclear
+from scripts.lib.decisions.state import SERVES, Deployment, EndpointState, Ref, Refused, Shift, percentages
 
 
-def plan_rollback(endpoint: EndpointState, only_version: str | None = None) -> Shift:
-    """Give all traffic to what green replaces. Without a blue there is nothing to do, which is no error.
+def plan_rollback(endpoint: EndpointState, rollout: str, to: str | None = None) -> Shift:
+    """By hand: give all traffic to what served before, or to `to`; done where that has it, never further back.
 
-    Which of several is green doesn't matter if all replace the same one. With a version only the rollout of that
-    version is taken back: neither an earlier one that has ended well, nor what a person did who took all traffic away.
-    Raises Refused then, and where it can't be told who blue is.
+    Raises Refused where there is no way back that the record or a claim proves, with the command that leads on.
     """
-    pairs = candidates(endpoint.traffic, endpoint.replaces)
-    if len(set(pairs.values())) > 1:
-        raise unclear("blue", endpoint.traffic, pairs)
-    blue = next(iter(pairs.values()), None)
-    greens = [deployment for deployment in endpoint.deployments.values() if deployment.replaces == blue]
-    if blue is None or (only_version and only_version not in [green.model.version for green in greens]):
-        return Shift(endpoint.traffic, f"nothing to go back to: {percentages(endpoint.traffic)}", done=True)
-    split = {blue: 100}
-    if split == endpoint.traffic:
-        return Shift(split, f"already there: {percentages(split)}", done=True)
-    if only_version and not endpoint.traffic:
-        raise Refused(
-            f"somebody took all traffic from {endpoint.name}, and the rollback of version {only_version} doesn't undo "
-            f"that. To serve again: promote --to {blue} --percent 100"
-        )
-    if blue not in endpoint.traffic and endpoint.deployments[blue].state not in SERVES:
-        raise Refused(f"{blue} is {endpoint.deployments[blue].state}: there is no way back.")
-    return Shift(split, f"{percentages(endpoint.traffic)} → {percentages(split)}")
+    if to and to not in endpoint.deployments:
+        raise Refused(f"{endpoint.name} has no deployment {to}; it has: {', '.join(endpoint.deployments) or 'none'}.")
+    target = endpoint.deployments[to] if to else way_back(endpoint)
+    if endpoint.traffic == {target.name: 100}:
+        return Shift(endpoint.traffic, f"already there: {percentages(endpoint.traffic)}", done=True)
+    return _back(endpoint, target, rollout)
+
+
+def plan_own_rollback(endpoint: EndpointState, rollout: str) -> Shift:
+    """The workflow's: go back only from a split that this very rollout wrote; all else is left alone, and told.
+
+    Where the record is lost, green's own claim tells. Raises Refused where blue is gone.
+    """
+    found, now_is = record(endpoint), percentages(endpoint.traffic)
+    if found is None:
+        mine = {
+            green: blue
+            for green, blue in pairs(endpoint).items()
+            if green in endpoint.traffic and endpoint.deployments[green].rollout == rollout
+        }
+        if len(mine) != 1:
+            return _hold(endpoint, f"nothing tells that this rollout wrote the split: {now_is}")
+        return _back(endpoint, endpoint.deployments[next(iter(mine.values()))], rollout)
+    if found.rollout != rollout:
+        return _hold(endpoint, f"{found.rollout} wrote the split ({found.at}), not this rollout: {now_is}")
+    if found.split != endpoint.traffic:
+        said = f"this rollout wrote {percentages(found.split)}, somebody outside the workflows since then {now_is}"
+        return _hold(endpoint, said)
+    if found.back or found.blue is None:
+        return Shift(endpoint.traffic, f"already there: {now_is}", done=True)
+    return _back(endpoint, endpoint.standing(found.blue) or _gone(endpoint, found.blue), rollout)
+
+
+def way_back(endpoint: EndpointState) -> Deployment:
+    """What served before. Raises Refused where it is gone or nothing tells, Ambiguous where too much does."""
+    found = record(endpoint)
+    if found is None:
+        return _claimed(endpoint)
+    whole = len(found.split) == 1 and not found.back
+    if endpoint.traffic.keys() <= {d.name for ref in (found.blue, found.green) if (d := endpoint.standing(ref))}:
+        before = found.blue
+        if before is None and endpoint.traffic.keys() <= set(pairs(endpoint).values()):
+            before = found.green  # the first, which served; what is to replace it has nothing yet
+    else:  # a stranger gave traffic to a third: whoever had it all by the record, served before
+        before = found.green if whole else found.blue
+    if before is None:
+        raise Refused(f"nothing served before {', '.join(endpoint.traffic)}. {_deploy_another(endpoint)}")
+    return endpoint.standing(before) or _gone(endpoint, before)
 
 
 def plan_delete_blue(endpoint: EndpointState, name: str) -> Shift:
     """Delete `name`; done where it is gone already.
 
-    Raises Refused unless it has no traffic and the deployment with all traffic replaces it.
+    Raises Refused unless it has no traffic, and the deployment with all traffic replaces it, or was to be replaced
+    by it.
     """
     if name not in endpoint.deployments:
         return Shift(endpoint.traffic, f"{name} is gone already", done=True)
     if name in endpoint.traffic or name in endpoint.mirror:
         raise Refused(f"{name} still gets traffic: {percentages({**endpoint.mirror, **endpoint.traffic})}. It stays.")
-    serving = [endpoint.deployments[other] for other in endpoint.traffic]
-    if len(serving) != 1 or serving[0].replaces != name:
+    found, serving = pairs(endpoint), [endpoint.deployments[other] for other in endpoint.traffic]
+    replaced = len(serving) == 1 and found.get(serving[0].name) == name
+    if len(serving) != 1 or not (replaced or found.get(name) == serving[0].name or name in superfluous(endpoint)):
         raise Refused(f"no deployment with all traffic replaces {name}: {percentages(endpoint.traffic)}. It stays.")
     if not serving[0].healthy:
         raise Refused(f"{serving[0].name}, which replaces {name}, is {serving[0].state}. {name} stays: the way back.")
     return Shift(endpoint.traffic, f"{name} is deleted")
+
+
+def superfluous(endpoint: EndpointState) -> list[str]:
+    """What rollouts have left: at 0 %, and neither of the pair that is blue and green, nor the way back."""
+    found, last = pairs(endpoint), record(endpoint)
+    before = endpoint.standing(last.blue) if last else None
+    needed = {*endpoint.traffic, *endpoint.mirror, *(found[name] for name in endpoint.traffic if name in found)}
+    waiting = {green for green, blue in found.items() if blue in endpoint.traffic and green not in marks(endpoint)}
+    spared = needed | waiting | ({before.name} if before else set())
+    return [d.name for d in endpoint.deployments.values() if d.ours and d.name not in spared]
+
+
+def _claimed(endpoint: EndpointState) -> Deployment:
+    """By the claims alone, where nothing is recorded: the blue of what serves, else the one that serves."""
+    found = pairs(endpoint)
+    if len(endpoint.traffic) == 1 and (old := found.get(next(iter(endpoint.traffic)))):
+        return endpoint.deployments[old]
+    blue, green = roles(endpoint)
+    if blue is None or green is None:
+        if not endpoint.traffic and len(endpoint.deployments) > 1:
+            raise unclear(endpoint, found)
+        lost = [d.replaces for d in endpoint.deployments.values() if d.name in endpoint.traffic and d.replaces]
+        if lost:
+            _gone(endpoint, lost[0])
+        raise Refused(f"nothing tells what served before: {percentages(endpoint.traffic)}. {_deploy_another(endpoint)}")
+    return endpoint.deployments[blue]
+
+
+def _back(endpoint: EndpointState, target: Deployment, rollout: str) -> Shift:
+    if target.name not in endpoint.traffic and target.state not in SERVES:
+        raise Refused(
+            f"{target.name} is {target.state}, so it can't get the traffic: {percentages(endpoint.traffic)} stays. "
+            + _deploy_another(endpoint)
+        )
+    split, others = {target.name: 100}, {n: p for n, p in endpoint.traffic.items() if n != target.name}
+    left = [endpoint.deployments[name] for name in sorted(others, key=lambda name: -others[name])]
+    learnt: Tags = {}
+    for deployment in left:
+        learnt |= mark(deployment, f"rolled back from {others[deployment.name]} % on {now()}, {rollout}")
+    last = record(endpoint)
+    green = left[0].ref if left else last.green if last and last.green != target.ref else None
+    kept = Record(rollout, target.ref, green, split, back=True)
+    tags = {**written(endpoint, kept), **learnt}
+    smaller = [d for d in left if d.capacity > target.capacity]
+    less = f"; {target.name} answers {target.capacity} requests at once, {smaller[0].name} {smaller[0].capacity}"
+    say = f"{percentages(endpoint.traffic)} → {percentages(split)}{less if smaller else ''}"
+    return Shift(split, say, tags=tags)
+
+
+def _hold(endpoint: EndpointState, why: str) -> Shift:
+    return Shift(endpoint.traffic, f"left alone: {why}", done=True, hold=True)
+
+
+def _gone(endpoint: EndpointState, ref: Ref) -> Deployment:
+    version = f" (model version {ref.version})" if ref.version else ""
+    again = f"deploy --version {ref.version or 'N'}"
+    raise Refused(
+        f"{ref.name}{version}, which served before, is gone: {percentages(endpoint.traffic)} stays. "
+        f"Roll that version out again: rollout.yml with it as `version`, or {again}."
+    )
+
+
+def _deploy_another(endpoint: EndpointState) -> str:
+    others = [name for name, d in endpoint.deployments.items() if name not in endpoint.traffic and d.state in SERVES]
+    if others:
+        return f"rollback --to NAME gives another one all traffic ({', '.join(others)})."
+    return "Roll another version out: rollout.yml with its `version`, or deploy --version N."

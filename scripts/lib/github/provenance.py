@@ -4,6 +4,8 @@ import os
 import shutil
 import subprocess
 
+from scripts.lib.decisions.record import BY_HAND
+
 
 def tags() -> dict[str, str]:
     """What leads back from a resource to its origin: the git commit and, in a workflow, the run's address."""
@@ -11,6 +13,13 @@ def tags() -> dict[str, str]:
     found = {"commit": os.environ.get("GITHUB_SHA") or git("rev-parse", "HEAD")}
     found["run"] = f"{page}/actions/runs/{run}" if run and page else ""
     return {name: value for name, value in found.items() if value}
+
+
+def rollout_id() -> str:
+    """What tells this rollout from all others: in a workflow where its run stands on GitHub, else `by hand`."""
+    repository, run = os.environ.get("GITHUB_REPOSITORY"), os.environ.get("GITHUB_RUN_ID")
+    attempt = os.environ.get("GITHUB_RUN_ATTEMPT") or "1"
+    return f"{repository}/actions/runs/{run}/attempts/{attempt}" if repository and run else BY_HAND
 
 
 def address() -> str:
