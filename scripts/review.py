@@ -10,7 +10,7 @@ from scripts.lib.azure.endpoint import OnlineEndpoint
 from scripts.lib.azure.waiting import Deadline, say
 from scripts.lib.cli import names, option_types
 from scripts.lib.cli.command import command, endpoint_options, timeout_option
-from scripts.lib.decisions.approval import check, propose
+from scripts.lib.decisions.approval import check, check_owner, propose
 from scripts.lib.decisions.state import Refused, percentages
 from scripts.lib.github import review_text, step_output
 
@@ -21,9 +21,16 @@ from scripts.lib.github import review_text, step_output
 @click.option("--percent", type=option_types.SHARE, help="What that job gives green.")
 @click.option("--bake", type=click.IntRange(0, 300), help="Minutes until blue is to be deleted, after 100 %.")
 @click.option("--green", type=names.deployment, metavar="NAME", help="What `deploy` printed; else whoever is green.")
+@click.option("--rollout", metavar="ID", help="Refuse unless green is this rollout's.")
 @timeout_option(300)
 def main(
-    endpoint: OnlineEndpoint, job: str, percent: int | None, bake: int | None, green: str | None, timeout: float
+    endpoint: OnlineEndpoint,
+    job: str,
+    percent: int | None,
+    bake: int | None,
+    green: str | None,
+    rollout: str | None,
+    timeout: float,
 ) -> str:
     """Compare green with blue for whoever approves JOB; prints the proposal as JSON, for --expect.
 
@@ -36,6 +43,8 @@ def main(
     proposal = propose(state, green)
     if proposal:
         check(state, proposal)
+        if rollout:
+            check_owner(proposal, rollout)
         asks = review_text.consequence(proposal, job, percent, bake) if job else "Nothing waits for approval."
         text = [review_text.comparison_table(state, proposal), f"Traffic now: **{percentages(state.traffic)}**", asks]
     else:

@@ -60,6 +60,15 @@ def propose(state: EndpointState, green: str | None = None) -> Proposal | None:
     return proposal
 
 
+def check_owner(proposal: Proposal, rollout: str) -> None:
+    """Raises Refused where green is another rollout's by now: a run offers only what its own deploy made or took."""
+    if proposal["owner"] != rollout:
+        raise Refused(
+            f"{proposal['green']} is {proposal['owner'] or 'nobody'}'s now, not {rollout}'s: this rollout ends here. "
+            f"{percentages(proposal['traffic'])} stays. Look with show_endpoint; promote.yml goes on with it."
+        )
+
+
 def check(state: EndpointState, expected: Proposal, rollout: str = "", aim: Mapping[str, int] | None = None) -> None:
     """Raises Refused, with every difference, unless the endpoint is what the reviewer saw and green is healthy.
 

@@ -85,7 +85,8 @@ def superfluous(endpoint: EndpointState) -> list[str]:
     """What rollouts have left: at 0 %, and neither of the pair that is blue and green, nor the way back."""
     found, last = pairs(endpoint), record(endpoint)
     before = endpoint.standing(last.blue) if last else None
-    needed = {*endpoint.traffic, *endpoint.mirror, *(found[name] for name in endpoint.traffic if name in found)}
+    way = found.get(next(iter(endpoint.traffic))) if len(endpoint.traffic) == 1 and not before else None
+    needed = {*endpoint.traffic, *endpoint.mirror, way}
     waiting = {green for green, blue in found.items() if blue in endpoint.traffic and green not in marks(endpoint)}
     spared = needed | waiting | ({before.name} if before else set())
     return [d.name for d in endpoint.deployments.values() if d.ours and d.name not in spared]
@@ -122,9 +123,9 @@ def _back(endpoint: EndpointState, target: Deployment, rollout: str) -> Shift:
     green = left[0].ref if left else last.green if last and last.green != target.ref else None
     kept = Record(rollout, target.ref, green, split, back=True)
     tags = {**written(endpoint, kept), **learnt}
-    smaller = [d for d in left if d.capacity > target.capacity]
-    less = f"; {target.name} answers {target.capacity} requests at once, {smaller[0].name} {smaller[0].capacity}"
-    say = f"{percentages(endpoint.traffic)} → {percentages(split)}{less if smaller else ''}"
+    say = f"{percentages(endpoint.traffic)} → {percentages(split)}"
+    for more in [d for d in left if d.capacity > target.capacity][:1]:
+        say += f"; {target.name} answers {target.capacity} requests at once, {more.name} {more.capacity}"
     return Shift(split, say, tags=tags)
 
 
