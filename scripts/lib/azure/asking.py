@@ -13,7 +13,9 @@ What may pass is asked again for PATIENCE seconds; what is still so then means:
 | 408                                      | bad          | it never answers within its own request_timeout_ms    |
 | 424                                      | bad          | its container refuses or dies                         |
 
-(how-to-troubleshoot-online-endpoints.) 403 and redirects are no answer of it, either, but waiting cures neither. Any other status is its answer.
+(The statuses: how-to-troubleshoot-online-endpoints.)
+
+403 and redirects are no answer of it, either, but waiting cures neither. Any other status is its answer.
 """
 
 from __future__ import annotations
