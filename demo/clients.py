@@ -10,8 +10,7 @@ from typing import Any
 
 import requests
 
-from scripts.lib.azure.scoring_client import load_request
-from scripts.smoke_test import alone
+from scripts.lib.azure.scoring_client import alone, load_request
 
 COUNT = 2
 PAUSE = 0.15  # seconds between a client's requests: the two cores are for the rollout

@@ -12,10 +12,9 @@ from azureml_emulator.github.server import LocalGitHub
 from azureml_emulator.workflows.act import WORKSPACE_VARIABLES, Job, commit, repository_variables, run_workflow
 from demo.clients import Clients
 from scripts.lib.azure.endpoint import OnlineEndpoint
-from scripts.lib.azure.scoring_client import primary_key
+from scripts.lib.azure.scoring_client import ROWS, primary_key
 from scripts.lib.azure.workspace import ENDPOINT, Workspace, load_yaml
 from scripts.lib.decisions.state import percentages
-from scripts.smoke_test import ROWS
 
 ROLLOUT = ".github/workflows/rollout.yml"
 SEED = re.compile(r"^SEED = (\d+)", re.MULTILINE)

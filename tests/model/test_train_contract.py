@@ -12,9 +12,8 @@ from typing import Any
 
 import pytest
 
-from scripts.lib.azure.scoring_client import SAMPLE
+from scripts.lib.azure.scoring_client import ROWS, SAMPLE
 from scripts.lib.decisions.model_folder import mlmodel
-from scripts.smoke_test import ROWS
 from tests.support import ROOT
 
 IMPOSSIBLE = ["--min-auc", "1"]  # the gate, closed

@@ -17,7 +17,7 @@ import pytest
 from azureml_emulator.workflows.act import copy_tree
 from demo.__main__ import report
 from demo.clients import DEPLOYMENT, Clients
-from scripts.smoke_test import ROWS
+from scripts.lib.azure.scoring_client import ROWS
 from tests.support import ROOT
 
 

@@ -16,7 +16,7 @@ from azureml_emulator.testing import Arm
 from azureml_emulator.workflows.act import Run, commit
 from demo.clients import Clients
 from demo.rollouts import change_model
-from scripts.smoke_test import ROWS
+from scripts.lib.azure.scoring_client import ROWS
 from tests.support import ROOT
 from tests.support.repository import DEPLOYING, PROMOTING, Repository, results
 from tests.support.repository import repository as copied

@@ -13,9 +13,13 @@ from scripts.lib.azure.endpoint import OnlineEndpoint
 from scripts.lib.azure.errors import redact
 from scripts.lib.decisions.state import Refused
 
-SAMPLE = Path("endpoints/sample-request.json")
+SAMPLE, ROWS = Path("endpoints/sample-request.json"), Path("endpoints/smoke-requests.json")
 TIMEOUT = 185.0  # seconds; an endpoint answers within 180 (how-to-manage-quotas)
-TRANSIENT = frozenset({429, 503})
+Body = dict[str, Any]
+
+
+class Unanswered(Refused):
+    """Nobody answered a request: refused, lost on the way, not found, or too late."""
 
 
 @dataclass(frozen=True)
@@ -41,34 +45,41 @@ def primary_key(endpoint: OnlineEndpoint) -> str:
 
 
 def score(uri: str, key: str, body: Any, deployment: str | None = None) -> Answer:
-    """POST `body` as JSON; `deployment` passes by the split. Raises Refused when nobody answers."""
+    """POST `body` as JSON; `deployment` passes by the split. Raises Unanswered, and Refused for an empty `uri`."""
     import requests
 
     headers = {"Authorization": f"Bearer {key}"} | ({"azureml-model-deployment": deployment} if deployment else {})
+    if not uri:
+        raise Refused("the endpoint has no scoring URI: Azure hasn't finished creating it. Look with show_endpoint.")
     started = time.perf_counter()
     try:
         answer = requests.post(uri, json=body, headers=headers, timeout=TIMEOUT, allow_redirects=False)
     except requests.RequestException as error:
-        raise Refused(f"the endpoint's scoring URI can't be reached: {redact(error)}") from error
+        raise Unanswered(f"the endpoint's scoring URI can't be reached: {redact(error)}") from error
     return Answer(answer.status_code, answer.headers, answer.text, time.perf_counter() - started)
 
 
-def score_patiently(uri: str, key: str, body: Any, deployment: str, tries: int = 5) -> Answer:
-    """As `score`, but asks again after a second where the answer is 429 or 503: busy for the moment."""
-    for _ in range(tries - 1):
-        answer = score(uri, key, body, deployment)
-        if answer.status not in TRANSIENT:
-            return answer
-        time.sleep(1)
-    return score(uri, key, body, deployment)
-
-
-def load_request(path: Path) -> dict[str, Any]:
+def load_request(path: Path) -> Body:
     """A request file: a JSON object. Ends with exit code 2 where it is none."""
     try:
-        body = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+        body = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
         raise click.BadParameter(f"{path} is not JSON: {error}") from error
     if not isinstance(body, dict):
         raise click.BadParameter(f"{path} is not a JSON object.")
     return body
+
+
+def alone(body: Body) -> list[Body]:
+    """One request for each row of a request. Ends with exit code 2 where it isn't MLflow's split form."""
+    frame = body.get("input_data")
+    columns, data = (frame.get("columns"), frame.get("data")) if isinstance(frame, dict) else (None, None)
+    if not (isinstance(columns, list) and columns and isinstance(data, list) and data) or not all(
+        isinstance(row, list) and len(row) == len(columns) for row in data
+    ):
+        raise click.BadParameter('the requests must be {"input_data": {"columns": […], "data": [[…], …]}}, with rows.')
+    return [{"input_data": {"columns": columns, "index": [0], "data": [row]}} for row in data]
+
+
+def _no_number(text: str) -> Any:
+    raise ValueError(f"{text} is no JSON")
