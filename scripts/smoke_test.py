@@ -15,6 +15,7 @@ from scripts.lib.azure.endpoint import OnlineEndpoint
 from scripts.lib.azure.scoring_client import ROWS, Body, alone
 from scripts.lib.cli import names, paths
 from scripts.lib.cli.command import command, endpoint_options
+from scripts.lib.decisions.roles import roles
 from scripts.lib.decisions.state import EndpointState, Refused, percentages
 from scripts.lib.github import step_output
 
@@ -55,7 +56,7 @@ def main(endpoint: OnlineEndpoint, name: str | None, requests: Path, given: str 
 
 def candidate(state: EndpointState) -> str:
     """Whom to ask where nobody is named: green, or the only deployment there is."""
-    _, green = state.roles
+    _, green = roles(state)
     if green is None and len(state.deployments) != 1:
         found = f"{percentages(state.traffic)} and {', '.join(state.deployments) or 'no deployment'}"
         raise Refused(f"{state.name} has {found}, but no green. Which is to be asked? smoke_test NAME")
