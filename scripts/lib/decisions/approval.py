@@ -111,7 +111,8 @@ def plan_promotion(
     if seen is None:
         raise Refused(f"there is no green to promote: {percentages(state.traffic)}. `deploy` makes one.")
     aim = positive({seen["green"]: percent, seen["blue"]: 100 - percent})
-    check(state, seen, rollout, aim)
+    if seen["blue"] or aim != state.traffic:  # the first that has it all was given it, and the job killed
+        check(state, seen, rollout, aim)
     if not seen["blue"]:
         if percent < 100:
             raise Refused(f"{seen['green']} is the first deployment, with nobody for the rest: --percent 100.")

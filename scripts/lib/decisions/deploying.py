@@ -106,7 +106,7 @@ def _green(endpoint: EndpointState, wanted: Wanted, blue: Deployment) -> Plan:
             standing.name,
             blue.name,
             scale=standing.instances < blue.instances,
-            after=_left_over(endpoint, blue, standing.name),
+            after=_left_over(endpoint, wanted, blue, standing.name),
             instances=blue.instances,
             take_over=shift,
         )
@@ -114,7 +114,7 @@ def _green(endpoint: EndpointState, wanted: Wanted, blue: Deployment) -> Plan:
     if len(endpoint.deployments.keys() - {name}) >= MOST:
         raise Refused(f"{endpoint.name} has {MOST} deployments, as many as Azure allows. {make_room(endpoint)}")
     remove = (name,) if name in endpoint.deployments else ()
-    after = _left_over(endpoint, blue, name)
+    after = _left_over(endpoint, wanted, blue, name)
     say = f"{name} is created at 0 % to replace {blue.name}"
     return Plan(name, say, name, blue.name, True, remove=remove, after=after, instances=blue.instances)
 
@@ -177,16 +177,24 @@ def _needed(endpoint: EndpointState, present: Deployment, blue: Deployment) -> b
     return present.healthy or present.name in (*endpoint.traffic, *endpoint.mirror) or present in (before, blue)
 
 
-def _left_over(endpoint: EndpointState, blue: Deployment, green: str) -> tuple[str, ...]:
-    """Greens that were rolled back or never promoted, and what failed: none that served before blue."""
+def _left_over(endpoint: EndpointState, wanted: Wanted, blue: Deployment, green: str) -> tuple[str, ...]:
+    """Greens that were rolled back or never promoted: not the way back, nor what waits for another repository."""
     found, last = pairs(endpoint), record(endpoint)
     before = endpoint.standing(last.blue) if last else None
     spared = {green, found.get(blue.name), before.name if before else None, *endpoint.traffic, *endpoint.mirror}
     return tuple(
         d.name
         for d in endpoint.deployments.values()
-        if d.ours and d.name not in spared and (found.get(d.name) == blue.name or d.name in marks(endpoint))
+        if d.ours
+        and d.name not in spared
+        and (d.name in marks(endpoint) or (found.get(d.name) == blue.name and not _foreign(d.rollout, wanted.rollout)))
     )
+
+
+def _foreign(rollout: str, ours: str) -> bool:
+    """Whether two runs belong to two repositories."""
+    (theirs, run, _), (repository, own, _) = rollout.partition("/actions/"), ours.partition("/actions/")
+    return bool(run and own and theirs != repository)
 
 
 def _check_not_mirrored(endpoint: EndpointState, remove: tuple[str, ...]) -> None:
