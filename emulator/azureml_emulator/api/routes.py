@@ -77,7 +77,7 @@ def datastore_secrets(azure: Azure, call: Call) -> Document:
 
 
 def models(azure: Azure, call: Call) -> Document:
-    return {"value": azure.registry.models(call.scope)}
+    return {"value": azure.listed(azure.registry.models(call.scope))}
 
 
 def model(azure: Azure, call: Call) -> Document:
@@ -86,11 +86,11 @@ def model(azure: Azure, call: Call) -> Document:
 
 def model_versions(azure: Azure, call: Call) -> Document:
     """Newest first, `$top` a page; `nextLink` leads on."""
-    found = azure.registry.versions(call.scope, call["name"], call.query.get("listViewType", "ActiveOnly"))
+    view = call.query.get("listViewType", "ActiveOnly")
+    found = azure.listed(azure.registry.versions(call.scope, call["name"], view))
     skip, top = _whole(call, "$skip", 0), _whole(call, "$top", 100)
     page: Document = {"value": found[skip : skip + top]}
     if skip + top < len(found):
-        view = call.query.get("listViewType", "ActiveOnly")
         path = f"{call.scope.id}/models/{call['name']}/versions"
         page["nextLink"] = f"{call.base}{path}?listViewType={view}&$top={top}&$skip={skip + top}"
     return page
@@ -114,7 +114,7 @@ def environment_version(azure: Azure, call: Call) -> Document:
 
 
 def endpoints(azure: Azure, call: Call) -> Document:
-    return {"value": azure.endpoints.all(call.scope)}
+    return {"value": azure.listed(azure.endpoints.all(call.scope))}
 
 
 def endpoint(azure: Azure, call: Call) -> Document:
@@ -144,7 +144,7 @@ def regenerate_key(azure: Azure, call: Call) -> Reply:
 
 
 def deployments(azure: Azure, call: Call) -> Document:
-    return {"value": azure.deployments.all(call.scope, call["endpoint"])}
+    return {"value": azure.listed(azure.deployments.all(call.scope, call["endpoint"]))}
 
 
 def deployment(azure: Azure, call: Call) -> Document:
@@ -194,7 +194,7 @@ def sizes(azure: Azure, call: Call) -> Document:
 
 
 def identities(azure: Azure, call: Call) -> Document:
-    return {"value": azure.identities.all(_group(azure, call))}
+    return {"value": azure.listed(azure.identities.all(_group(azure, call)))}
 
 
 def put_identity(azure: Azure, call: Call) -> Reply:
@@ -203,7 +203,7 @@ def put_identity(azure: Azure, call: Call) -> Reply:
 
 
 def credentials(azure: Azure, call: Call) -> Document:
-    return {"value": azure.identities.credentials(_group(azure, call), call["identity"])}
+    return {"value": azure.listed(azure.identities.credentials(_group(azure, call), call["identity"]))}
 
 
 def put_credential(azure: Azure, call: Call) -> Reply:

@@ -139,5 +139,5 @@ def _error(refusal: ApiError) -> web.Response:
     headers = {"x-ms-error-code": refusal.code, "x-ms-request-id": str(uuid.uuid4())}
     if isinstance(refusal, Unauthorized):
         headers["WWW-Authenticate"] = f'Bearer error="invalid_token", error_description="{refusal}"'
-    body = json.dumps({"error": {"code": refusal.code, "message": str(refusal)}})
+    body = json.dumps({"error": refusal.body})
     return web.Response(text=body, status=refusal.status, headers=headers, content_type="application/json")

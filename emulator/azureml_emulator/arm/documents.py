@@ -41,7 +41,8 @@ class Scope:
 
 
 def now() -> str:
-    return datetime.now(timezone.utc).isoformat()
+    """Always with microseconds, as Azure writes its times: two resources are hardly ever made at the same one."""
+    return datetime.now(timezone.utc).isoformat(timespec="microseconds")
 
 
 def check_name(name: str, what: str) -> str:
@@ -69,6 +70,11 @@ def resource(scope: Scope, kind: str, path: str, properties: Document, old: Docu
             "lastModifiedByType": "User",
         },
     }
+
+
+def updated(document: Document) -> Document:
+    """As the answer to an updating PUT shows it: when it was changed, not when it was made."""
+    return {**document, "systemData": {"lastModifiedAt": now()}}
 
 
 def in_state(document: Document, state: str) -> Document:

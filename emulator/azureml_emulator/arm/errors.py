@@ -1,14 +1,29 @@
 """What the rules refuse, as Azure's resource manager names it; `server.py` alone turns these into HTTP."""
 
+from typing import Any
+
 
 class ApiError(Exception):
-    """A refusal: `status` is the HTTP status, `code` and the text go into ARM's error envelope."""
+    """A refusal: `status` is the HTTP status, `code` and the text go into ARM's error envelope.
+
+    `more` is what else the error says there: `details`, `innererror`.
+    """
 
     status, code = 500, "InternalServerError"
 
-    def __init__(self, message: str, code: str | None = None):
+    def __init__(self, message: str, code: str | None = None, **more: Any):
         super().__init__(message)
         self.code = code or self.code
+        self.more = more
+
+    @property
+    def body(self) -> dict[str, Any]:
+        return {"code": self.code, "message": str(self), **self.more}
+
+    @property
+    def outcome(self) -> str:
+        """How an operation ends with it, and what the resource reads then."""
+        return "Canceled" if self.code == "OperationCanceled" else "Failed"
 
 
 class BadRequest(ApiError):

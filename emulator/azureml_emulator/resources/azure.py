@@ -1,9 +1,10 @@
 """The local Azure ML put together: state, rules and model processes, without HTTP."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from azureml_emulator.arm.documents import Scope
+from azureml_emulator.arm.documents import Document, Scope
 from azureml_emulator.arm.names import GROUP, SUBSCRIPTION
 from azureml_emulator.arm.store import Store
 from azureml_emulator.resources.blobs import Blobs
@@ -33,10 +34,11 @@ class Options:
 
 
 class Azure:
-    """Everything that a handler can ask."""
+    """Everything that a handler can ask. `listed` is what the list of resources looks like that it answers."""
 
     def __init__(self, folder: Path, base: str, options: Options):
         self.options = options
+        self.listed: Callable[[list[Document]], list[Document]] = lambda found: found
         self.scopes = [Scope(SUBSCRIPTION, GROUP, name) for name in options.workspaces]
         self.store = Store(folder)
         self.tokens = Tokens(self.store, options.token_seconds)

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from azureml_emulator.arm.documents import Document, Scope, check_name, in_state, resource
+from azureml_emulator.arm.documents import Document, Scope, check_name, in_state, resource, updated
 from azureml_emulator.arm.errors import ApiError, BadRequest, NotFound
 from azureml_emulator.arm.sent import validated
 from azureml_emulator.arm.store import Store
@@ -18,6 +18,7 @@ from azureml_emulator.serving.pool import Pool
 from azureml_emulator.serving.supervision import Unhealthy
 
 MAX_DEPLOYMENTS = 20
+ENDED_BADLY = ("Failed", "Canceled")
 FILES = (
     "model-"  # how the folders with the model's files begin: one for the processes that run, one for those that start
 )
@@ -61,16 +62,16 @@ class Deployments:
         new = resource(scope, "onlineEndpoints/deployments", path, defaults.properties(given.properties), old)
         new |= given.envelope() | {"location": endpoint_document["location"]}
         model = self._check(scope, endpoint, new)
-        pending = in_state(old, "Updating") if old else in_state(new, "Creating")
+        pending = in_state(old, _changing(old, new)) if old else in_state(new, "Creating")
         work = Work(
             accept=lambda: self._store.put(key, pending),
             prepare=lambda: self._serve(scope, endpoint, new, old, model),
             commit=lambda: self._store.put(key, in_state(new, "Succeeded")),
-            abort=lambda: self._store.put(key, in_state(old or new, "Failed")),
+            abort=lambda state: self._store.put(key, in_state(old or new, state)),
             after=lambda: self.publish(scope, endpoint),
         )
         partial = {**pending, "properties": {**pending["properties"], "instanceType": None}}
-        return partial, self._operations.begin(endpoint, work)
+        return updated(partial) if old else partial, self._operations.begin(endpoint, work)
 
     def delete(self, scope: Scope, endpoint: str, name: str) -> str | None:
         """Starts the deletion; None when there is no such deployment. Raises BadRequest while it has traffic."""
@@ -88,10 +89,16 @@ class Deployments:
             accept=lambda: self._store.put(key, in_state(old, "Deleting")),
             prepare=lambda: self.stop(endpoint, [name]),
             commit=lambda: self._store.delete(key),
-            abort=lambda: self._store.put(key, in_state(old, "Failed")),
+            abort=lambda state: self._store.put(key, in_state(old, state)),
             after=lambda: self.publish(scope, endpoint),
         )
         return self._operations.begin(endpoint, work)
+
+    def turn(self, scope: Scope, endpoint: str, name: str, state: str) -> None:
+        """Lets a deployment, or the endpoint if `name` is empty, be in another state at once, whatever runs."""
+        key = _key(scope, endpoint, name)
+        if found := self._store.get(key):
+            self._store.put(key, in_state(found, state))
 
     def serving(self, scope: Scope, endpoint: str) -> dict[str, Pool | None]:
         """The processes of every deployment there is, None where it has none."""
@@ -124,7 +131,7 @@ class Deployments:
             state, key = document["properties"]["provisioningState"], _key(scope, endpoint, document["name"])
             if state == "Creating":
                 self._store.put(key, in_state(document, "Failed"))
-            elif state != "Failed" or traffic.get(document["name"]):
+            elif state not in ENDED_BADLY or traffic.get(document["name"]):
                 await self._revive(scope, endpoint, key, document)
 
     async def close(self) -> None:
@@ -132,7 +139,8 @@ class Deployments:
         await asyncio.gather(*(pool.stop() for pools in self.pools.values() for pool in pools.values()))
 
     async def _revive(self, scope: Scope, endpoint: str, key: str, document: Document) -> None:
-        settled = "Failed" if document["properties"]["provisioningState"] == "Failed" else "Succeeded"
+        state = document["properties"]["provisioningState"]
+        settled = state if state in ENDED_BADLY else "Succeeded"
         try:
             await self._serve(scope, endpoint, document, None, self._registry.deployable(scope, document["properties"]))
         except ApiError:
@@ -145,7 +153,7 @@ class Deployments:
         name, count, running = new["name"], new["sku"]["capacity"], pools.get(new["name"])
         files_before = [*self._home(endpoint, name).glob(f"{FILES}*")]
         try:
-            if running and old and in_state(old, "Succeeded")["properties"] == new["properties"]:
+            if running and old and _runs_alike(old, new):
                 await running.scale(count)
                 return
             pools[name] = await self._start(scope, endpoint, new, model)
@@ -186,6 +194,16 @@ class Deployments:
 
     def _home(self, endpoint: str, name: str) -> Path:
         return self._folder / endpoint / name
+
+
+def _runs_alike(old: Document, new: Document) -> bool:
+    """Whether what runs for the one does for the other, but for the number of instances."""
+    return bool(in_state(old, "Succeeded")["properties"] == new["properties"])
+
+
+def _changing(old: Document, new: Document) -> str:
+    """The state while `old` becomes `new`."""
+    return "Scaling" if _runs_alike(old, new) and old["sku"] != new["sku"] else "Updating"
 
 
 def _remove(folders: Iterable[Path]) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from azureml_emulator.arm.documents import Document, Scope, check_name, in_state, resource
+from azureml_emulator.arm.documents import Document, Scope, check_name, in_state, resource, updated
 from azureml_emulator.arm.errors import BadRequest, NotFound
 from azureml_emulator.arm.sent import Access, Sent, Texts, Tracked, validated
 from azureml_emulator.arm.store import Store
@@ -79,10 +79,10 @@ class Endpoints:
         work = Work(
             accept=accept,
             commit=lambda: self._store.put(key, in_state(new, "Succeeded")),
-            abort=lambda: self._store.put(key, in_state(old or new, "Failed")),
+            abort=lambda state: self._store.put(key, in_state(old or new, state)),
             after=lambda: self.publish(scope, name),
         )
-        return pending, self._operations.begin(name, work)
+        return updated(pending) if old else pending, self._operations.begin(name, work)
 
     def delete(self, scope: Scope, name: str) -> str | None:
         """Starts the deletion of the endpoint and its deployments; None when there is no such endpoint."""
@@ -101,7 +101,7 @@ class Endpoints:
             accept=lambda: self._store.put(key, in_state(old, "Deleting")),
             prepare=lambda: self._deployments.stop(name, deployments),
             commit=commit,
-            abort=lambda: self._store.put(key, in_state(old, "Failed")),
+            abort=lambda state: self._store.put(key, in_state(old, state)),
             after=lambda: self.publish(scope, name),
         )
         return self._operations.begin(name, work)
@@ -162,8 +162,9 @@ class Endpoints:
         """After a restart: ends what was in flight, starts the deployments' processes and opens the routes."""
         for document in self._store.children(f"{scope.key}/onlineEndpoints"):
             name, state = document["name"], document["properties"]["provisioningState"]
-            settled = {"Updating": "Succeeded", "Deleting": "Succeeded", "Creating": "Failed"}.get(state, state)
-            self._store.put(_key(scope, name), in_state(document, settled))
+            settled = {"Creating": "Failed", **dict.fromkeys(("Updating", "Scaling", "Deleting"), "Succeeded")}
+            state = settled.get(state, state)
+            self._store.put(_key(scope, name), in_state(document, state))
             await self._deployments.restore(scope, name)
             self.publish(scope, name)
 

@@ -21,16 +21,18 @@ RETRY_SECONDS = 1.0  # until an outcome that could not be written, on a full dis
 @dataclass(frozen=True)
 class Work:
     """What an operation does: `accept` writes at once that it was begun, `prepare` takes its time, and then `commit`,
-    or `abort` if anything failed, writes the outcome.
+    or `abort` if anything failed, writes the outcome: `abort` is given the state to leave, Failed or Canceled.
 
-    What each of them writes and the operation's own status are one transaction. `after` publishes the outcome.
+    What each of them writes and the operation's own status are one transaction. `after` publishes the outcome. With an
+    error to be `told`, the operation says that it ended so although all went well.
     """
 
     accept: Callable[[], None] = lambda: None
     commit: Callable[[], None] = lambda: None
-    abort: Callable[[], None] = lambda: None
+    abort: Callable[[str], None] = lambda state: None
     after: Callable[[], None] = lambda: None
     prepare: Callable[[], Awaitable[None]] = lambda: asyncio.sleep(0)
+    told: ApiError | None = None
 
 
 class Operations:
@@ -72,7 +74,7 @@ class Operations:
         for operation in self._store.children("operations"):
             if operation["status"] == "Updating":
                 interrupted = Conflict("The local Azure ML was stopped while this operation ran.", "Interrupted")
-                self._record(operation["name"], "Failed", operation["startTime"], interrupted)
+                self._record(operation["name"], interrupted.outcome, operation["startTime"], interrupted)
             self._make_room()
             self._ended.append(operation["name"])
 
@@ -87,7 +89,7 @@ class Operations:
         try:
             try:
                 await asyncio.gather(asyncio.sleep(self._seconds), work.prepare())
-                self._end(name, "Succeeded", work.commit)
+                self._end(name, work.commit, work.told)
             except Exception as failure:
                 await self._fail(name, work, failure)
         finally:
@@ -99,15 +101,15 @@ class Operations:
         log.warning("operation %s failed: %s", name, error)
         while True:
             try:
-                return self._end(name, "Failed", work.abort, error)
+                return self._end(name, lambda: work.abort(error.outcome), error)
             except sqlite3.Error as unwritten:
                 log.error("operation %s cannot be ended: %s", name, unwritten)
                 await asyncio.sleep(RETRY_SECONDS)
 
-    def _end(self, name: str, status: str, write: Callable[[], None], error: ApiError | None = None) -> None:
+    def _end(self, name: str, write: Callable[[], None], error: ApiError | None) -> None:
         with self._store.transaction():
             write()
-            self._record(name, status, self.get(name)["startTime"], error)
+            self._record(name, error.outcome if error else "Succeeded", self.get(name)["startTime"], error)
             self._make_room()
         self._ended.append(name)
 
@@ -118,5 +120,5 @@ class Operations:
     def _record(self, name: str, status: str, started: str, error: ApiError | None = None) -> None:
         document = {"name": name, "status": status, "startTime": started, "endTime": NEVER, "percentComplete": 0.0}
         if error:
-            document["error"] = {"code": error.code, "message": str(error)}
+            document["error"] = error.body
         self._store.put(f"operations/{name}", document)

@@ -205,6 +205,20 @@ def test_whole_rollout(calls: list[Call]) -> None:
     assert any(call["method"] == "DELETE" and call["path"].endswith("deployments/default") for call in calls)
 
 
+def test_what_was_made_says_when(calls: list[Call]) -> None:
+    """Every GET and every list says when an endpoint or a deployment was made: always the same, with microseconds."""
+    read = [call["body"] for call in calls if call["method"] == "GET" and call["status"] == 200]
+    items = [item for body in read if isinstance(body, dict) for item in body.get("value", [body])]
+    made: dict[str, set[str]] = {}
+    for item in items:
+        if "/onlineEndpoints/contract" in item.get("id", ""):
+            made.setdefault(item["id"], set()).add(item["systemData"]["createdAt"])
+
+    assert len(made) == 4
+    assert all(len(times) == 1 for times in made.values())
+    assert all(re.search(r"[.]\d{6}[+]00:00$", time) for times in made.values() for time in times)
+
+
 def test_sdk_models(calls: list[Call]) -> None:
     """The SDK's own models know every field of each answer, miss none they require, and can read every value."""
     found = [objection for name, body in bodies(calls) for objection in objections(name, body)]

@@ -140,7 +140,14 @@ async def test_twenty_deployments(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("left", "settled"), [("Creating", "Failed"), ("Updating", "Succeeded"), ("Deleting", "Succeeded")]
+    ("left", "settled"),
+    [
+        ("Creating", "Failed"),
+        ("Updating", "Succeeded"),
+        ("Scaling", "Succeeded"),
+        ("Deleting", "Succeeded"),
+        ("Canceled", "Canceled"),
+    ],
 )
 @in_loop
 async def test_a_restart_settles_what_was_in_flight(tmp_path: Path, left: str, settled: str) -> None:

@@ -167,11 +167,19 @@ def test_deleting_an_endpoint_deletes_its_deployments(arm: Arm) -> None:
 
 
 def test_scale(arm: Arm, fresh: str) -> None:
-    """A changed instance count is what the deployment reports, and it goes on answering."""
+    """A changed instance count is what the deployment reports, after Scaling, and it goes on answering."""
     serve(arm, fresh, MODEL, "default")
 
-    arm.deployment(fresh, "default", MODEL, instances=2)
+    path = f"onlineEndpoints/{fresh}/deployments/default"
+    started = arm("PUT", path, deployment(f"{arm.workspace}/{MODEL}", instances=2))
+    meanwhile = properties(arm, f"{fresh}/deployments/default")["provisioningState"]
+    arm.settle(started)
+    changed = arm("PUT", path, deployment(f"{arm.workspace}/{MODEL}", instances=2, environmentVariables={"A": "b"}))
+    updating = properties(arm, f"{fresh}/deployments/default")["provisioningState"]
+    arm.settle(changed)
 
+    assert (meanwhile, updating) == ("Scaling", "Updating")
+    assert properties(arm, f"{fresh}/deployments/default")["provisioningState"] == "Succeeded"
     assert arm("GET", f"onlineEndpoints/{fresh}/deployments/default").json()["sku"]["capacity"] == 2
     assert score(arm, fresh).status_code == 200
 

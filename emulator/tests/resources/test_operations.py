@@ -90,11 +90,13 @@ async def test_failed_preparation(store: Store) -> None:
     async def fail() -> None:
         raise ValueError("no")
 
-    name = operations.begin("e", Work(prepare=fail, commit=writes(store), abort=lambda: store.put("a/b", {})))
+    name = operations.begin(
+        "e", Work(prepare=fail, commit=writes(store), abort=lambda state: store.put(f"a/{state}", {}))
+    )
 
     assert await end(operations, name) == "Failed"
     assert operations.get(name)["error"]["message"] == "ValueError: no"
-    assert (store.get("a/resource"), store.get("a/b")) == (None, {})
+    assert (store.get("a/resource"), store.get("a/Failed")) == (None, {})
 
 
 @in_loop
