@@ -9,8 +9,10 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from azureml_emulator.arm.documents import Document, in_state
-from azureml_emulator.faults import kinds
 from azureml_emulator.faults.fault import Injected
+from azureml_emulator.faults.kinds import Misbehave
+from azureml_emulator.faults.on_calls import Disturbance, Hide, Turn
+from azureml_emulator.faults.on_operations import ENDPOINT, Behind, Late, OnOperations, Overwrite, endpoint_at
 from azureml_emulator.resources.azure import Azure
 from azureml_emulator.resources.operations import Work
 from azureml_emulator.serving.container import FAULT
@@ -33,6 +35,7 @@ class Injection:
         self._azure = azure
         azure.operations.disturb = self._begin
         azure.router.disturb = self._score
+        azure.listed = self._listed
 
     def forget(self) -> None:
         self.count, self.calls = 0, deque[Document](maxlen=MAX_CALLS)
@@ -50,47 +53,60 @@ class Injection:
         CALL.set((request.method, path))
         with contextlib.suppress(web.RequestPayloadError):  # refused later, when it is wanted
             await request.read()  # with the body unread it would not show that a client has gone away
+        for turn in self.faults.due(Turn, request.method, path):
+            turn.meet().turn(self._azure)
         later = []
-        for fault in self.faults.due(kinds.Disturbance, request.method, path):
+        for fault in self.faults.due(Disturbance, request.method, path):
             if fault.when == "after":
                 later.append(fault)
             elif early := await fault.meet().disturb(request):
                 return early
         answer = await handler(request)
-        if request.method == "GET" and answer.status == 200 and (stale := self._read(path)):
-            answer = web.json_response(stale)
+        if request.method == "GET" and answer.status == 200 and (late := self._read(path)):
+            answer = late
         for fault in later:
             answer = await fault.meet().disturb(request) or answer
         return answer
 
-    def _read(self, path: str) -> Document | None:
+    def _read(self, path: str) -> web.Response | None:
         """What a GET that went well is answered instead. Somebody else's write may follow it."""
-        for fault in self.faults.due(kinds.Overwrite, "GET", path):
+        for fault in self.faults.due(Overwrite, "GET", path):
             fault.meet().write(self._azure, path)
-        pasts = [fault.past(path) for fault in self.faults.values() if isinstance(fault, kinds.Stale)]
+        pasts = [fault.past(path) for fault in self.faults.values() if isinstance(fault, Late)]
         last = next((past for past in reversed(pasts) if past), None)
-        return last.read() if last else None
+        return last.answer() if last else None
 
     def _begin(self, work: Work) -> Work:
         """What becomes of the work that the present call begins. The fault that was added first is met first."""
         if (call := CALL.get()) is None:
             return work
         old = self._updating(call[1])
-        due = [*self.faults.due(kinds.OnOperations if old is None else kinds.Behind, *call)]
+        due = [*self.faults.due(OnOperations if old is None else Behind, *call)]
         for fault in reversed(due):
             work = fault.meet().disturb(work, self._azure, call[1], old or {})
         return work
 
     def _updating(self, path: str) -> Document | None:
         """The endpoint that is being updated, as it was."""
-        if not kinds.ENDPOINT.fullmatch(path):
+        if not ENDPOINT.fullmatch(path):
             return None
-        document = self._azure.endpoints.get(*kinds.endpoint_at(path))
+        document = self._azure.endpoints.get(*endpoint_at(path))
         is_there = document["properties"]["provisioningState"] == "Updating"
         return in_state(document, "Succeeded") if is_there else None
 
+    def _listed(self, found: list[Document]) -> list[Document]:
+        """What the list that the present call asks for shows."""
+        call = CALL.get()
+        return [item for item in found if call is None or not self._hides(*call, item["name"])]
+
+    def _hides(self, *subject: str) -> bool:
+        hiding = [*self.faults.due(Hide, *subject)]
+        for fault in hiding:
+            fault.meet().hide()
+        return bool(hiding)
+
     def _score(self, endpoint: str, deployment: str) -> dict[str, str]:
         """The header of a scoring request that lets the container misbehave."""
-        for fault in self.faults.due(kinds.Misbehave, endpoint, deployment):
+        for fault in self.faults.due(Misbehave, endpoint, deployment):
             return {FAULT: fault.meet().model_dump_json(include={"seconds", "status", "crash"})}
         return {}

@@ -22,32 +22,20 @@ from azureml_emulator.__main__ import main
 from azureml_emulator.arm.errors import BadRequest
 from azureml_emulator.faults.client import Faults
 from azureml_emulator.faults.fault import Injected, OnCalls
-from azureml_emulator.faults.kinds import KINDS, Disturbance, parse
+from azureml_emulator.faults.kinds import KINDS, parse
+from azureml_emulator.faults.on_calls import Disturbance
 from azureml_emulator.process import running, start, stop, variables
 from azureml_emulator.testing import Arm, endpoint
-from tests.support.models import in_loop, order, puppet_model
+from tests.support.faulty import MODEL, NAME, PATH, traffic
+from tests.support.models import in_loop, order
 from tests.support.raw_bytes import connected
-from tests.support.served import eventually, register, score, serve
+from tests.support.served import eventually, score
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
 
-NAME = "faults-endpoint"
-PATH = f"onlineEndpoints/{NAME}"
-GREEN = f"{PATH}/deployments/green"
-MODEL = "models/faults/versions/1"
 WAIT = 30  # seconds at most, for what takes a fraction of one
 README = Path(__file__).parents[2] / "README.md"
-
-
-@pytest.fixture(scope="module")
-def arm(azure: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Arm:
-    """An endpoint with the healthy deployments blue (all the traffic) and green."""
-    arm = Arm(azure)
-    model = register(arm, "faults", puppet_model(tmp_path_factory.mktemp("faults") / "model"))
-    settings = {"requestTimeout": "PT1S", "maxConcurrentRequestsPerInstance": 1}
-    serve(arm, NAME, model, "blue", "green", requestSettings=settings)
-    return arm
 
 
 @pytest.fixture
@@ -60,11 +48,6 @@ def faults(azure: dict[str, str]) -> Iterator[Faults]:
 
 def state(variables: dict[str, str]) -> Path:
     return Path(variables["REQUESTS_CA_BUNDLE"]).parent
-
-
-def traffic(arm: Arm) -> dict[str, int]:
-    found: dict[str, int] = arm("GET", PATH).json()["properties"]["traffic"]
-    return found
 
 
 def ask(arm: Arm, text: str = "show HOME", **headers: str) -> requests.Response:
@@ -90,6 +73,8 @@ def ask(arm: Arm, text: str = "show HOME", **headers: str) -> requests.Response:
         ({"kind": "overwrite", "traffic": {"blue": 101}}, "traffic.blue"),
         ({"kind": "overwrite", "traffic": "blue"}, "traffic.blue"),
         ({"kind": "misbehave", "rate": 2}, "rate: Input should be less than or equal to 1"),
+        ({"kind": "refuse", "like": "Nothing"}, "like: .*must be one of ParentResourceNotFound"),
+        ({"kind": "turn", "endpoint": "e", "state": "Broken"}, "state"),
     ],
 )
 def test_wrong_description(document: dict[str, Any], why: str) -> None:

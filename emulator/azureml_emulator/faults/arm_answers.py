@@ -1,0 +1,243 @@
+"""Azure's own words for what it refuses: `like` names one. Each has the page or the report that it was seen in.
+
+`{workspaces}` in a text stands for what the call's path has behind that word, `{name}` for the path's end, `{action}`
+for the permission that the call needs, `{verb}` for what a lock calls it. Microsoft's pages name codes, seldom texts
+and statuses: where no report had one, it is marked as a guess.
+"""
+
+import json
+import re
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_validator
+
+from azureml_emulator.arm.documents import Document
+from azureml_emulator.arm.names import PROVIDER
+
+VERBS = {"GET": "read", "DELETE": "delete", "POST": "action"}
+GROUP = "/subscriptions/{subscriptions}/resourceGroups/{resourceGroups}"
+CLIENT = "The client '0a1b2c3d' with object id '0a1b2c3d'"
+POLICY = f"{GROUP}/providers/Microsoft.Authorization/policyAssignments/deny-public"
+NOT_REGISTERED = (
+    f"The subscription is not registered to use namespace '{PROVIDER}'. "
+    "See https://aka.ms/rps-not-found for how to register subscriptions."
+)
+
+
+def said(status: int, message: str, code: str = "", **more: Any) -> Document:
+    """One answer; its code is its name in the table unless another is given."""
+    return {"status": status, "message": message, **({"code": code} if code else {}), **more}
+
+
+def inferencing(call: str, field: str, message: str, status: int = 400) -> list[Document]:
+    """The details in which a refusal of the service behind the resource manager is passed on, as JSON in a text."""
+    title = "One or more validation errors occurred."
+    problem = json.dumps({"errors": {field: [message]}, "title": title, "status": status, "traceId": "00-1-01"})
+    return [{"code": call, "message": f"InferencingClient HttpRequest error, error detail: {problem}"}]
+
+
+ANSWERS: dict[str, Document] = {
+    # MicrosoftLearning/mslearn-azure-ml#27, Azure/azure-cli#14960
+    "ParentResourceNotFound": said(
+        404, "Can not perform requested operation on nested resource. Parent resource '{workspaces}' not found."
+    ),
+    # recorded by the SDK's own tests
+    "ResourceNotFound": said(
+        404,
+        f"The Resource '{PROVIDER}/workspaces/{{workspaces}}' under resource group '{{resourceGroups}}' was not found. "
+        "For more details please go to https://aka.ms/ARMResourceNotFoundFix",
+    ),
+    # Azure/azure-cli-extensions#7107, #7660
+    "NotFound": said(
+        404,
+        "The specified resource was not found.",
+        details=[{"code": "InferencingClientCallFailed", "message": '{"title":"Not Found"}'}],
+    ),
+    # recorded by the SDK's own tests
+    "ModelNotFound": said(
+        404,
+        "The specified resource was not found.",
+        "UserError",
+        details=[{"code": "ModelNotFound", "message": "Model container with name: {models} not found."}],
+        innererror={"code": "NotFound", "innererror": {"code": "NotFoundError"}},
+    ),
+    # azure-resource-manager/troubleshooting/error-not-found
+    "ResourceGroupNotFound": said(404, "Resource group '{resourceGroups}' could not be found."),
+    "SubscriptionNotFound": said(404, "The subscription '{subscriptions}' could not be found."),
+    # Azure/apiops#606, hashicorp/terraform-provider-azurerm#17478
+    "ScopeLocked": said(
+        409,
+        "The scope '{path}' cannot perform {verb} operation because following scope(s) are locked: "
+        f"'{GROUP}'. Please remove the lock and try again.",
+    ),
+    # MicrosoftDocs/azure-docs#7006
+    "MissingSubscriptionRegistration": said(
+        409,
+        NOT_REGISTERED,
+        details=[{"code": "MissingSubscriptionRegistration", "target": PROVIDER, "message": NOT_REGISTERED}],
+    ),
+    # Azure/CloudShell#487, MicrosoftLearning/mslearn-azure-ml#106: the end of an operation; the status is a guess
+    "SubscriptionNotRegistered": said(
+        400,
+        "Resource provider [N/A] isn't registered with Subscription [N/A]. Please see troubleshooting guide, "
+        "available here: https://aka.ms/register-resource-provider",
+    ),
+    # microsoft/vscode-apimanagement#348
+    "RequestDisallowedByPolicy": said(
+        403,
+        "Resource '{name}' was disallowed by policy. Policy identifiers: "
+        f'\'[{{"policyAssignment":{{"name":"deny-public","id":"{POLICY}"}}}}]\'.',
+    ),
+    # azure-resource-manager/troubleshooting/error-authorization-failed
+    "AuthorizationFailed": said(
+        403,
+        f"{CLIENT} does not have authorization to perform action '{{action}}' over scope '{{path}}' or the scope is "
+        "invalid. If access was recently granted, please refresh your credentials.",
+    ),
+    # Azure/aad-pod-identity#613
+    "LinkedAuthorizationFailed": said(
+        403,
+        f"{CLIENT} has permission to perform action '{{action}}' on scope '{{path}}'; however, it does not have "
+        "permission to perform action 'Microsoft.ManagedIdentity/userAssignedIdentities/assign/action' on the linked "
+        f"scope(s) '{GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/serving' or the linked "
+        "scope(s) are invalid.",
+    ),
+    # Azure/azure-cli-extensions#6294
+    "PrivateLink": said(
+        401,
+        "User is not authorized to access provided resources due to none of the workspaces/registries are accessible "
+        "from outside of the designated private link..",
+        "UserError",
+    ),
+    # MicrosoftDocs/azure-docs#90426; the status is a guess, there a proxy had made it a 502
+    "PrivateLinkDenied": said(
+        403, "Access to workspace was denied based on workspace private link configuration.", "UserError"
+    ),
+    # MicrosoftLearning/mslearn-azure-ml#30: the page's OutOfQuota is in no field of it
+    "OutOfQuota": said(
+        400,
+        "The request is invalid.",
+        "BadRequest",
+        details=inferencing(
+            "InferencingClientCreateDeploymentFailed",
+            "VmSize",
+            "Not enough quota available for Standard_F4s_v2 in SubscriptionId {subscriptions}. Current usage/limit: "
+            "0/6. Additional needed: 8 Please see troubleshooting guide, available here: "
+            "https://aka.ms/oe-tsg#error-outofquota",
+        ),
+    ),
+    # Azure/mlops-project-template#29, Azure/azureml-examples#1931
+    "EndpointNameTaken": said(
+        400,
+        "The request is invalid.",
+        "BadRequest",
+        details=inferencing(
+            "InferencingClientCallFailed",
+            "",
+            "There is already an endpoint with this name, Endpoint name needs to be unique within a region. "
+            "Try some other name.",
+        ),
+    ),
+    # Azure/azure-sdk-for-net#36961; the code is a guess
+    "OperationInProgress": said(
+        409,
+        "Cannot create a deployment in endpoint {onlineEndpoints} because it is in Updating provisioning state.",
+        "Conflict",
+    ),
+    # how-to-troubleshoot-online-endpoints, "OperationCanceled"; the text is a guess
+    "OperationCanceled": said(409, "The operation was overridden by another one that has a higher priority."),
+    # Azure/azure-sdk-for-python#39772
+    "ServiceError": said(
+        500,
+        "Received 500 from a service request",
+        details=[{"code": "InternalServerError", "message": ""}],
+    ),
+    # azure-resource-manager/troubleshooting/common-deployment-errors
+    "GatewayTimeout": said(
+        504, f"The gateway did not receive a response from '{PROVIDER}' within the specified time period."
+    ),
+    # Azure/migAz#57
+    "TooManyRequests": said(429, "The request is being throttled.", retry_after=1),
+    # Azure/azqr#34
+    "ResourceRequestsThrottled": said(
+        429,
+        "Number of requests for action '{action}' exceeded the limit of '50' for time interval '00:05:00'. "
+        "Please try again after '1' seconds.",
+        retry_after=1,
+    ),
+    # microsoft/foundry-dev-tools#461
+    "ExpiredAuthenticationToken": said(
+        401,
+        "The access token expiry UTC time '6/15/2026 8:22:51 AM' is earlier than current UTC time "
+        "'6/15/2026 9:27:25 AM'.",
+    ),
+    # Of blobs: rest/api/storageservices/blob-service-error-codes; Azure/AI-Landing-Zones#64
+    "KeyBasedAuthenticationNotPermitted": said(
+        403, "Key based authentication is not permitted on this storage account."
+    ),
+    # microsoft/AzureStorageExplorer#62: a signature by a key that was rotated
+    "AuthenticationFailed": said(
+        403,
+        "Server failed to authenticate the request. Make sure the value of Authorization header is formed correctly "
+        "including the signature.",
+    ),
+    # microsoft/AzureStorageExplorer#8504: the storage account's firewall
+    "AuthorizationFailure": said(403, "This request is not authorized to perform this operation."),
+    "AuthorizationPermissionMismatch": said(
+        403, "This request is not authorized to perform this operation using this permission."
+    ),
+    "ServerBusy": said(503, "The server is busy."),
+}
+NAMES = ", ".join(ANSWERS)
+
+
+def _known(name: str) -> str:
+    if name and name not in ANSWERS:
+        raise ValueError(f"must be one of {NAMES}")
+    return name
+
+
+def _details(value: Any) -> Any:
+    """`CODE: message` as the one detail it stands for."""
+    return [dict(zip(("code", "message"), value.split(": ", 1), strict=False))] if isinstance(value, str) else value
+
+
+def _nested(value: Any) -> Any:
+    """`OUTER/INNER` as the error in an error that it stands for."""
+    for code in reversed(value.split("/") if isinstance(value, str) else ()):
+        value = {"code": code, "innererror": value} if isinstance(value, dict) else {"code": code}
+    return value
+
+
+class Told(BaseModel):
+    """An error: what `like` names, but for the fields that are given."""
+
+    like: Annotated[str, AfterValidator(_known)] = Field("", description=f"What Azure says to it, one of {NAMES}.")
+    code: str = Field("InternalServerError", description="The error's code.")
+    message: str = Field("Somebody asked the local Azure ML to fail here.", description="The error's message.")
+    details: Annotated[list[Document], BeforeValidator(_details)] = Field([], description="Like 'CODE: message'.")
+    innererror: Annotated[Document, BeforeValidator(_nested)] = Field({}, description="Like OUTER/INNER.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_azure_says(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or (like := str(given.get("like"))) not in ANSWERS:
+            return given
+        fields = {"code": like, **ANSWERS[like], **given}
+        return {name: value for name, value in fields.items() if name in cls.model_fields or name in given}
+
+    def error(self, method: str, path: str) -> Document:
+        """What stands in the envelope when this call is answered."""
+        error = {"code": self.code, "message": self.message, "details": self.details, "innererror": self.innererror}
+        parts = path.strip("/").split("/")
+        kinds = "/".join(parts[6::2])
+        known = {
+            **dict(zip(parts[::2], parts[1::2], strict=False)),
+            "path": path,
+            "name": parts[-1],
+            "verb": (verb := VERBS.get(method, "write")),
+            "action": f"{PROVIDER}/{kinds}/{verb}",
+        }
+        text = json.dumps({name: value for name, value in error.items() if value})
+        filled: Document = json.loads(re.sub(r"{(\w+)}", lambda found: known.get(found[1], found[0]), text))
+        return {"message": "", **filled}
