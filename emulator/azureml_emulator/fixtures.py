@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from azureml_emulator.faults.client import Faults
+from azureml_emulator.github.faults import missed
 from azureml_emulator.github.schema import wrong_answer
 from azureml_emulator.github.server import LocalGitHub
 from azureml_emulator.process import running, without_azure
@@ -78,8 +79,9 @@ def faults(azure: dict[str, str]) -> Iterator[Faults]:
 
 @pytest.fixture
 def github() -> Iterator[LocalGitHub]:
-    """A local GitHub, whose every answer must be as GitHub's description says."""
+    """A local GitHub, whose every answer must be as GitHub's description says, and whose faults must meet something."""
     with LocalGitHub("local/rollout") as local:
         yield local
     for answer in local.answers:
         assert wrong_answer(*answer) == [], answer
+    assert not missed(local.faults), "these faults met nothing"

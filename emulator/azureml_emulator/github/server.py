@@ -1,7 +1,7 @@
 """A small local GitHub: one repository's REST API on loopback, for tests and the demo. Its state is open to both.
 
-It answers by openapi.yml. What GitHub checks and this does not: permissions one by one, rate limits, who may
-review. Approvals and runs don't happen by themselves: whoever uses it says what happens.
+It answers by openapi.yml. What GitHub checks and this does not: permissions one by one, rate limits (`add` can let
+it speak of them), who may review. Approvals and runs don't happen by themselves: whoever uses it says what happens.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from azureml_emulator.faults.fault import Injected
 from azureml_emulator.github.asked import Asked, Refusal
+from azureml_emulator.github.faults import KINDS, Disturbance, Drop, Refuse
 from azureml_emulator.github.routes import ROUTES
 from azureml_emulator.github.schema import Operation, operations, wrong_request
 from azureml_emulator.github.state import Environment, State, WorkflowRun
@@ -25,8 +27,9 @@ DOCS = "https://docs.github.com/rest"
 class LocalGitHub(State):
     """`with LocalGitHub("local/rollout") as github`: listens at `github.url`, knows only the token `github.token`.
 
-    `forbidden` holds operationIds that answer 403, `failing` those that answer another status; `calls` what was asked,
-    as (method, path), and `answers` what was answered, as (operation, status, body).
+    `forbidden` holds operationIds that answer 403, `failing` those that answer another status, `faults` what was added
+    to meet so many calls; `calls` what was asked, as (method, path), and `answers` what was answered, as (operation,
+    status, body), the faults' aside.
     """
 
     def __init__(self, repository: str = "local/rollout", **state: Any):
@@ -34,6 +37,7 @@ class LocalGitHub(State):
         self.token = f"ghs_{secrets.token_hex(18)}"
         self.forbidden: set[str] = set()
         self.failing: dict[str, int] = {}
+        self.faults = Injected()
         self.calls: list[tuple[str, str]] = []
         self.answers: list[tuple[Operation, int, Any]] = []
         self.lock = threading.RLock()
@@ -78,6 +82,17 @@ class LocalGitHub(State):
         for name in ("deploy", "rollback"):
             self.add_environment(name, reviewers=(), prevent_self_review=False)
 
+    def add(self, kind: str, **fields: Any) -> Disturbance:
+        """Add a fault, `refuse` or `drop`: `add("refuse", path="*/runs/*", like="SecondaryLimit", times=2)`."""
+        fault = KINDS[kind](**fields)
+        self.faults.add(fault)
+        return fault
+
+    def due(self, method: str, path: str) -> Disturbance | None:
+        """The fault that meets a call."""
+        with self.lock:
+            return next(self.faults.due(Disturbance, method, path), None)
+
     def add_commit(self, sha: str, author: str | None = None, committer: str | None = "web-flow") -> None:
         """Accounts, or None where GitHub knows none for the address in the commit."""
         self.commits[sha] = self.commit_document(sha, author, committer)
@@ -100,7 +115,6 @@ class LocalGitHub(State):
     def answer(self, method: str, target: str, authorization: str, body: bytes) -> tuple[int, Any]:
         """Status and document for one request."""
         url = urlsplit(target)
-        self.calls.append((method, unquote(url.path)))
         matches = [(row, found) for row in operations() if (found := row.path.fullmatch(url.path))]
         row, found = next(((row, found) for row, found in matches if row.method == method), (None, None))
         with self.lock:
@@ -144,10 +158,24 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        authorization = self.headers.get("Authorization", "")
-        status, document = self.server.github.answer(self.command, self.path, authorization, body)
+        github, path = self.server.github, urlsplit(self.path).path
+        github.calls.append((self.command, unquote(path)))
+        fault = github.due(self.command, path)
+        if fault is None or fault.when == "after":
+            status, document = github.answer(self.command, self.path, self.headers.get("Authorization", ""), body)
+        if isinstance(fault, Drop):
+            self.close_connection = True
+        elif isinstance(fault, Refuse):
+            wait = {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}
+            self._send(fault.status, _error(Refusal(fault.status, fault.message)), {**fault.headers, **wait})
+        else:
+            self._send(status, document, {})
+
+    def _send(self, status: int, document: Any, headers: dict[str, str]) -> None:
         sent = b"" if document is None else json.dumps(document).encode()
         self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
         self.send_header("Content-Type", "application/json; charset=utf-8")
         if status != 204:
             self.send_header("Content-Length", str(len(sent)))
