@@ -114,7 +114,7 @@ def _why(said: str, path: str, value: Any) -> str:
 
 
 def _missing_files(content: Mapping[str, Any], folder: Path) -> dict[str, str]:
-    """The SDK looks for a folder of code only when it uploads it, and takes a path that isn't there for a bad address."""
+    """The SDK looks for code only when it uploads it, and takes a path that isn't there for a bad address."""
     return {
         key: f"names {value}, which doesn't exist in {folder}/"
         for key in ("code_configuration.code", "environment.conda_file", "environment.build.path")

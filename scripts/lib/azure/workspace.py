@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scripts.lib.decisions import strict_yaml
+from scripts.lib.decisions import file_rules, strict_yaml
 from scripts.lib.decisions.state import Refused
 from scripts.lib.decisions.strict_yaml import Document
 
@@ -57,3 +57,12 @@ def load_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(content.get("name"), str) or not content["name"]:
         raise Refused(f"{path}: `name` must be a text that begins with a letter, as in `name: heart`.")
     return content
+
+
+def endpoint_name() -> str:
+    """The name in endpoint.yml, in lower case as Azure has it. Raises Refused where it can't be one."""
+    name = read_yaml(ENDPOINT).content.get("name")
+    name = name.lower() if isinstance(name, str) else name
+    if wrong := file_rules.name(Document({"name": name}), 3, file_rules.LONGEST):
+        raise Refused(f"{ENDPOINT}: `name` {wrong['name']}. ENDPOINT_NAME overrides it.")
+    return str(name)

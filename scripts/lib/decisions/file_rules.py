@@ -122,11 +122,11 @@ def _managed(document: Document) -> Wrong:
         wrong["type"] = "must be managed, as it is without this line"
     if str(at(content, "scale_settings.type") or "default").lower() != "default":
         wrong["scale_settings.type"] = "must be default: Azure Monitor scales a managed deployment"
-    environment = content.get("environment")
-    if "environment" in content and not re.match("azureml:", str(environment)) and not isinstance(environment, dict):
-        wrong["environment"] = (
-            "must begin with `azureml:`, as in azureml:NAME:VERSION, or hold `image` and `conda_file`"
-        )
+    environment = content.get("environment", "azureml:")
+    if isinstance(environment, dict) and not environment.keys() & {"image", "build", "conda_file"}:
+        wrong["environment"] = "holds no `image`: write one, or azureml:NAME:VERSION in its place"
+    elif not isinstance(environment, dict) and not str(environment).startswith("azureml:"):
+        wrong["environment"] = "must begin with `azureml:`, as in azureml:NAME:VERSION, or hold an `image`"
     return wrong
 
 
