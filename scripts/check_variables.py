@@ -7,7 +7,7 @@ import os
 import click
 
 from scripts.lib.azure.waiting import say
-from scripts.lib.azure.workspace import ENDPOINT, load_yaml
+from scripts.lib.azure.workspace import endpoint_name
 from scripts.lib.cli.command import command
 from scripts.lib.decisions.state import Refused
 from scripts.lib.github import provenance
@@ -44,7 +44,7 @@ def main(target: str, client_id: str, tenant_id: str, production: str) -> None:
         raise Refused(f"the repository lacks the variables {', '.join(lacking)}: set them {where}")
     if found := odd(given):
         raise Refused(f"there is white space in the variables {', '.join(found)}: set them again {where}")
-    if staging and collides({**dict(zip(PLACE, theirs, strict=True)), **staged}, str(load_yaml(ENDPOINT)["name"])):
+    if staging and collides({**dict(zip(PLACE, theirs, strict=True)), **staged}, endpoint_name()):
         raise Refused(
             "staging is the production endpoint itself, so it would be promoted without approval. "
             f"Give STAGING_AZURE_ML_WORKSPACE another workspace, or delete it, {where}"

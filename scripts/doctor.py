@@ -1,4 +1,4 @@
-"""Check what silently goes wrong in a copied template: reviewers, variables, login, role, names, quotas."""
+"""Check what silently goes wrong in a copied template: files, reviewers, variables, login, role, names, quotas."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from pathlib import Path
 
 import click
 
-from scripts.lib.azure.endpoint_files import BLUE, GREEN
+from scripts.lib.azure import loading
+from scripts.lib.azure.endpoint_files import BLUE, GREEN, model_name
 from scripts.lib.azure.waiting import say
-from scripts.lib.azure.workspace import ENDPOINT, Workspace, load_yaml
+from scripts.lib.azure.workspace import ENDPOINT, Workspace, endpoint_name
 from scripts.lib.cli.command import command
 from scripts.lib.decisions.state import Refused
 from scripts.lib.doctor import azure_checks, checks, finding, quota, trust
@@ -22,12 +23,14 @@ from scripts.lib.doctor.quota import Shape
 from scripts.lib.github import repository_variables, step_output
 from scripts.lib.github.environment import ENVIRONMENTS, ROLLBACK, STAGING
 
+FILES = (ENDPOINT, BLUE, GREEN)
 REQUIREMENTS = Path("model/requirements.txt")
 STAGES = ("", "train", "deploy", "smoke-test", "promote-10", "promote-50", "promote-100")
 """After which a rollout may stop, "" for none: what rollout.yml offers; tests/workflows/approval_rules.py compares."""
 UNAPPROVED = "smoke-test"  # the last one before the first promotion
 #: With one of these wrong a rollout fails for sure; the others are advice, and reviewers decide how far it goes.
 FATAL = {"variables", "login", "workspace", "role", "OIDC subject", "endpoint name", "model requirements"}
+FATAL |= set(map(str, FILES))
 Variables = Mapping[str, str] | Unknown
 
 
@@ -49,6 +52,7 @@ def _variables(ctx: click.Context, param: click.Parameter, value: str | None) ->
 
 
 @command()
+@click.option("--files", is_flag=True, help="Check the files of endpoints/ alone: without GitHub, without Azure.")
 @click.option("--rollout", is_flag=True, help="First job of a rollout: fail only for what would fail it anyway.")
 @click.option("--stop-after", default="", type=click.Choice(STAGES), help="Where the rollout shall stop.")
 @click.option("--version", default="", callback=_version, metavar="N", help="The version it rolls out, if registered.")
@@ -60,8 +64,8 @@ def _variables(ctx: click.Context, param: click.Parameter, value: str | None) ->
     metavar="JSON",
     help="The repository's, as JSON. Else GitHub is asked.",
 )
-def main(rollout: bool, stop_after: str, version: int | None, variables: dict[str, str] | None) -> None:
-    """Check the set-up at GitHub and Azure; prints the findings as JSON. Nothing is changed.
+def main(files: bool, rollout: bool, stop_after: str, version: int | None, variables: dict[str, str] | None) -> None:
+    """Check the files of endpoints/ and the set-up at GitHub and Azure; prints the findings as JSON. Changes nothing.
 
     Each is ok, wrong or cannot tell, with how to mend it. Exit code 1 if one is wrong, or if it can't be told who
     approves. With --rollout missing reviewers stop the rollout before its first promotion instead (outputs
@@ -69,11 +73,11 @@ def main(rollout: bool, stop_after: str, version: int | None, variables: dict[st
     """
     findings: list[Finding] = []
     click.get_current_context().call_on_close(lambda: click.echo(finding.as_json(findings)))  # also if it fails
-    for found in examine(variables, registered=version is not None):
+    for found in read_files() if files else examine(variables, registered=version is not None):
         say(str(found))
         findings.append(found)
     step_output.summary("### The set-up", finding.as_table(findings))
-    if rollout:
+    if rollout and not files:
         _let_out(findings, stop_after)
     _refuse([found for found in findings if (fatal if rollout else bad)(found)])
 
@@ -115,15 +119,24 @@ def _refuse(wrong: Sequence[Finding]) -> None:
         raise Refused(f"not ready: {names}. Mend it as said above, then run the doctor again.")
 
 
+def read_files() -> Iterator[Finding]:
+    """Whether each file of endpoints/ can be deployed: it is loaded as `deploy` does."""
+    for path in FILES:
+        problems = loading.problems(path)
+        yield checks.file(str(path), problems, [] if problems else loading.dropped(path))
+
+
 def examine(given: Mapping[str, str] | None, registered: bool) -> Iterator[Finding]:
     """All checks one after the other. `given` are the repository's variables, which GitHub is asked for otherwise.
 
     `registered`: the rollout is of a version that is registered already, so the requirements here say nothing of it.
     """
+    yield from read_files()
     github = GitHubFacts()
     variables: Variables = given if given is not None else github.ask(lambda known: known.variables())
     known: Mapping[str, str] = {} if isinstance(variables, Unknown) else variables
-    yield checks.variables(variables, str(load_yaml(ENDPOINT)["name"]), f"{github.page}/settings/variables/actions")
+    name = told(endpoint_name)
+    yield checks.variables(variables, str(name), f"{github.page}/settings/variables/actions")
     environments = [name for name in ENVIRONMENTS if name != STAGING or repository_variables.staged(known)]
     for name in environments:
         yield from at_github(github, name)
@@ -155,16 +168,25 @@ def at_azure(github: GitHubFacts, picked: Mapping[str, str], environments: Seque
     yield trust.subjects(sent, azure.trusted(picked.get("AZURE_CLIENT_ID", "")))
     yield azure_checks.workspace(reach)
     yield azure_checks.role(reach, azure.permissions())
-    name = picked.get("ENDPOINT_NAME") or str(load_yaml(ENDPOINT)["name"])
-    deployments = azure.deployments(name)
-    exists = deployments if isinstance(deployments, Unknown) else deployments[0]
-    yield azure_checks.endpoint_name(name, exists)
-    if isinstance(deployments, Unknown):
-        yield finding.cannot_tell("core quota", deployments)
-    else:
-        _, present, serving = deployments
-        wanted = quota.wanted(present.get(serving) or _shape(BLUE), _shape(GREEN))
-        yield quota.quota(wanted, list(present.values()), azure.sizes(), azure.usages())
+    given = picked.get("ENDPOINT_NAME", "")
+    name = given or told(endpoint_name)
+    if isinstance(name, Unknown):
+        yield finding.cannot_tell("endpoint name", name)
+        return
+    endpoint = azure.endpoint(name)
+    yield azure_checks.endpoint_name(name, endpoint, told(model_name))
+    yield _quota(azure, endpoint)
+    if not isinstance(endpoint, Unknown) and endpoint.serving:
+        yield azure_checks.first_deployment(name, endpoint.serving, str(BLUE))
+
+
+def _quota(azure: AzureFacts, endpoint: azure_checks.Endpoint | Unknown) -> Finding:
+    blue, green = told(lambda: _shape(BLUE)), told(lambda: _shape(GREEN))
+    if isinstance(endpoint, Unknown) or isinstance(blue, Unknown) or isinstance(green, Unknown):
+        why = next(known for known in (endpoint, blue, green) if isinstance(known, Unknown))
+        return finding.cannot_tell("core quota", why)
+    wanted = quota.wanted(endpoint.shapes.get(endpoint.serving) or blue, green)
+    return quota.quota(wanted, list(endpoint.shapes.values()), azure.sizes(), azure.usages())
 
 
 def _logging_in(variables: Mapping[str, str], environments: Sequence[str]) -> list[str]:
@@ -181,8 +203,8 @@ def _workspace(picked: Mapping[str, str]) -> Workspace | Unknown:
 
 
 def _shape(path: Path) -> Shape:
-    content = load_yaml(path)
-    return Shape(str(content.get("instance_type", "")), int(content.get("instance_count", 1)))
+    entity = loading.load(path, endpoint_name="any")
+    return Shape(entity.instance_type, entity.instance_count or 1)
 
 
 if __name__ == "__main__":

@@ -92,7 +92,7 @@ def test_all_is_well(copy: Copy, tmp_path: Path) -> None:
 
     findings = json.loads(result.stdout)
     assert (result.exit_code, {found["verdict"] for found in findings}) == (0, {"ok"}), result.stderr
-    assert len(findings) == 15
+    assert len(findings) == 18
     assert all(f"{found['name']}: ok. {found['say']}" in result.stderr for found in findings)
     assert summary.read_text().count("| ✅ |") == len(findings)
 
@@ -425,13 +425,52 @@ def test_the_quota_counts_what_serves(copy: Copy, tmp_path: Path) -> None:
     copy.edit("endpoints/green-deployment.yml", instance_type="Standard_DS5_v2", instance_count=1)
     live.do("create_endpoint")
     live.do("deploy", "--version", 1)
+    live.do("promote", "--to", "default", "--percent", 100)
     live.do("deploy", "--version", 2)
     copy.edit("endpoints/blue-deployment.yml", instance_count=1)
 
-    found = copy.findings(ENDPOINT_NAME=live.name)["core quota"]
+    found = copy.findings(ENDPOINT_NAME=live.name)
 
     copy.arm("DELETE", f"onlineEndpoints/{live.name}")
-    assert "60 cores" in found["say"]  # three machines of 4, three of 16: a fifth more than two, rounded up
+    assert "a change of it alone does nothing" in found["first deployment"]["say"]
+    assert "60 cores" in found["core quota"]["say"]  # three machines of 4, three of 16: a fifth more, rounded up
+
+
+def test_a_file_that_cannot_be_deployed_fails_a_rollout(copy: Copy, tmp_path: Path) -> None:
+    """Before minutes of training; all else is checked all the same, as far as the file doesn't matter."""
+    copy.edit("endpoints/green-deployment.yml", instance_count="${COUNT}")
+
+    result = copy.run("--rollout", GITHUB_OUTPUT=str(tmp_path / "output"))
+
+    found = {one["name"]: one for one in json.loads(result.stdout)}
+    assert result.exit_code == 1
+    assert "not ready: endpoints/green-deployment.yml." in result.stderr
+    assert "`instance_count` must be a whole number" in found["endpoints/green-deployment.yml"]["say"]
+    assert found["core quota"]["verdict"] == "cannot tell"
+
+
+@pytest.mark.parametrize("name", ["", "doctor-endpoint"])
+def test_an_endpoint_file_that_is_no_yaml(copy: Copy, name: str) -> None:
+    """No traceback: what needs it can't be told, and the endpoint is looked at where ENDPOINT_NAME names it."""
+    (copy.folder / "endpoints" / "endpoint.yml").write_text("name: [")
+
+    result = copy.run(ENDPOINT_NAME=name)
+
+    found = {one["name"]: one["verdict"] for one in json.loads(result.stdout)}
+    assert result.exit_code == 1 and "Traceback" not in result.output
+    assert found["endpoints/endpoint.yml"] == "wrong"
+    assert found["endpoint name"] == ("ok" if name else "cannot tell")
+
+
+def test_a_creation_that_failed(copy: Copy, faults: Faults) -> None:
+    """What it left is shown, and that the next rollout creates it anew."""
+    faults.add("fail", method="PUT", path="*/onlineEndpoints/doctor-leftover", code="SubscriptionNotRegistered")
+    run("create_endpoint", ENDPOINT_NAME="doctor-leftover")
+
+    found = copy.findings(ENDPOINT_NAME="doctor-leftover")["endpoint name"]
+
+    copy.arm("DELETE", "onlineEndpoints/doctor-leftover")
+    assert found["verdict"] == "ok" and "creates it anew" in found["say"]
 
 
 @pytest.mark.parametrize("asked", ["", "promote-50", "train"])
@@ -512,7 +551,7 @@ def test_what_fails_a_rollout_for_sure(copy: Copy, tmp_path: Path, environ: dict
 
     assert result.exit_code == 1
     assert "not ready: " in result.stderr and check in result.stderr.splitlines()[-1]
-    assert len(json.loads(result.stdout)) == 15
+    assert len(json.loads(result.stdout)) == 18
 
 
 @pytest.mark.parametrize(

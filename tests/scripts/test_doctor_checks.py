@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from azureml_emulator.resources import quotas, skus
 from scripts import doctor
 from scripts.lib.doctor import azure_checks, checks, quota, trust
-from scripts.lib.doctor.azure_checks import NO_LOGIN, NO_RIGHT, NO_WORKSPACE, REACHED, UNKNOWN, Reach
+from scripts.lib.doctor.azure_checks import NO_LOGIN, NO_RIGHT, NO_WORKSPACE, REACHED, UNKNOWN, Endpoint, Reach
 from scripts.lib.doctor.azure_facts import members
 from scripts.lib.doctor.finding import Finding, Unknown, cannot_tell, ok, wrong
 from scripts.lib.doctor.quota import Shape, Usage
@@ -249,24 +250,47 @@ def test_a_collection_has_pages() -> None:
     assert list(members({"value": [1, 2], "nextLink": "two"}, pages.__getitem__)) == [1, 2, 3, 4]
 
 
+THERE = Endpoint("Succeeded", "heart", {"default": Shape("Standard_DS3_v2", 1)}, "default")
+
+
 @pytest.mark.parametrize(
-    ("name", "exists", "expected"),
+    ("name", "found", "expected"),
     [
-        ("heart-classifier", True, "ok"),
-        ("abc", True, "ok"),
-        ("a" * 32, True, "ok"),
-        ("a" * 33, True, "wrong"),
-        ("ab", True, "wrong"),
-        ("1abc", False, "wrong"),
-        ("a--b", False, "wrong"),
+        ("heart-classifier", THERE, "ok"),
+        ("abc", THERE, "ok"),
+        ("a" * 32, THERE, "ok"),
+        ("a" * 33, THERE, "wrong"),
+        ("ab", THERE, "wrong"),
+        ("1abc", Endpoint(), "wrong"),
+        ("a--b", Endpoint(), "wrong"),
         ("a_b", UNTOLD, "wrong"),
-        ("heart-classifier", False, "cannot tell"),
+        ("heart-classifier", Endpoint(), "cannot tell"),
         ("heart-classifier", UNTOLD, "cannot tell"),
     ],
 )
-def test_endpoint_name(name: str, exists: Any, expected: str) -> None:
+def test_endpoint_name(name: str, found: Any, expected: str) -> None:
     """A name must be one that Azure takes; one that isn't there yet may be taken elsewhere."""
-    assert azure_checks.endpoint_name(name, exists).verdict == expected
+    assert azure_checks.endpoint_name(name, found, "heart").verdict == expected
+
+
+@pytest.mark.parametrize(
+    ("found", "model", "expected", "says"),
+    [
+        (Endpoint("Failed", "heart"), "heart", "ok", "creates it anew"),
+        (Endpoint("Failed", ""), "heart", "ok", "creates it anew"),
+        (Endpoint("Failed", "HEART"), "heart", "ok", "creates it anew"),
+        (Endpoint("Failed", "lungs"), "heart", "wrong", "is lungs, not heart"),
+        (replace(THERE, state="Failed"), "heart", "ok", "last update failed"),
+        (replace(THERE, model="lungs"), "heart", "cannot tell", "is lungs, not heart"),
+        (replace(THERE, model=""), "heart", "ok", "is there"),
+        (replace(THERE, model="lungs"), UNTOLD, "ok", "is there"),
+    ],
+)
+def test_an_endpoint_that_is_there(found: Endpoint, model: Any, expected: str, says: str) -> None:
+    """A leftover of ours is shown; one that another model's tag is on may be somebody else's."""
+    told = azure_checks.endpoint_name("heart", found, model)
+
+    assert (told.verdict, says in told.say) == (expected, True)
 
 
 @pytest.mark.parametrize(

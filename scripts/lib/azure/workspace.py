@@ -8,9 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
+from scripts.lib.decisions import file_rules, strict_yaml
 from scripts.lib.decisions.state import Refused
+from scripts.lib.decisions.strict_yaml import Document
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
@@ -46,12 +46,23 @@ def _hush() -> None:
             logger.setLevel(logging.ERROR)
 
 
+def read_yaml(path: Path) -> Document:
+    """A file of endpoints/. Raises Refused where it is no YAML mapping, or YAML would read it otherwise than meant."""
+    return strict_yaml.parse(path.read_bytes(), str(path))
+
+
 def load_yaml(path: Path) -> dict[str, Any]:
-    """A file of endpoints/. Raises Refused where it is no YAML mapping."""
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise Refused(f"{path} is not YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(content, dict) or "name" not in content:
-        raise Refused(f"{path} has no `name`.")
+    """The content of a file of endpoints/. Raises Refused where it has no name that is a text."""
+    content = read_yaml(path).content
+    if not isinstance(content.get("name"), str) or not content["name"]:
+        raise Refused(f"{path}: `name` must be a text that begins with a letter, as in `name: heart`.")
     return content
+
+
+def endpoint_name() -> str:
+    """The name in endpoint.yml, in lower case as Azure has it. Raises Refused where it can't be one."""
+    name = read_yaml(ENDPOINT).content.get("name")
+    name = name.lower() if isinstance(name, str) else name
+    if wrong := file_rules.name(Document({"name": name}), 3, file_rules.LONGEST):
+        raise Refused(f"{ENDPOINT}: `name` {wrong['name']}. ENDPOINT_NAME overrides it.")
+    return str(name)

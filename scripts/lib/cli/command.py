@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from scripts.lib.azure.errors import explain
-from scripts.lib.azure.workspace import ENDPOINT, Workspace, load_yaml
+from scripts.lib.azure.workspace import Workspace, endpoint_name
 from scripts.lib.cli import names
 from scripts.lib.github import provenance
 
@@ -83,8 +83,7 @@ def endpoint_options(function: Function) -> Function:
     def wrapper(workspace: Workspace, endpoint: str | None, **rest: Any) -> Any:
         from scripts.lib.azure.endpoint import OnlineEndpoint
 
-        name = endpoint or names.endpoint(str(load_yaml(ENDPOINT)["name"]))
-        return function(OnlineEndpoint(workspace, name), **rest)
+        return function(OnlineEndpoint(workspace, endpoint or endpoint_name()), **rest)
 
     return wrapper
 

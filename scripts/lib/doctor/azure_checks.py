@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import click
@@ -13,6 +13,7 @@ from packaging.specifiers import SpecifierSet
 
 from scripts.lib.cli import names
 from scripts.lib.doctor.finding import Finding, Unknown, cannot_tell, listed, ok, shorten, wrong
+from scripts.lib.doctor.quota import Shape
 from scripts.lib.setup.azure import ROLE
 
 PROVIDER = "Microsoft.MachineLearningServices/workspaces"
@@ -101,19 +102,54 @@ def _covers(pattern: str, action: str) -> bool:
     return bool(re.fullmatch(".*".join(parts), action, re.IGNORECASE))
 
 
-def endpoint_name(name: str, exists: bool | Unknown) -> Finding:
-    """Whether the endpoint may be called so. Azure tells of a name that is taken only when it is to be created."""
+@dataclass(frozen=True)
+class Endpoint:
+    """An endpoint as it was found; without a `state` (Azure's word) there is none.
+
+    `model` is its tag of that name, `shapes` tells what each deployment runs on, `serving` has most of the traffic.
+    """
+
+    state: str = ""
+    model: str = ""
+    shapes: Mapping[str, Shape] = field(default_factory=dict)
+    serving: str = ""
+
+
+def endpoint_name(name: str, found: Endpoint | Unknown, model: str | Unknown) -> Finding:
+    """Whether the endpoint may be called so, and is this repository's; `model` is what it registers.
+
+    Azure tells of a name that is taken only when it is to be created.
+    """
+    check = "endpoint name"
     try:
         names.endpoint(name)
     except click.BadParameter as error:
         mend = "Change `name` in endpoints/endpoint.yml, or the variable ENDPOINT_NAME."
-        return wrong("endpoint name", f"{error.message}.", mend)
-    if isinstance(exists, Unknown):
-        return cannot_tell("endpoint name", f"{name} is valid; whether it is free: {exists}")
-    if not exists:
+        return wrong(check, f"{error.message}.", mend)
+    if isinstance(found, Unknown):
+        return cannot_tell(check, f"{name} is valid; whether it is free: {found}")
+    if not found.state:
         say = f"{name} is valid and not in this workspace yet; another one in the region may have taken it."
-        return cannot_tell("endpoint name", say, "If the first rollout is refused, take another name.")
-    return ok("endpoint name", f"{name} is there.")
+        return cannot_tell(check, say, "If the first rollout is refused, take another name.")
+    return _there(check, name, found, model)
+
+
+def _there(check: str, name: str, found: Endpoint, model: str | Unknown) -> Finding:
+    others = found.model and not isinstance(model, Unknown) and found.model.lower() != model.lower()
+    left = found.state == "Failed" and not found.shapes
+    if others:
+        say = f"{name} is there, but its tag `model` is {found.model}, not {model}."
+        mend = "If it is somebody else's, name another one: ENDPOINT_NAME, or `name` in endpoints/endpoint.yml."
+        return wrong(check, f"{say} Its creation failed.", mend) if left else cannot_tell(check, say, mend)
+    if left:
+        return ok(check, f"{name} is left over from a creation that failed: the next rollout creates it anew.")
+    return ok(check, f"{name} is there." + (" Its last update failed." if found.state == "Failed" else ""))
+
+
+def first_deployment(name: str, serving: str, file: str) -> Finding:
+    """What a change of the first deployment's file does once the endpoint serves: nothing."""
+    say = f"{name} serves with {serving}, so {file} is read no more: a change of it alone does nothing."
+    return ok("first deployment", say)
 
 
 def requirements(text: str | Unknown, path: str) -> Finding:

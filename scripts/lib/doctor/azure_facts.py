@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from scripts.lib.azure.errors import explain, reason
 from scripts.lib.azure.workspace import Workspace
 from scripts.lib.decisions.state import Refused
-from scripts.lib.doctor.azure_checks import NO_LOGIN, NO_RIGHT, NO_WORKSPACE, REACHED, UNKNOWN, Reach
+from scripts.lib.doctor.azure_checks import NO_LOGIN, NO_RIGHT, NO_WORKSPACE, REACHED, UNKNOWN, Endpoint, Reach
 from scripts.lib.doctor.facts import told
 from scripts.lib.doctor.finding import Unknown, shorten
 from scripts.lib.doctor.quota import Shape, Usage
@@ -47,9 +47,9 @@ class AzureFacts:
         """The properties of the federated credentials that the identity with this client id has."""
         return self.ask(lambda workspace: list(_credentials(workspace, client_id)))
 
-    def deployments(self, endpoint: str) -> tuple[bool, dict[str, Shape], str] | Unknown:
-        """Whether the endpoint is there, what its deployments run on, and which of them has most of the traffic."""
-        return self.ask(lambda workspace: _deployments(workspace, endpoint))
+    def endpoint(self, name: str) -> Endpoint | Unknown:
+        """The endpoint with its deployments."""
+        return self.ask(lambda workspace: _endpoint(workspace, name))
 
     def sizes(self) -> dict[str, tuple[int, str]] | Unknown:
         """Cores and family by instance type, in lower case."""
@@ -128,19 +128,22 @@ def _credentials(workspace: Workspace, client_id: str) -> Iterator[Document]:
     raise Refused(f"no identity in {workspace.resource_group} has the AZURE_CLIENT_ID {client_id}.")
 
 
-def _deployments(workspace: Workspace, name: str) -> tuple[bool, dict[str, Shape], str]:
+def _endpoint(workspace: Workspace, name: str) -> Endpoint:
     from azure.core.exceptions import ResourceNotFoundError
 
     client = workspace.client
     try:
-        traffic = client.online_endpoints.get(name).traffic or {}
+        entity: Any = client.online_endpoints.get(name)
     except ResourceNotFoundError:
-        return False, {}, ""
-    found = {
+        return Endpoint()
+    shapes = {
         one.name: Shape(one.instance_type, one.instance_count or 1) for one in client.online_deployments.list(name)
     }
-    serving = max(found, key=lambda deployment: traffic.get(deployment, 0), default="")
-    return True, found, serving
+    traffic = {deployment: share for deployment, share in (entity.traffic or {}).items() if share}
+    state = str(getattr(entity.provisioning_state, "value", entity.provisioning_state))
+    return Endpoint(
+        state, (entity.tags or {}).get("model", ""), shapes, max(traffic, key=traffic.__getitem__, default="")
+    )
 
 
 def _usage(entity: Any) -> Usage:

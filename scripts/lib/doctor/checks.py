@@ -16,6 +16,13 @@ from scripts.lib.github.repository_variables import PREFIX, VARIABLES, collides,
 OPEN_BRANCH = "doctor/any-branch", "any-branch"  # names that only a pattern for everything matches
 
 
+def file(path: str, problems: Sequence[str], ignored: Sequence[str]) -> Finding:
+    """Whether a file of endpoints/ is understood; `problems` and what is `ignored` are sentences about it."""
+    if problems:
+        return wrong(path, " ".join(problems), "Change it as said: `doctor --files` checks it again.")
+    return ok(path, " ".join(["it can be deployed.", *ignored]))
+
+
 def variables(found: Mapping[str, str] | Unknown, endpoint: str, page: str) -> Finding:
     """The repository's variables, for production and, where it is on, for staging. `endpoint` is the YAML's name."""
     if isinstance(found, Unknown):
