@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from scripts.lib.decisions.metrics import table
 from scripts.lib.decisions.model_example import example, narrowed
 from scripts.lib.decisions.model_folder import mlmodel
 from scripts.lib.decisions.number_types import holds
@@ -101,6 +102,14 @@ def unexcused(found: Iterable[Difference], allowed: Iterable[str]) -> list[Diffe
     """The breaks that nobody has allowed; who allows a column allows what is in it."""
     names = set(allowed)
     return [it for it in found if it.breaks and not any(_names(name, it.column) for name in names)]
+
+
+def shown(found: Sequence[Difference], left: Iterable[Difference]) -> str:
+    """The differences as a Markdown table; `left` are the breaks that nobody has allowed."""
+    unmeant = list(left)
+    verdicts = [("**yes**" if it in unmeant else "yes, which is meant") if it.breaks else "no" for it in found]
+    rows = [(it.column, it.what, verdict) for it, verdict in zip(found, verdicts, strict=True)]
+    return table(("", "what differs", "breaks clients"), rows)
 
 
 def _names(name: str, column: str) -> bool:
@@ -197,7 +206,7 @@ def _kinds(column: str, old: Field, new: Field, answered: bool) -> Iterator[Diff
     if old.shape != new.shape:
         fits = wide.shape is not None and narrow.shape is not None and len(wide.shape) == len(narrow.shape)
         fits = fits and all(a in (-1, b) for a, b in zip(wide.shape or (), narrow.shape or (), strict=True))
-        yield Difference(column, f"shape {_shown(new.shape)}, where blue has {_shown(old.shape)}", not fits, answered)
+        yield Difference(column, f"shape {_size(new.shape)}, where blue has {_size(old.shape)}", not fits, answered)
 
 
 def _labels(old: list[Any] | None, new: list[Any] | None) -> Iterator[Difference]:
@@ -214,5 +223,5 @@ def _labels(old: list[Any] | None, new: list[Any] | None) -> Iterator[Difference
         yield Difference(LABELS, f"never {', '.join(gone)} any more", breaks=False, answered=True)
 
 
-def _shown(shape: tuple[int, ...] | None) -> str:
+def _size(shape: tuple[int, ...] | None) -> str:
     return "none" if shape is None else str(list(shape))
