@@ -1,4 +1,4 @@
-"""Set the metrics of two trained models side by side: the base branch's and the pull request's."""
+"""Set two trained models side by side, the base branch's and the pull request's: metrics, and the contract."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from scripts.lib.azure.waiting import say
 from scripts.lib.cli import paths
 from scripts.lib.cli.command import command
 from scripts.lib.decisions import model_tags
+from scripts.lib.decisions.contract import Difference, contract, differences, shown, unexcused
 from scripts.lib.decisions.metrics import comparison, metrics, table
 from scripts.lib.github import step_output
 
@@ -21,6 +22,7 @@ from scripts.lib.github import step_output
 def main(base: Path, head: Path) -> str:
     """Compare the model in HEAD with the one in BASE; prints the metrics of both as JSON.
 
+    What differs in signature and labels is in the summary, and what of it stops the rollout unless somebody says so.
     A base branch that makes no model, because it has no training yet or a broken one, is no error: `base` is null.
     """
     new = metrics(model_tags.tags(head))
@@ -29,7 +31,23 @@ def main(base: Path, head: Path) -> str:
         say(f"{base} has no model: there is nothing to compare with")
         step_output.summary("The base branch has no model to compare with.")
     step_output.summary(table(("metric", "base", "pull request", "change"), comparison(old or {}, new)))
+    if old is not None:
+        _show(differences(contract(base), contract(head)))
     return json.dumps({"base": old, "head": new})
+
+
+def _show(found: list[Difference]) -> None:
+    """The contract's differences, and what to write where clients would break."""
+    breaks = unexcused(found, ())
+    for it in found:
+        say(f"{it.column}: {it.what}{' (breaks clients)' if it in breaks else ''}")
+    step_output.summary("The contract stays as it is." if not found else shown(found, breaks))
+    if breaks:
+        columns = ", ".join(dict.fromkeys(it.column for it in breaks))
+        step_output.summary(
+            f"Clients of the base branch's model break, so a rollout stops before its first promotion. If that is "
+            f"meant, write `Contract-Change: {columns}` as a line into the message of the merged commit."
+        )
 
 
 if __name__ == "__main__":

@@ -11,8 +11,9 @@ import click
 import pytest
 
 from azureml_emulator.faults.command import Faults
-from scripts.lib.azure.scoring_client import Answer
-from scripts.smoke_test import alone, broken, problems, wrong_input
+from scripts.lib.azure.asking import problems
+from scripts.lib.azure.scoring_client import Answer, alone
+from scripts.smoke_test import broken, wrong_input
 from tests.support import ROOT
 from tests.support.scripts import GREEN, SAMPLE, Live, pair_endpoint
 
@@ -122,6 +123,7 @@ def bad(rollout: Live) -> Iterator[Live]:
     live = Live("toy-smoke-bad")
     live.do("create_endpoint")
     live.do("deploy", "--version", 1)
+    live.do("promote", "--percent", 100)
     yield live
 
 

@@ -105,8 +105,9 @@ def pair_endpoint(folder: Path, model: str, *toys: Mapping[str, Any]) -> Iterato
             run("register_model", toy_model(folder / str(number), **facts))
         live = Live(model)
         live.do("create_endpoint")
-        for version in (1, 2):
-            live.do("deploy", "--version", version)
+        live.do("deploy", "--version", 1)
+        live.do("promote", "--percent", 100)  # the first one, too, waits at 0 %
+        live.do("deploy", "--version", 2)
         yield live
 
 

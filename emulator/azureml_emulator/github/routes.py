@@ -40,6 +40,20 @@ def get_commit(state: State, asked: Asked) -> Answer:
     return 200, state.commits[sha]
 
 
+def compare_commits(state: State, asked: Asked) -> Answer:
+    """The commits lie in one line, in the order in which they became known."""
+    base, _, head = asked.names["basehead"].partition("...")
+    order = list(state.commits)
+    if base not in order or head not in order:
+        raise Refusal(404)
+    old, new = order.index(base), order.index(head)
+    ahead, behind = max(new - old, 0), max(old - new, 0)
+    status = "ahead" if ahead else "behind" if behind else "identical"
+    commits = page([state.commits[sha] for sha in order[old + 1 : new + 1]], asked, 100)
+    counts = {"ahead_by": ahead, "behind_by": behind, "total_commits": ahead}
+    return 200, {"status": status, **counts, "commits": commits}
+
+
 def get_environment(state: State, asked: Asked) -> Answer:
     _environment(state, asked)
     return 200, state.environment_document(asked.names["environment_name"])
@@ -165,6 +179,7 @@ ROUTES: dict[str, Callable[[State, Asked], Answer]] = {
     "repos/get": get_repository,
     "repos/get-branch": get_branch,
     "repos/get-commit": get_commit,
+    "repos/compare-commits-with-basehead": compare_commits,
     "repos/get-environment": get_environment,
     "repos/create-or-update-environment": put_environment,
     "repos/list-deployment-branch-policies": list_branch_policies,

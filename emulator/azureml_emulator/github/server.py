@@ -93,9 +93,11 @@ class LocalGitHub(State):
         with self.lock:
             return next(self.faults.due(Disturbance, method, path), None)
 
-    def add_commit(self, sha: str, author: str | None = None, committer: str | None = "web-flow") -> None:
+    def add_commit(
+        self, sha: str, author: str | None = None, committer: str | None = "web-flow", message: str = "A change"
+    ) -> None:
         """Accounts, or None where GitHub knows none for the address in the commit."""
-        self.commits[sha] = self.commit_document(sha, author, committer)
+        self.commits[sha] = self.commit_document(sha, author, committer, message)
 
     def add_run(
         self,

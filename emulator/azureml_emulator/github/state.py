@@ -146,11 +146,11 @@ class State:
             "html_url": f"{self.page}/actions/runs/{run.id}",
         }
 
-    def commit_document(self, sha: str, author: str | None, committer: str | None) -> Document:
+    def commit_document(self, sha: str, author: str | None, committer: str | None, message: str) -> Document:
         return {
             "sha": sha,
             "html_url": f"{self.page}/commit/{sha}",
-            "commit": {"message": "A change", "author": person(author), "committer": person(committer)},
+            "commit": {"message": message, "author": person(author), "committer": person(committer)},
             "author": user(author, number(author)) if author else None,
             "committer": user(committer, number(committer)) if committer else None,
         }

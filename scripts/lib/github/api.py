@@ -93,6 +93,10 @@ class GitHub:
         """`author` and `committer` are accounts, None where GitHub knows none for the address in the commit."""
         return self._find(f"/commits/{_part(sha)}", missing=(404, 422))
 
+    def compare(self, base: str, head: str) -> list[Document]:
+        """The commits that `head` has and `base` doesn't, oldest first."""
+        return self._all(f"/compare/{_part(base)}...{_part(head)}", "commits")
+
     def subject_prefix(self) -> str:
         """What the subject of this repository's OIDC tokens begins with; `:environment:NAME` follows.
 

@@ -1,0 +1,91 @@
+"""A model's saved input example: as the request that it stands for, and what Azure's scorer casts to because of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from scripts.lib.decisions.number_types import holds
+
+ROWS = 20  # of an example that are sent
+VALUES = {"double": 1.5, "float": 1.5, "long": 1, "integer": 1, "boolean": True, "string": "a"}  # as good as any
+Body = dict[str, Any]
+
+
+def file_name(described: Mapping[str, Any]) -> str:
+    """The name of the example's file in the model folder, "" where MLmodel has none."""
+    info = described.get("saved_input_example_info")
+    path = str(info.get("artifact_path") or "") if isinstance(info, dict) else ""
+    return path if path == Path(path).name else ""
+
+
+def example(folder: Path, described: Mapping[str, Any]) -> Body | None:
+    """The example as a request, None without one that can be sent."""
+    name = file_name(described)
+    try:
+        content: Any = json.loads((folder / name).read_text(encoding="utf-8")) if name else None
+    except (OSError, ValueError, RecursionError):
+        return None
+    info = described["saved_input_example_info"] if name else {}
+    params = None
+    if info.get("params") and isinstance(content, dict):
+        content, params = content.get("inputs"), content.get("params")
+    sent = _input(content, str(info.get("type")))
+    return None if sent is None else {"input_data": sent} | ({"params": params} if params else {})
+
+
+def narrowed(kind: str, column: str, body: Body) -> str:
+    """The type that a column of this type in the signature is cast to, because of the example's values.
+
+    pandas reads whole numbers as `long`, which then cuts 2.3 down to 2, and nothing but nulls as `double`.
+    """
+    frame = body["input_data"]
+    columns = frame.get("columns") if isinstance(frame, dict) else None
+    if not isinstance(columns, list) or column not in columns:
+        return kind
+    values = [row[columns.index(column)] for row in frame["data"]]
+    known = [value for value in values if value is not None]
+    whole = bool(known) and all(type(value) is int for value in values)
+    read = "long" if whole else "double" if not known else kind
+    return kind if holds(read, kind) else read
+
+
+def first_rows(body: Body) -> Body:
+    """The request with no more than ROWS rows: some save all they trained on."""
+    frame = body["input_data"]
+    if not (isinstance(frame, dict) and "columns" in frame):
+        return body
+    data = frame["data"][:ROWS]
+    return {**body, "input_data": {**frame, "index": list(range(len(data))), "data": data}}
+
+
+def made_up(columns: Mapping[str, tuple[str, bool]]) -> list[Body]:
+    """Requests for columns by name, with type and whether each is required: with all of them, and without the optional.
+
+    None at all where there is a type that nothing can be made up for.
+    """
+    if not columns or not all(kind in VALUES for kind, _ in columns.values()):
+        return []
+    required = [name for name, (_, needed) in columns.items() if needed]
+    rows = [names for names in ([*columns], required) if names]
+    distinct = rows[:1] if rows[0] == rows[-1] else rows
+    return [
+        {"input_data": {"columns": names, "index": [0], "data": [[VALUES[columns[name][0]] for name in names]]}}
+        for names in distinct
+    ]
+
+
+def _input(content: Any, kind: str) -> Any:
+    """What stands in a request's `input_data`; None for what can't be sent as JSON."""
+    if kind != "dataframe":
+        has_inputs = kind == "ndarray" and isinstance(content, dict) and "inputs" in content
+        return None if kind.startswith("sparse") else content["inputs"] if has_inputs else content
+    data = content.get("data") if isinstance(content, dict) else None
+    if not (isinstance(data, list) and data and all(isinstance(row, list) for row in data)):
+        return None
+    columns = content.get("columns") or list(range(len(data[0])))
+    if any(len(row) != len(columns) for row in data):
+        return None
+    return {"columns": columns, "index": list(range(len(data))), "data": data}
