@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import click
 
@@ -10,9 +11,10 @@ from scripts.lib.azure.endpoint import OnlineEndpoint
 from scripts.lib.azure.waiting import Deadline, say
 from scripts.lib.cli import names, option_types
 from scripts.lib.cli.command import command, endpoint_options, timeout_option
-from scripts.lib.decisions.approval import check, check_owner, propose
+from scripts.lib.decisions.approval import Proposal, check, check_owner, propose
 from scripts.lib.decisions.state import Refused, percentages
 from scripts.lib.github import review_text, step_output
+from scripts.lib.github.api import CannotTell, GitHub
 
 
 @command()
@@ -45,8 +47,17 @@ def main(
         check(state, proposal)
         if rollout:
             check_owner(proposal, rollout)
+        if bake is not None and not proposal["blue"]:
+            raise Refused(f"{proposal['green']} is the endpoint's first: there is no blue to delete afterwards.")
         asks = review_text.consequence(proposal, job, percent, bake) if job else "Nothing waits for approval."
-        text = [review_text.comparison_table(state, proposal), f"Traffic now: **{percentages(state.traffic)}**", asks]
+        text = [
+            *review_text.learnt(state),
+            *review_text.age(proposal, _ancestry(proposal)),
+            review_text.comparison_table(state, proposal),
+            f"Traffic now: **{percentages(state.traffic)}**",
+            asks,
+            *(review_text.side_effects(state, proposal, percent) if job and percent else []),
+        ]
     else:
         asks = f"In {state.name} there is nothing to promote: {percentages(state.traffic)}, and no green."
         text = [asks]
@@ -57,6 +68,18 @@ def main(
     step_output.output(proposal=printed if job else "", bake="" if bake is None else str(60 * bake))
     step_output.summary(*text)
     return printed
+
+
+def _ancestry(proposal: Proposal) -> str:
+    """GitHub's word for how green's commit stands to blue's; "" where it can't be asked, or doesn't know them."""
+    commits = proposal["blue_commit"], proposal["green_commit"]
+    if not all(commits) or not os.environ.get("GITHUB_TOKEN"):
+        return ""
+    try:
+        return str((GitHub.here().compare(*commits) or {}).get("status", ""))
+    except CannotTell as why:
+        say(str(why))
+        return ""
 
 
 if __name__ == "__main__":
