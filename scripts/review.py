@@ -52,7 +52,7 @@ def main(
         asks = review_text.consequence(proposal, job, percent, bake) if job else "Nothing waits for approval."
         text = [
             *review_text.learnt(state),
-            *review_text.age(proposal, _ancestry(proposal)),
+            *review_text.age(proposal, _lost(proposal)),
             review_text.comparison_table(state, proposal),
             f"Traffic now: **{percentages(state.traffic)}**",
             asks,
@@ -70,16 +70,16 @@ def main(
     return printed
 
 
-def _ancestry(proposal: Proposal) -> str:
-    """GitHub's word for how green's commit stands to blue's; "" where it can't be asked, or doesn't know them."""
-    commits = proposal["blue_commit"], proposal["green_commit"]
+def _lost(proposal: Proposal) -> int:
+    """How many commits blue's has and green's lacks; 0, too, where GitHub can't be asked, or doesn't know them."""
+    commits = proposal["green_commit"], proposal["blue_commit"]
     if not all(commits) or not os.environ.get("GITHUB_TOKEN"):
-        return ""
+        return 0
     try:
-        return str((GitHub.here().compare(*commits) or {}).get("status", ""))
+        return len(GitHub.here().compare(*commits))
     except CannotTell as why:
         say(str(why))
-        return ""
+        return 0
 
 
 if __name__ == "__main__":

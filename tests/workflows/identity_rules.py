@@ -15,9 +15,9 @@ def a_rollout_has_one_id(files: Files) -> Findings:
         yield "stages.register"
     for where, step in files.steps.items():
         scripts = re.findall(r"scripts\.(\w+)", step.get("run", ""))
-        if where.startswith("stages.") and {*scripts} & {*TAKES_AN_ID}:
-            if '--rollout "$ROLLOUT"' not in step["run"] or step["env"].get("ROLLOUT") != ROLLOUT:
-                yield f"{where}: {step['run']}"
+        has_it = '--rollout "$ROLLOUT"' in step.get("run", "") and step["env"].get("ROLLOUT") == ROLLOUT
+        if where.startswith("stages.") and {*scripts} & {*TAKES_AN_ID} and not has_it:
+            yield f"{where}: {step['run']}"
     yield from (f"{path.name}: an attempt" for path, text in files.texts.items() if "run_attempt" in text)
 
 

@@ -13,11 +13,6 @@ from scripts.lib.decisions.way_back import superfluous
 from scripts.lib.github import provenance
 
 NOBODY = Deployment("nobody", Model("–", ""), instances=0)  # what an endpoint's first deployment replaces
-AGES = {
-    "behind": "The commit of {green} is **older** than that of {blue}: this goes back to an earlier model.",
-    "diverged": "The commit of {green} doesn't build on that of {blue}: what {blue} got since then is lost.",
-}
-"""What is said of green's commit, by GitHub's word for how it stands to blue's."""
 
 
 def learnt(state: EndpointState) -> list[str]:
@@ -25,9 +20,10 @@ def learnt(state: EndpointState) -> list[str]:
     return [f"⚠ **{name}**: {_plain(text)}" for name, text in marks(state).items()]
 
 
-def age(proposal: Proposal, status: str) -> list[str]:
-    """Whether green is made of an older commit than blue."""
-    return [AGES[status].format(**proposal)] if status in AGES else []
+def age(proposal: Proposal, lost: int) -> list[str]:
+    """That green is made of an older commit: `lost` is how many commits blue's has and green's lacks."""
+    blue, green = proposal["blue"], proposal["green"]
+    return [f"⚠ The commit of {green} is **older**: it lacks {lost} that are in {blue}'s."] if lost else []
 
 
 def consequence(proposal: Proposal, job: str, percent: int | None, bake: int | None = None) -> str:
