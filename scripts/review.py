@@ -49,14 +49,15 @@ def main(
             check_owner(proposal, rollout)
         if bake is not None and not proposal["blue"]:
             raise Refused(f"{proposal['green']} is the endpoint's first: there is no blue to delete afterwards.")
-        asks = review_text.consequence(proposal, job, percent, bake) if job else "Nothing waits for approval."
+        stage = bool(rollout)
+        asks = review_text.consequence(proposal, job, percent, bake, stage) if job else "Nothing waits for approval."
         text = [
             *review_text.learnt(state),
             *review_text.age(proposal, _lost(proposal)),
             review_text.comparison_table(state, proposal),
             f"Traffic now: **{percentages(state.traffic)}**",
             asks,
-            *(review_text.side_effects(state, proposal, percent) if job and percent else []),
+            *(review_text.side_effects(state, proposal, percent, stage) if job and percent else []),
         ]
     else:
         asks = f"In {state.name} there is nothing to promote: {percentages(state.traffic)}, and no green."

@@ -26,16 +26,23 @@ def age(proposal: Proposal, lost: int) -> list[str]:
     return [f"⚠ The commit of {green} is **older**: it lacks {lost} that are in {blue}'s."] if lost else []
 
 
-def consequence(proposal: Proposal, job: str, percent: int | None, bake: int | None = None) -> str:
-    """What approving a job will do, in a sentence; in a second one what follows `bake` minutes later."""
+def consequence(
+    proposal: Proposal, job: str, percent: int | None, bake: int | None = None, at_least: bool = False
+) -> str:
+    """What approving a job will do, in a sentence; in a second one what follows `bake` minutes later.
+
+    `at_least`: a stage of a rollout, which never lowers green's share.
+    """
     blue, green = proposal["blue"], proposal["green"]
     then = f" {bake} min later **delete-blue** asks to delete blue." if bake is not None else ""
+    now = proposal["traffic"].get(green, 0)
+    if at_least and percent and now >= percent:
+        return f"Approving **{job}** changes nothing: {green} has {now} % already."
     if not blue:
         return f"Approving **{job}** gives {green}, the endpoint's first deployment, all traffic."
     if percent == 100:
         return f"Approving **{job}** gives {green} all traffic; {blue} stays, without any, as the way back.{then}"
     if percent:
-        now = proposal["traffic"].get(green, 0)
         return f"Approving **{job}** gives {green} {percent} % (now {now} %), and {blue} keeps {100 - percent} %."
     if proposal["traffic"] == {green: 100}:
         return (
@@ -45,13 +52,14 @@ def consequence(proposal: Proposal, job: str, percent: int | None, bake: int | N
     return f"**{job}** comes next; it changes no traffic."
 
 
-def side_effects(state: EndpointState, proposal: Proposal, percent: int) -> list[str]:
+def side_effects(state: EndpointState, proposal: Proposal, percent: int, at_least: bool = False) -> list[str]:
     """What the promotion does besides, a sentence each: who else loses traffic, what is deleted; or why it can't be."""
     try:
-        shift = plan_promotion(state, percent, proposal["owner"], proposal)
+        shift = plan_promotion(state, percent, proposal["owner"], proposal, at_least)
     except Refused as why:
         return [f"As things are the promotion will be refused, and write nothing: {why}"]
-    others = {name: had for name, had in state.traffic.items() if name not in (proposal["blue"], proposal["green"])}
+    pair = proposal["blue"], proposal["green"]
+    others = {name: had for name, had in state.traffic.items() if name not in (*pair, *shift.split)}
     tags = {name: value for name, value in {**state.tags, **shift.tags}.items() if value is not None}
     then = replace(state, traffic=shift.split, tags=tags)
     gone = [f"{name} (version {state.deployments[name].model.version or 'unknown'})" for name in superfluous(then)]
