@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from functools import partial
 
 import click
 
+from scripts.lib.azure.asking import FoundBad, ask
 from scripts.lib.azure.endpoint import OnlineEndpoint
-from scripts.lib.azure.waiting import Deadline, say
+from scripts.lib.azure.errors import reason
+from scripts.lib.azure.waiting import Deadline, TimedOut, say
 from scripts.lib.cli import names, option_types
 from scripts.lib.cli.command import command, endpoint_options, rollout_option, timeout_option
 from scripts.lib.decisions.approval import plan_promotion
-from scripts.lib.decisions.state import percentages
-from scripts.lib.decisions.traffic import plan_shift
+from scripts.lib.decisions.record import live
+from scripts.lib.decisions.state import EndpointState, Refused, Shift, percentages
+from scripts.lib.decisions.traffic import gaining, plan_first_traffic, plan_shift
+from scripts.lib.decisions.way_back import superfluous
 from scripts.lib.github import step_output
+
+Plan = Callable[[EndpointState], Shift]
 
 
 @command()
 @endpoint_options
-@click.option("--percent", type=click.IntRange(0, 100), required=True, help="Its share.")
+@click.option("--percent", type=click.IntRange(0, 100), help="Its share.")
 @click.option("--to", type=names.deployment, metavar="NAME", help="A deployment by its name, instead of green.")
+@click.option("--first", type=names.deployment, metavar="NAME", help="All traffic for the endpoint's first deployment.")
 @click.option(
     "--expect",
     help="Refuse unless it is so now: what `review` printed, or with --to the split, default=90,xgboost-model-2=10.",
@@ -30,8 +38,9 @@ from scripts.lib.github import step_output
 @timeout_option(900)
 def main(
     endpoint: OnlineEndpoint,
-    percent: int,
+    percent: int | None,
     to: str | None,
+    first: str | None,
     expect: str | None,
     at_least: bool,
     rollout: str,
@@ -39,21 +48,60 @@ def main(
 ) -> str:
     """Give green PERCENT of the traffic, and what it replaces the rest; prints the split as JSON.
 
-    With --to another deployment gets it, 0 included, and its counterpart the rest. Refused where what gets more is not
-    healthy, and where the endpoint is not what --expect says (without it: where anything but the pair has traffic).
-    A split that is there already is done, so a repeated run goes on.
+    With --to another deployment gets it, 0 included, and its counterpart the rest. Who gets more is asked first, past
+    the split. Refused where that is not healthy or answers wrongly, and where the endpoint is not what --expect says
+    (without it: where anything but the pair has traffic). A split that is there already is done, so a repeated run goes
+    on. What the promotion of green makes superfluous is deleted.
     """
-    if to:
+    deadline = Deadline(timeout)
+    if (first is None) == (percent is None) or (first and (to or expect or at_least)):
+        raise click.UsageError("--percent, or --first with nothing else.")
+    plan: Plan
+    if first or percent is None:
+        plan = partial(plan_first_traffic, name=first or "", rollout=rollout)
+    elif to:
         split = None if expect is None else option_types.split(expect)
         plan = partial(plan_shift, to=to, percent=percent, rollout=rollout, expect=split)
     else:
         proposal = None if expect is None else option_types.proposal(expect)
         share = option_types.SHARE(percent)
         plan = partial(plan_promotion, percent=share, rollout=rollout, expected=proposal, at_least=at_least)
-    shift = endpoint.shift(plan, Deadline(timeout))
+    shift = endpoint.shift(partial(_asked, endpoint, plan), deadline)
     say(shift.say)
     step_output.summary(f"Traffic: **{percentages(shift.split)}**")
+    if not (first or to):
+        _remove_superfluous(endpoint, rollout, deadline)
     return json.dumps(dict(shift.split))
+
+
+def _asked(endpoint: OnlineEndpoint, plan: Plan, state: EndpointState) -> Shift:
+    """The plan, once who gets more has answered. The output `wrote` says that a write begins, or that it is bad."""
+    shift = plan(state)
+    try:
+        for name in [] if shift.done else gaining(state, shift):
+            ask(endpoint, state, name)
+            shift = plan(endpoint.read())  # that may have taken a minute
+    except FoundBad:
+        step_output.output(wrote="true")
+        raise
+    if not shift.done:
+        step_output.output(wrote="true")
+    return shift
+
+
+def _remove_superfluous(endpoint: OnlineEndpoint, rollout: str, deadline: Deadline) -> None:
+    """Only after a split of this rollout's own. The split is what counts: what can't be deleted now is told."""
+    from azure.core.exceptions import AzureError
+
+    name = "what earlier rollouts left"
+    try:
+        state = endpoint.read()
+        last = live(state)
+        for name in superfluous(state) if last and last.rollout == rollout else []:
+            endpoint.remove(name, deadline)
+            say(f"{name} is deleted: neither blue nor green, nor the way back")
+    except (AzureError, Refused, TimedOut) as error:
+        say(f"{name} could not be deleted now: {reason(error)} The next promotion does it, or delete_blue NAME.")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Register a model folder as the next version of the model, unless the latest version is the same."""
+"""Register a model folder as the next version of the model, unless the latest version is the same; begins a rollout."""
 
 from __future__ import annotations
 
@@ -20,12 +20,20 @@ from scripts.lib.github import provenance, step_output
 
 @command()
 @workspace_options
-@click.argument("folder", type=paths.FOLDER)
-def main(workspace: Workspace, folder: Path) -> str:
+@click.argument("folder", type=paths.FOLDER, required=False)
+@click.option("--version", type=click.IntRange(min=1), help="One that is registered already, instead of FOLDER.")
+def main(workspace: Workspace, folder: Path | None, version: int | None) -> str:
     """Register the MLflow model in FOLDER; prints its version.
 
-    A folder with the same content as the latest version registers nothing: that version is printed.
+    A folder with the same content as the latest version registers nothing: that version is printed. In a workflow a
+    rollout begins here: its id is the output `rollout`, for --rollout of all that follows.
     """
+    if (folder is None) == (version is None):
+        raise click.UsageError("FOLDER or --version: one of them.")
+    step_output.output(rollout=provenance.rollout_id())
+    if folder is None:
+        step_output.output(version=str(version))
+        return str(version)
     name, digest = model_name(), model_folder.digest(folder)
     model = _latest(workspace.client, name)
     if model and model.tags.get("digest") == digest:
@@ -33,11 +41,10 @@ def main(workspace: Workspace, folder: Path) -> str:
     else:
         model = _register(workspace.client, name, folder, digest)
         say(f"registered {name} {model.version}")
-    version = str(model.version)
-    step_output.output(version=version, digest=digest)
+    step_output.output(version=str(model.version), digest=digest)
     shown = ", ".join(f"{metric} {value:g}" for metric, value in metrics(model.tags).items())
-    step_output.summary(f"Model **{name} {version}**, digest `{digest[:12]}`, {shown or 'no metrics'}")
-    return version
+    step_output.summary(f"Model **{name} {model.version}**, digest `{digest[:12]}`, {shown or 'no metrics'}")
+    return str(model.version)
 
 
 def _latest(client: Any, name: str) -> Any:

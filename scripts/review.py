@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import click
 
@@ -10,9 +11,10 @@ from scripts.lib.azure.endpoint import OnlineEndpoint
 from scripts.lib.azure.waiting import Deadline, say
 from scripts.lib.cli import names, option_types
 from scripts.lib.cli.command import command, endpoint_options, timeout_option
-from scripts.lib.decisions.approval import check, check_owner, propose
+from scripts.lib.decisions.approval import Proposal, check, check_owner, propose
 from scripts.lib.decisions.state import Refused, percentages
 from scripts.lib.github import review_text, step_output
+from scripts.lib.github.api import CannotTell, GitHub
 
 
 @command()
@@ -45,8 +47,18 @@ def main(
         check(state, proposal)
         if rollout:
             check_owner(proposal, rollout)
-        asks = review_text.consequence(proposal, job, percent, bake) if job else "Nothing waits for approval."
-        text = [review_text.comparison_table(state, proposal), f"Traffic now: **{percentages(state.traffic)}**", asks]
+        if bake is not None and not proposal["blue"]:
+            raise Refused(f"{proposal['green']} is the endpoint's first: there is no blue to delete afterwards.")
+        stage = bool(rollout)
+        asks = review_text.consequence(proposal, job, percent, bake, stage) if job else "Nothing waits for approval."
+        text = [
+            *review_text.learnt(state),
+            *review_text.age(proposal, _lost(proposal)),
+            review_text.comparison_table(state, proposal),
+            f"Traffic now: **{percentages(state.traffic)}**",
+            asks,
+            *(review_text.side_effects(state, proposal, percent, stage) if job and percent else []),
+        ]
     else:
         asks = f"In {state.name} there is nothing to promote: {percentages(state.traffic)}, and no green."
         text = [asks]
@@ -57,6 +69,18 @@ def main(
     step_output.output(proposal=printed if job else "", bake="" if bake is None else str(60 * bake))
     step_output.summary(*text)
     return printed
+
+
+def _lost(proposal: Proposal) -> int:
+    """How many commits blue's has and green's lacks; 0, too, where GitHub can't be asked, or doesn't know them."""
+    commits = proposal["green_commit"], proposal["blue_commit"]
+    if not all(commits) or not os.environ.get("GITHUB_TOKEN"):
+        return 0
+    try:
+        return len(GitHub.here().compare(*commits))
+    except CannotTell as why:
+        say(str(why))
+        return 0
 
 
 if __name__ == "__main__":

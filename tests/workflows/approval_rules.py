@@ -11,6 +11,7 @@ from tests.workflows.files import (
     SETUP,
     Files,
     Findings,
+    before,
     decides,
     does,
     expression,
@@ -22,6 +23,7 @@ from tests.workflows.files import (
 )
 
 INSIST = 'python -m scripts.check_reviewers "$REVIEWERS" --expect "$PROPOSAL" --person "$PERSON"'
+ROLLOUT = "${{ needs.register.outputs.rollout }}"
 PERSON = "${{ github.triggering_actor || github.actor }}"
 
 
@@ -132,7 +134,10 @@ def actions_say_what_they_need(files: Files) -> Findings:
 
 @rule
 def reviewers_are_insisted_on_where_they_count(files: Files) -> Findings:
-    """A promotion asks GitHub for its reviewers, then gives green its share, then tells the next reviewer."""
+    """A promotion asks GitHub for its reviewers, then gives green its share, then tells the next reviewer.
+
+    A stage of a rollout, which has an id, never lowers the share: a person may.
+    """
     steps = {
         name: [s for where, s in files.steps.items() if f"actions.{name}[" in where]
         for name in ("promote", "delete-blue")
@@ -147,12 +152,20 @@ def reviewers_are_insisted_on_where_they_count(files: Files) -> Findings:
         },
     )
     share = (
-        'python -m scripts.promote --percent "$PERCENT" --expect "$PROPOSAL"',
-        {"PERCENT": "inputs.percent", "PROPOSAL": "inputs.proposal"},
+        'python -m scripts.promote --percent "$PERCENT" --expect "$PROPOSAL" '
+        '${ROLLOUT:+--at-least --rollout "$ROLLOUT"}',
+        {"PERCENT": "inputs.percent", "PROPOSAL": "inputs.proposal", "ROLLOUT": "inputs.rollout"},
     )
     tell = (
-        'python -m scripts.review --next "$NEXT" ${NEXT_PERCENT:+--percent "$NEXT_PERCENT"}',
-        {"NEXT": "inputs.next", "NEXT_PERCENT": "inputs.next-percent"},
+        'python -m scripts.review --next "$NEXT" ${NEXT_PERCENT:+--percent "$NEXT_PERCENT"} '
+        '${GREEN:+--green "$GREEN"} ${ROLLOUT:+--rollout "$ROLLOUT"}',
+        {
+            "GITHUB_TOKEN": "github.token",
+            "NEXT": "inputs.next",
+            "NEXT_PERCENT": "inputs.next-percent",
+            "GREEN": "fromJSON(inputs.proposal).blue && fromJSON(inputs.proposal).green",
+            "ROLLOUT": "inputs.rollout",
+        },
     )
     delete = (
         'python -m scripts.delete_blue "$BLUE" --expect "$PROPOSAL"',
@@ -189,11 +202,11 @@ def each_approval_is_for_what_was_reviewed(files: Files) -> Findings:
         },
         "promote.delete-blue": {**by_hand, "proposal": expression("needs.promote.outputs.proposal")},
     }
-    for before, name, after in zip(files.row[2:], files.row[3:], [*files.row[4:], ""], strict=False):
+    for last, name, after in zip(files.row[2:], files.row[3:], [*files.row[4:], ""], strict=False):
         wanted[f"stages.{name}"] = {
             "reviewers": "${{ env.REVIEWERS }}",
-            "proposal": expression(f"needs.{before}.outputs.proposal"),
-            **({"percent": files.percents.get(name)} if after else {}),
+            "proposal": expression(f"needs.{last}.outputs.proposal"),
+            **({"percent": files.percents.get(name), "rollout": ROLLOUT} if after else {}),
             **({"next": expression(f"inputs.stop-after != '{name}' && '{after}' || ''")} if after else {}),
             **({"next-percent": files.percents[after]} if after in files.percents else {}),
         }
@@ -210,21 +223,30 @@ def the_first_reviewer_is_told(files: Files) -> Findings:
         where: next((step for step in files.jobs[where]["steps"] if step.get("id") == "review"), {})
         for where in ("stages.smoke-test", "promote.review")
     }
-    rests = f"needs.deploy.outputs.green != '' && inputs.stop-after != 'smoke-test' && '{first}' || ''"
+    rests = f"inputs.stop-after != 'smoke-test' && '{first}' || ''"
     wanted = {
         "stages.smoke-test": (
-            f'python -m scripts.review --next "$NEXT" --percent {files.percents[first]}',
-            {"NEXT": expression(rests)},
+            "needs.deploy.outputs.green != ''",
+            f'python -m scripts.review --next "$NEXT" --percent {files.percents[first]} '
+            '--green "$GREEN" --rollout "$ROLLOUT"',
+            {
+                "GITHUB_TOKEN": expression("github.token"),
+                "NEXT": expression(rests),
+                "GREEN": expression("needs.deploy.outputs.green"),
+                "ROLLOUT": ROLLOUT,
+            },
         ),
         "promote.review": (
+            None,
             'python -m scripts.review --next promote --percent "$PERCENT" ${BAKE:+"$BAKE"}',
             {
+                "GITHUB_TOKEN": expression("github.token"),
                 "PERCENT": "${{ inputs.percent }}",
                 "BAKE": expression("inputs.delete-blue && format('--bake={0}', inputs.bake) || ''"),
             },
         ),
     }
-    if {where: (step.get("run"), step.get("env")) for where, step in steps.items()} != wanted:
+    if {where: (step.get("if"), step.get("run"), step.get("env")) for where, step in steps.items()} != wanted:
         yield f"{steps}"
     bake = files.jobs["promote.bake"]["steps"][0]
     if (bake["run"], bake["env"]) != (
@@ -236,9 +258,13 @@ def the_first_reviewer_is_told(files: Files) -> Findings:
 
 @rule
 def stages_are_a_row(files: Files) -> Findings:
-    """In stages.yml each job needs the one before it: register, deploy, smoke test, promotions up to 100, deletion."""
+    """In stages.yml each job needs the one before it: register, deploy, smoke test, promotions up to 100, deletion.
+
+    Those that write or ask need the first, too: they take the rollout's id from there.
+    """
     row, percents = files.row, list(files.percents.values())
-    if [needs(files.jobs[f"stages.{name}"]) for name in row] != [[], *([name] for name in row[:-1])]:
+    wanted = [[], ["register"], *(["register", name] for name in row[1:-2]), [row[-2]]]
+    if [needs(files.jobs[f"stages.{name}"]) for name in row] != wanted:
         yield f"stages: {row}"
     if row != ["register", "deploy", "smoke-test", *files.percents, "delete-blue"]:
         yield f"stages: {row}"
@@ -261,10 +287,10 @@ def a_promotion_says_how_much(files: Files) -> Findings:
 def a_stage_follows_the_one_before(files: Files) -> Findings:
     """A job of stages.yml runs when the one it needs ended well and, to promote, asked a reviewer; never by default."""
     for name, job in files.workflows["stages"]["jobs"].items():
-        before = needs(job)[0] if needs(job) else ""
-        ended, told = f"needs.{before}.result == 'success'", f"needs.{before}.outputs.proposal"
-        asked = f"{told} != ''" if before not in ("register", "deploy") else ""
-        condition = " && ".join(filter(None, ["!cancelled()", *([ended, asked] if before else [])]))
+        last = before(job)
+        ended, told = f"needs.{last}.result == 'success'", f"needs.{last}.outputs.proposal"
+        asked = f"{told} != ''" if last not in ("register", "deploy") else ""
+        condition = " && ".join(filter(None, ["!cancelled()", *([ended, asked] if last else [])]))
         if name == "smoke-test":
             condition += " && inputs.stop-after != 'deploy'"
         if name != "rollback" and job.get("if") != f"${{{{ {condition} }}}}":

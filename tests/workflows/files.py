@@ -13,6 +13,7 @@ SETUP, CALL = "./.github/actions/setup", "./.github/workflows/"
 PROMOTE, DELETE = "./.github/actions/promote", "./.github/actions/delete-blue"
 LOGIN, CANCEL, ATTEST = "azure/login@", "scripts.cancel_rollout", "actions/attest-build-provenance@"
 ASKS_GITHUB = ("scripts.check_reviewers", "scripts.doctor")
+READS_COMMITS = ("scripts.review",)
 
 
 @cache
@@ -69,6 +70,11 @@ def rule(function: Rule) -> Rule:
 def needs(job: Job) -> list[str]:
     found = job.get("needs", [])
     return [found] if isinstance(found, str) else found
+
+
+def before(job: Job) -> str:
+    """The job that it follows in its row: the last it needs. "" for the first."""
+    return next(reversed(needs(job)), "")
 
 
 def does(job: Job, *parts: str) -> bool:

@@ -8,7 +8,7 @@ import re
 from importlib import import_module
 
 from scripts import doctor
-from tests.workflows import approval_rules  # noqa: F401 (its rules are among RULES, too)
+from tests.workflows import approval_rules, identity_rules  # noqa: F401 (their rules are among RULES, too)
 from tests.workflows.files import (
     ASKS_GITHUB,
     ATTEST,
@@ -17,6 +17,7 @@ from tests.workflows.files import (
     DELETE,
     LOGIN,
     PROMOTE,
+    READS_COMMITS,
     SETUP,
     Files,
     Findings,
@@ -70,14 +71,19 @@ def each_grant_has_its_reason(files: Files) -> Findings:
 
 @rule
 def rollback_watches_what_can_leave_a_split(files: Files) -> Findings:
-    """The rollback follows each job up to 100 %, not the deletion, when it fails, is cancelled or runs out of time."""
+    """The rollback follows each job up to 100 %, not the deletion, that was cancelled, or failed without holding.
+
+    A run that deployed nothing has nothing to take back.
+    """
     job = files.workflows["stages"]["jobs"]["rollback"]
     watched = [name for name in files.workflows["stages"]["jobs"] if name not in ("delete-blue", "rollback")]
     if needs(job) != watched:
         yield f"needs {needs(job)}"
     if job.get("if") != (
         "always() && needs.register.result == 'success' "
-        "&& (contains(needs.*.result, 'failure') || contains(needs.*.result, 'cancelled'))"
+        "&& (needs.deploy.result == 'cancelled' || needs.deploy.outputs.green != '') "
+        "&& (contains(needs.*.result, 'cancelled') "
+        "|| contains(needs.*.result, 'failure') && !contains(needs.*.outputs.held, 'true'))"
     ):
         yield f"if {job.get('if')}"
     if [step.get("if") for step in job["steps"]] != ["always()"] * 3:
@@ -88,10 +94,17 @@ def rollback_watches_what_can_leave_a_split(files: Files) -> Findings:
 def rollback_by_hand_puts_traffic_first(files: Files) -> Findings:
     """rollback.yml gives the traffic back, then cancels the rollout, then looks again, come what may."""
     steps = [step for step in files.workflows["rollback"]["jobs"]["rollback"]["steps"] if "run" in step]
-    if [step["run"].split(".")[-1] for step in steps] != ["rollback", "cancel_rollout", "rollback"]:
+    if [step["run"] for step in steps] != [
+        "python -m scripts.rollback",
+        "python -m scripts.cancel_rollout",
+        'python -m scripts.rollback ${TARGET:+--to "$TARGET"}',
+    ]:
         yield f"{[step['run'] for step in steps]}"
-    if [step.get("if") for step in steps] != [None, None, "always()"]:
-        yield "the second look may be left out"
+    if [step.get("if") for step in steps] != [None, "always()", "always()"]:
+        yield "the cancellation or the second look may be left out"
+    told = ("first", expression("steps.first.outputs.target"))
+    if (steps[0].get("id"), steps[2].get("env", {}).get("TARGET")) != told:
+        yield "the second look may lead elsewhere than the first"
 
 
 @rule
@@ -194,7 +207,7 @@ def no_stored_secret(files: Files) -> Findings:
         tokens = [name for name, value in step.get("env", {}).items() if "github.token" in str(value)]
         if tokens not in ([], ["GITHUB_TOKEN"]):
             yield f"{where}: {tokens}"
-        if bool(tokens) != any(part in step.get("run", "") for part in (*ASKS_GITHUB, CANCEL)):
+        if bool(tokens) != any(part in step.get("run", "") for part in (*ASKS_GITHUB, *READS_COMMITS, CANCEL)):
             yield where
 
 
@@ -261,7 +274,7 @@ def values_are_quoted(files: Files) -> Findings:
     """What comes from outside reaches a command as one word, whatever it holds."""
     for where, step in files.steps.items():
         bare = re.sub(r'"[^"]*"', "", step.get("run", ""))
-        bare = re.sub(r"\$\{\w+:\+(--[\w-]+ )?\}", "", bare)
+        bare = re.sub(r"\$\{\w+:\+(--[\w-]+ )*\}", "", bare)
         if "$" in bare:
             yield f"{where}: {step['run']}"
 
@@ -279,7 +292,7 @@ def variables_have_a_home(files: Files) -> Findings:
 def a_given_version_is_not_trained(files: Files) -> Findings:
     """Training, and what is made of it, is left out where a registered version is given; nothing else is."""
     conditions = {where: step["if"] for where, step in files.steps.items() if "if" in step}
-    trained = [f"rollout.train[{number}]" for number in range(5)] + ["stages.register[2]", "stages.register[3]"]
+    trained = [f"rollout.train[{number}]" for number in range(5)] + ["stages.register[2]"]
     if sorted(where for where, found in conditions.items() if "version" in found) != trained:
         yield f"{conditions}"
     yield from (where for where in trained if conditions.get(where) != "inputs.version == ''")
@@ -390,10 +403,10 @@ WORK = {
     "rollout.train": ["train", "digest_model"],
     "stages.register": ["register_model"],
     "stages.deploy": ["create_endpoint", "deploy"],
-    "stages.smoke-test": ["smoke_test", "review"],
+    "stages.smoke-test": ["smoke_test", "promote", "review"],
     "stages.delete-blue": ["delete_blue"],
     "stages.rollback": ["rollback"],
-    "promote.review": ["review", "check_reviewers"],
+    "promote.review": ["smoke_test", "review", "check_reviewers"],
     "promote.promote": ["promote"],
     "promote.bake": ["sleep"],
     "promote.delete-blue": ["delete_blue"],

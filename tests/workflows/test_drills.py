@@ -19,6 +19,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from azureml_emulator.faults.client import Faults
 from azureml_emulator.workflows.act import STAND_INS, Job, Run, copy_tree
 from tests.support.repository import COLLEAGUE, DEPLOYING, PROMOTING, Repository, repository, results
 from tests.support.scripts import toy_model
@@ -89,6 +90,7 @@ def served(ready: Repository) -> Repository:
     made = replace(ready, variables=ready.variables | {"ENDPOINT_NAME": f"drill-{next(numbers)}"})
     made.script("create_endpoint")
     made.script("deploy", "--version", 1)
+    made.script("promote", "--first", "default")
     return made
 
 
@@ -189,7 +191,7 @@ def test_model_below_its_gate(serving: Repository, tmp_path: Path) -> None:
 
 @pytest.mark.drill
 def test_reviewers_that_vanish(serving: Repository) -> None:
-    """When production loses its reviewers during a rollout, the next promotion refuses, and traffic goes back."""
+    """When production loses its reviewers during a rollout, the next promotion refuses, and the split is held."""
 
     def vanish(name: str, job: Job) -> None:
         if name == "rollout/promote-50":
@@ -198,8 +200,8 @@ def test_reviewers_that_vanish(serving: Repository) -> None:
     run = rollout(serving, watch=vanish)
 
     assert results(run, "failure") == ["promote-50"]
-    assert results(run, "success")[-1] == "rollback"
-    assert serving.traffic == BLUE
+    assert results(run, "skipped")[:2] == ["attest", "promote-100"] and "rollback" in results(run, "skipped")
+    assert serving.traffic == {"default": 90, GREEN: 10}
 
 
 @pytest.mark.drill
@@ -268,7 +270,8 @@ def test_stale_approval(serving: Repository, approval: Approval, waiting: Future
     run = waiting.result()
 
     assert results(run, "failure") == ["promote-50"]
-    assert "green was xgboost-model-2" in run.jobs["rollout/promote-50"].log
+    assert "the pair that was reviewed is gone" in run.jobs["rollout/promote-50"].log
+    assert "rollback" in results(run, "skipped")
     assert serving.traffic == BLUE
 
 
@@ -281,7 +284,7 @@ def another_version(repository: Repository) -> int:
 
 @pytest.mark.drill
 def test_drift_between_steps(serving: Repository, approval: Approval, waiting: Future[Run]) -> None:
-    """When somebody has moved the split since the review, the promotion stops, says so, and the run goes back."""
+    """When somebody has moved the split since the review, the promotion stops, says so, and leaves it to them."""
     serving.script("promote", "--to", GREEN, "--percent", 25)
 
     approval.give()
@@ -289,7 +292,7 @@ def test_drift_between_steps(serving: Repository, approval: Approval, waiting: F
 
     assert results(run, "failure") == ["promote-50"]
     assert "traffic was default 90 %, xgboost-model-2 10 %" in run.jobs["rollout/promote-50"].log
-    assert serving.traffic == BLUE
+    assert serving.traffic == {"default": 75, GREEN: 25}
 
 
 @pytest.mark.drill
@@ -304,7 +307,89 @@ def test_promotion_by_hand_meets_a_waiting_rollout(
     run = waiting.result()
 
     assert results(run, "failure") == ["promote-50"]
-    assert PROMOTING[2] not in results(run, "success")
+    assert {"rollback", PROMOTING[2]} <= {*results(run, "skipped")}
+    assert serving.traffic == {"default": 25, GREEN: 75}
+
+
+@pytest.mark.drill
+def test_a_promotion_by_hand_outlives_the_run_that_waited(
+    serving: Repository, approval: Approval, waiting: Future[Run]
+) -> None:
+    """Whoever cancels the run that waits doesn't undo what somebody approved meanwhile; the job says whose it is."""
+    by_hand = serving.dispatch("promote", {"percent": "100", "delete-blue": "false", "bake": "0"})
+    assert (by_hand.exit_code, serving.traffic) == (0, {GREEN: 100})
+
+    approval.cancel()
+    run = waiting.result()
+
+    assert run.jobs["rollout/rollback"].result == "success"
+    assert "left alone" in run.jobs["rollout/rollback"].log
+    assert serving.traffic == {GREEN: 100}
+
+
+@pytest.mark.drill
+def test_a_run_without_work_takes_nothing_back(serving: Repository, tmp_path: Path) -> None:
+    """A merge that deploys nothing tests what serves: where that fails the run is red, and the split stays."""
+    assert rollout(serving, {"stop-after": "promote-100"}).exit_code == 0
+    copy_tree(serving.tree, tmp_path / "tree")
+    broken = replace(serving, tree=tmp_path / "tree")
+    broken.merge("endpoints/smoke-requests.json", r'("data": \[\s*\[)[^,]+', r'\1"unheard of"')
+
+    run = rollout(broken)
+
+    assert results(run, "failure") == ["smoke-test"]
+    assert {*PROMOTING, "delete-blue", "rollback"} <= {*results(run, "skipped")}
+    assert "review" not in run.jobs["rollout/smoke-test"].steps
+    assert serving.traffic == {GREEN: 100}
+
+
+@pytest.mark.drill
+def test_a_first_deployment_that_fails_its_smoke_test(ready: Repository, tmp_path: Path) -> None:
+    """It gets no traffic, and leaves an endpoint that the next rollout uses."""
+    fresh = replace(ready, variables=ready.variables | {"ENDPOINT_NAME": f"drill-{next(numbers)}"})
+    copy_tree(fresh.tree, tmp_path / "tree")
+    broken = replace(fresh, tree=tmp_path / "tree")
+    broken.merge("endpoints/smoke-requests.json", r'("data": \[\s*\[)[^,]+', r'\1"unheard of"')
+
+    failed = rollout(broken, {"version": "1"})
+    left = fresh.traffic
+    mended = rollout(fresh, {"version": "1"})
+
+    assert (results(failed, "failure"), left) == (["smoke-test"], {})
+    assert "rollback" in results(failed, "skipped")
+    assert (mended.exit_code, fresh.traffic) == (0, BLUE)
+
+
+@pytest.mark.drill
+def test_a_first_rollout_that_stopped_is_finished_by_hand(ready: Repository) -> None:
+    """promote.yml tests the first deployment and, approved, gives it all traffic."""
+    fresh = replace(ready, variables=ready.variables | {"ENDPOINT_NAME": f"drill-{next(numbers)}"})
+    stopped = rollout(fresh, {"version": "1", "stop-after": "deploy"})
+    assert (stopped.exit_code, fresh.traffic) == (0, {})
+
+    run = fresh.dispatch("promote", {"percent": "100", "delete-blue": "false", "bake": "0"})
+
+    assert run.exit_code == 0, {name: job.log for name, job in run.jobs.items() if job.result == "failure"}
+    assert "the endpoint's first deployment, all traffic" in run.jobs["review"].summary
+    assert fresh.traffic == BLUE
+
+
+@pytest.mark.drill
+def test_a_hotfix_that_does_not_start_leaves_the_way_back(serving: Repository) -> None:
+    """What serves and what served before it stay until the successor is proven: a rollback leads there."""
+    assert rollout(serving, {"stop-after": "promote-100"}).exit_code == 0
+    version = another_version(serving)
+    faults = Faults(Path(serving.environ["SSL_CERT_FILE"]).parent)
+    broken = faults.add("fail", method="PUT", path=f"*/deployments/xgboost-model-{version}")["id"]
+
+    run = rollout(serving, {"version": str(version)})
+
+    back = serving.dispatch("rollback")
+
+    assert faults.get(broken)["hit"]
+    assert results(run, "failure") == ["deploy"]
+    assert "rollback" in results(run, "skipped")
+    assert (back.exit_code, serving.traffic) == (0, BLUE)
 
 
 @pytest.mark.drill

@@ -22,6 +22,8 @@ def waiting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repository]:
         for answer in (0, 1):
             version = made.script("register_model", toy_model(folder / str(answer), answer=answer)).strip()
             made.script("deploy", "--version", version)
+            if version == "1":
+                made.script("promote", "--first", "default")
         yield made
 
 

@@ -83,6 +83,22 @@ def test_first_rollout_passes(first: Run) -> None:
     assert results(first, "success") == ["doctor", "train", "attest", *DEPLOYING]
 
 
+def test_first_deployment_is_tested_before_it_serves(first: Run) -> None:
+    """The endpoint's first deployment waits at 0 % for its smoke test, and gets all traffic then, without approval."""
+    steps = [name for name in first.jobs["rollout/smoke-test"].steps if "scripts." in name]
+
+    assert "no traffic" in first.jobs["rollout/deploy"].summary
+    assert [part in step for part, step in zip(("smoke_test", "promote --first"), steps, strict=False)] == [True, True]
+    assert split(first.jobs["rollout/smoke-test"]) == {"default": 100}
+
+
+def test_a_rollout_keeps_one_id(second: Run) -> None:
+    """The job that registers makes it; what all others write and say has that, whichever run or attempt they are."""
+    rollout = second.jobs["rollout/register"].outputs["rollout"]
+
+    assert re.fullmatch(r"local/rollout/actions/runs/[0-9]+/attempts/1", rollout)
+
+
 def test_first_rollout_has_nothing_to_promote_and_says_so(first: Run) -> None:
     """On an endpoint's first rollout the later jobs are skipped, and the deploy's summary says why."""
     assert results(first, "skipped")[:5] == [*PROMOTING, "delete-blue", "rollback"]

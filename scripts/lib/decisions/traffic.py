@@ -61,6 +61,14 @@ def plan_first_traffic(endpoint: EndpointState, name: str, rollout: str) -> Shif
     return Shift(split, f"{name} gets all traffic", tags=written(endpoint, first))
 
 
+def gaining(endpoint: EndpointState, shift: Shift) -> list[str]:
+    """Who gets more than before, but not who gets back what its successor loses: going back asks nobody."""
+    found = pairs(endpoint)
+    before, after = endpoint.traffic, shift.split
+    regains = {found[name] for name in before if name in found and after.get(name, 0) < before[name]}
+    return [name for name in after if after[name] > before.get(name, 0) and name not in regains]
+
+
 def _counterpart(endpoint: EndpointState, to: str) -> str:
     """The deployment that `to` replaces or is replaced by; of several, the only one with traffic; "" without one."""
     found = [green if blue == to else blue for green, blue in pairs(endpoint).items() if to in (green, blue)]

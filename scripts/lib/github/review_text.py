@@ -3,39 +3,90 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
-from scripts.lib.decisions.approval import Proposal
+from scripts.lib.decisions.approval import Proposal, plan_promotion
 from scripts.lib.decisions.metrics import comparison, metrics, table
-from scripts.lib.decisions.state import Deployment, EndpointState
+from scripts.lib.decisions.record import marks
+from scripts.lib.decisions.state import Deployment, EndpointState, Model, Refused
+from scripts.lib.decisions.way_back import superfluous
 from scripts.lib.github import provenance
 
+NOBODY = Deployment("nobody", Model("–", ""), instances=0)  # what an endpoint's first deployment replaces
 
-def consequence(proposal: Proposal, job: str, percent: int | None, bake: int | None = None) -> str:
-    """What approving a job will do, in a sentence; in a second one what follows `bake` minutes later."""
+
+def learnt(state: EndpointState) -> list[str]:
+    """What earlier rollouts learnt of what stands there: the first thing to read."""
+    return [f"⚠ **{name}**: {_plain(text)}" for name, text in marks(state).items()]
+
+
+def age(proposal: Proposal, lost: int) -> list[str]:
+    """That green is made of an older commit: `lost` is how many commits blue's has and green's lacks."""
+    blue, green = proposal["blue"], proposal["green"]
+    return [f"⚠ The commit of {green} is **older**: it lacks {lost} that are in {blue}'s."] if lost else []
+
+
+def consequence(
+    proposal: Proposal, job: str, percent: int | None, bake: int | None = None, at_least: bool = False
+) -> str:
+    """What approving a job will do, in a sentence; in a second one what follows `bake` minutes later.
+
+    `at_least`: a stage of a rollout, which never lowers green's share.
+    """
     blue, green = proposal["blue"], proposal["green"]
     then = f" {bake} min later **delete-blue** asks to delete blue." if bake is not None else ""
+    now = proposal["traffic"].get(green, 0)
+    if at_least and percent and now >= percent:
+        return f"Approving **{job}** changes nothing: {green} has {now} % already."
+    if not blue:
+        return f"Approving **{job}** gives {green}, the endpoint's first deployment, all traffic."
     if percent == 100:
         return f"Approving **{job}** gives {green} all traffic; {blue} stays, without any, as the way back.{then}"
     if percent:
-        now = proposal["traffic"].get(green, 0)
         return f"Approving **{job}** gives {green} {percent} % (now {now} %), and {blue} keeps {100 - percent} %."
     if proposal["traffic"] == {green: 100}:
-        return f"Approving **{job}** deletes {blue}: from then on, going back means rolling out its version again."
+        return (
+            f"Approving **{job}** deletes {blue}: from then on, going back means rolling out its version again, and "
+            f"clients that name {blue} by the header `azureml-model-deployment` get 404."
+        )
     return f"**{job}** comes next; it changes no traffic."
 
 
+def side_effects(state: EndpointState, proposal: Proposal, percent: int, at_least: bool = False) -> list[str]:
+    """What the promotion does besides, a sentence each: who else loses traffic, what is deleted; or why it can't be."""
+    try:
+        shift = plan_promotion(state, percent, proposal["owner"], proposal, at_least)
+    except Refused as why:
+        return [f"As things are the promotion will be refused, and write nothing: {why}"]
+    pair = proposal["blue"], proposal["green"]
+    others = {name: had for name, had in state.traffic.items() if name not in (*pair, *shift.split)}
+    tags = {name: value for name, value in {**state.tags, **shift.tags}.items() if value is not None}
+    then = replace(state, traffic=shift.split, tags=tags)
+    gone = [f"{name} (version {state.deployments[name].model.version or 'unknown'})" for name in superfluous(then)]
+    return [
+        *(f"**{name} loses its {had} %**: it is neither blue nor green." for name, had in others.items()),
+        *([f"It also deletes {', '.join(gone)}: without traffic, and not the way back."] if gone else []),
+    ]
+
+
 def comparison_table(state: EndpointState, proposal: Proposal) -> str:
-    """Version, digest, metrics with their change, commits with their difference, runs."""
-    pair = blue, green = state.deployments[proposal["blue"]], state.deployments[proposal["green"]]
+    """Version, digest, metrics with their change, what answers how many requests, commits and difference, runs."""
+    pair = blue, green = state.deployments.get(proposal["blue"], NOBODY), state.deployments[proposal["green"]]
     commits = proposal["blue_commit"], proposal["green_commit"]
     rows = [
         ("model", *(f"{deployment.model.name} {deployment.model.version}" for deployment in pair), ""),
         ("digest", *(_short(deployment.model.digest) for deployment in pair), ""),
         *comparison(metrics(blue.tags), metrics(green.tags)),
+        ("requests at once", *map(_capacity, pair), f"{green.capacity - blue.capacity:+}"),
+        ("machine", *(_plain(deployment.machine) or "–" for deployment in pair), ""),
         ("commit", *map(_commit, commits), _difference(*commits)),
         ("run", _run(blue), _run(green), ""),
     ]
     return table(("", f"{blue.name} (blue)", f"{green.name} (green)", "change"), rows)
+
+
+def _capacity(deployment: Deployment) -> str:
+    return f"{deployment.capacity} ({deployment.instances} × {deployment.concurrency})"
 
 
 def _commit(commit: str) -> str:
@@ -61,3 +112,8 @@ def _is_commit(text: str) -> bool:
 def _short(text: str) -> str:
     plain = re.sub(r"\W", "", text)[:12]
     return f"`{plain}`" if plain else "–"
+
+
+def _plain(text: str) -> str:
+    """Tags are data: what would be a link or other Markdown is left out."""
+    return " ".join(re.sub(r"[^\w\s.,:;%()/'-]", "", text).split())
