@@ -226,5 +226,3 @@ class Machine(RuleBasedStateMachine):
     def _idle(self) -> list[str]:
         state = self.world.now.state
         return [name for name in state.deployments if name not in state.traffic]
-
-

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from scripts.lib.decisions.approval import propose
@@ -11,13 +12,14 @@ from scripts.lib.decisions.deploying import plan_deploy
 from scripts.lib.decisions.record import BY_HAND
 from scripts.lib.decisions.roles import roles
 from scripts.lib.decisions.situation import situation
-from scripts.lib.decisions.state import SERVES, EndpointState, Refused, Shift
+from scripts.lib.decisions.state import SERVES, SUCCEEDED, Deployment, EndpointState, Refused, Shift
 from scripts.lib.decisions.traffic import plan_shift
 from scripts.lib.decisions.way_back import plan_delete_blue, plan_rollback
 from tests.protocol.invariants import Broken
 from tests.protocol.world import World, wanted
 
 ROOT = Path(__file__).parents[2]
+PROMOTE = r"promote --to ([a-z0-9-]+) --percent ([0-9]+)(?: --expect ([a-z0-9=,-]+))?"
 VERBS = {path.stem for path in (ROOT / "scripts").glob("[!_]*.py")}
 WORKFLOWS = {path.name for path in (ROOT / ".github/workflows").glob("*.yml")}
 NEW = wanted("octo/heart/actions/runs/0/attempts/1", 99)
@@ -73,13 +75,14 @@ def leads_on(state: EndpointState, message: str, depth: int = 3) -> None:
     """Raises Broken where a message names nothing, or nothing of what it spells out can be done."""
     if not names_a_command(message):
         raise Broken(f"names no command: {message}")
+    state = replace(state, deployments={name: _ended(d) for name, d in state.deployments.items()})
     if (tried := _spelt_out(state, message)) and not any(_works(state, plan, depth) for plan in tried):
         raise Broken(f"leads nowhere: {message}\n{state}")
 
 
 def names_a_command(message: str) -> bool:
     """Whether a message names a verb or a workflow that exists, or a command of az."""
-    words = set(re.findall(r"[\w.-]+", message))
+    words = {word.strip(".") for word in re.findall(r"[\w.-]+", message)}
     known = {word for word in words if word.endswith(".yml")} <= WORKFLOWS | {"green-deployment.yml"}
     return known and bool(words & (VERBS | WORKFLOWS) or "az ml " in message)
 
@@ -90,13 +93,21 @@ def _spelt_out(state: EndpointState, message: str) -> list[Callable[[], Shift]]:
     tried: list[Callable[[], Shift]] = []
     for name in able if "rollback --to NAME" in message else re.findall(r"rollback --to ([a-z0-9-]+)", message):
         tried.append(lambda name=name: plan_rollback(state, BY_HAND, name))  # type: ignore[misc]
-    for name, percent in re.findall(r"promote --to ([a-z0-9-]+) --percent ([0-9]+)", message):
-        tried.append(lambda name=name, share=int(percent): plan_shift(state, name, share, BY_HAND))  # type: ignore[misc]
+    for name, percent, expect in re.findall(PROMOTE, message):
+        split = {part.partition("=")[0]: int(part.partition("=")[2]) for part in expect.split(",") if part} or None
+        tried.append(
+            lambda name=name, share=int(percent), split=split: plan_shift(state, name, share, BY_HAND, split)  # type: ignore[misc]
+        )
     for name in re.findall(r"delete_blue ([a-z0-9-]+)", message):
         tried.append(lambda name=name: plan_delete_blue(state, name))  # type: ignore[misc]
     if "(rollback)" in message:
         tried.append(lambda: plan_rollback(state, BY_HAND))
     return tried
+
+
+def _ended(deployment: Deployment) -> Deployment:
+    """What is being done to it has been done."""
+    return replace(deployment, state=SUCCEEDED) if deployment.busy else deployment
 
 
 def _works(state: EndpointState, plan: Callable[[], Shift], depth: int) -> bool:

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from scripts.lib.decisions.approval import Proposal
+from scripts.lib.decisions.state import Overwritten, Refused
 from tests.protocol import verbs
+from tests.protocol.probes import leads_on
 from tests.protocol.verbs import RED, Steps
 from tests.protocol.world import Actor, World, wanted
 
@@ -58,6 +60,8 @@ class Work:
 
     def _fails(self, error: Exception) -> None:
         self.doing, self.result = None, str(error)
+        if isinstance(error, Refused) and not isinstance(error, Overwritten):
+            leads_on(self.me.seen.state, str(error))
 
 
 class ByHand(Work):
@@ -193,5 +197,3 @@ class Back(Work):
             while not run.over:
                 run.go_on(20)
         yield from verbs.rollback(self.me, target)
-
-

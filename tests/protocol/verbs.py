@@ -216,6 +216,7 @@ def delete_blue(me: Actor, name: str, proposal: Proposal | None = None) -> Steps
 
 def rollback(me: Actor, to: str | None = None) -> Steps:
     """rollback.py by hand, which overrules whoever writes meanwhile: gives the plan."""
+
     def plan(state: EndpointState) -> Shift:
         return plan_rollback(state, me.rollout, to)
 

@@ -59,7 +59,9 @@ class Moment:
 class Deed:
     """What somebody did to the endpoint: `what`, by whom, what he had seen last, and how it was and is."""
 
-    what: str  # stage, promotion, first, to, back, own, portal; takeover, mark; create, delete, superfluous, delete-blue
+    what: (
+        str  # stage, promotion, first, to, back, own, portal; takeover, mark; create, delete, superfluous, delete-blue
+    )
     rollout: str
     seen: Moment
     was: Moment
