@@ -115,7 +115,7 @@ def plan_promotion(
         check(state, seen, rollout, aim)
     if not seen["blue"]:
         if percent < 100:
-            raise Refused(f"{seen['green']} is the first deployment, with nobody for the rest: --percent 100.")
+            raise Refused(f"{seen['green']} is the first deployment, with nobody for the rest: promote --percent 100.")
         return plan_first_traffic(state, seen["green"], rollout)
     has = state.traffic.get(seen["green"], 0)
     if at_least and has >= percent:

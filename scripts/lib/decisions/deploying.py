@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from scripts.lib.decisions.record import Record, Takeover, marks, record, taken_over, written
 from scripts.lib.decisions.roles import owner, pairs, roles
 from scripts.lib.decisions.settings import Settings, fits
-from scripts.lib.decisions.state import Deployment, EndpointState, Model, Refused, Shift, percentages
+from scripts.lib.decisions.state import Deployment, EndpointState, Model, Refused, Shift, end_mirroring, percentages
 from scripts.lib.decisions.way_back import superfluous
 
 MOST = 20  # deployments of an endpoint (how-to-manage-quotas)
@@ -167,7 +167,11 @@ def _name(endpoint: EndpointState, wanted: Wanted, blue: Deployment) -> str:
             if len(name) > LONGEST:
                 raise Refused(f"{name} is longer than {LONGEST}: shorten `name` in endpoints/green-deployment.yml.")
             return name
-    raise Refused(f"deployments {', '.join(dict.fromkeys(names))} are in the way. Delete one, then deploy again.")
+    in_the_way = ", ".join(dict.fromkeys(name.rstrip("-") for name in names))
+    raise Refused(
+        f"deployments {in_the_way} are in the way. Delete one, then deploy again: "
+        f"az ml online-deployment delete --endpoint-name {endpoint.name} --name NAME"
+    )
 
 
 def _needed(endpoint: EndpointState, present: Deployment, blue: Deployment) -> bool:
@@ -199,4 +203,6 @@ def _foreign(rollout: str, ours: str) -> bool:
 
 def _check_not_mirrored(endpoint: EndpointState, remove: tuple[str, ...]) -> None:
     if mirrored := [name for name in remove if name in endpoint.mirror]:
-        raise Refused(f"the left-over {mirrored[0]} gets mirrored traffic. End the mirroring, then deploy again.")
+        raise Refused(
+            f"the left-over {mirrored[0]} gets mirrored traffic. {end_mirroring(endpoint)}; then deploy again."
+        )

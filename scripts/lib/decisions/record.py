@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-from scripts.lib.decisions.state import Deployment, EndpointState, Ref
+from scripts.lib.decisions.state import Deployment, EndpointState, Ref, written_out
 
 TAGS = ("rollout", "rollout-blue", "rollout-green", "rollout-split", "rollout-direction", "rollout-at")
 TAKEOVER = ("takeover", "takeover-blue", "takeover-green")
@@ -72,9 +72,15 @@ def takeover(state: EndpointState) -> Takeover | None:
 
 def written(state: EndpointState, found: Record) -> Tags:
     """The tags that go with a split: the record; no takeover, no pending first rollout, no mark of who is gone."""
-    split = ",".join(f"{name}={percent}" for name, percent in sorted(found.split.items()))
     direction = "back" if found.back else "forward"
-    values = (found.rollout, str(found.blue or ""), str(found.green or ""), split, direction, found.at or now())
+    values = (
+        found.rollout,
+        str(found.blue or ""),
+        str(found.green or ""),
+        written_out(found.split),
+        direction,
+        found.at or now(),
+    )
     gone = [MARK + name for name in _marked(state) if name not in marks(state)]
     return {**dict.fromkeys([*TAKEOVER, "first-rollout", *gone]), **dict(zip(TAGS, values, strict=True))}
 

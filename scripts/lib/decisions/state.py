@@ -160,3 +160,14 @@ def percentages(traffic: Mapping[str, int]) -> str:
     """A split for people, the largest share first: `default 90 %, xgboost-model-2 10 %`."""
     shares = sorted(traffic.items(), key=lambda share: (-share[1], share[0]))
     return ", ".join(f"{name} {percent} %" for name, percent in shares if percent) or "no traffic"
+
+
+def written_out(traffic: Mapping[str, int]) -> str:
+    """A split as tags and options have it: `default=90,xgboost-model-2=10`."""
+    return ",".join(f"{name}={percent}" for name, percent in sorted(traffic.items()))
+
+
+def end_mirroring(endpoint: EndpointState) -> str:
+    """The command that does, whoever is mirrored to."""
+    mirror = " ".join(f"{name}=0" for name in endpoint.mirror)
+    return f'End the mirroring first: az ml online-endpoint update --name {endpoint.name} --mirror-traffic "{mirror}"'

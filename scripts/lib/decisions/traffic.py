@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from scripts.lib.decisions.record import MARK, Record, Tags, record, written
 from scripts.lib.decisions.roles import pairs
-from scripts.lib.decisions.state import EndpointState, Refused, Shift, percentages, positive
+from scripts.lib.decisions.state import EndpointState, Refused, Shift, end_mirroring, percentages, positive, written_out
 
 
 def plan_shift(
@@ -17,27 +17,33 @@ def plan_shift(
     Raises Refused where `to` is unknown or unfit, or the present split is not `expect` (without it: not on the pair).
     """
     if to not in endpoint.deployments:
-        raise Refused(f"{endpoint.name} has no deployment {to}; it has: {', '.join(endpoint.deployments) or 'none'}.")
+        names = ", ".join(endpoint.deployments) or "none: deploy makes one"
+        raise Refused(f"{endpoint.name} has no deployment {to}; it has: {names}. Look with show_endpoint.")
     other = _counterpart(endpoint, to)
     if not other and percent < 100:
-        raise Refused(f"{to} has no counterpart for the other {100 - percent} %: no claim pairs it with a deployment.")
+        raise Refused(
+            f"{to} has no counterpart for the other {100 - percent} %: no claim pairs it with a deployment. "
+            f"Look with show_endpoint; promote --to {to} --percent 100 gives it all."
+        )
     before, split = endpoint.traffic, positive({to: percent, other: 100 - percent})
     if split == before:
         return Shift(split, f"already there: {percentages(split)}", done=True)
     if expect is not None and positive(expect) != before:
         found = percentages(before)
-        raise Refused(f"the split has changed: expected {percentages(expect)}, but it is {found}. Nothing was written.")
+        said = f"the split has changed: expected {percentages(expect)}, but it is {found}. Nothing was written."
+        raise Refused(f"{said} Look with show_endpoint.")
     on_pair = before.keys() <= {to, other} if before else percent == 100  # all to one, after all was taken away
     if expect is None and not on_pair:
         raise Refused(
             f"traffic is not all on {to} and its counterpart ({other or 'none'}): {percentages(before)}. "
-            "If that is meant, say so with --expect."
+            f"If that is meant: promote --to {to} --percent {percent} --expect {written_out(before)}"
         )
     for name, share in split.items():
         if share > before.get(name, 0) and not endpoint.deployments[name].healthy:
-            raise Refused(f"{name} is {endpoint.deployments[name].state}, not healthy: it gets no more traffic.")
+            said = f"{name} is {endpoint.deployments[name].state}, not healthy: it gets no more traffic."
+            raise Refused(f"{said} rollback goes back; deploy makes another one.")
         if name in endpoint.mirror:
-            raise Refused(f"{name} gets mirrored traffic, so it can't get live traffic. End the mirroring first.")
+            raise Refused(f"{name} gets mirrored traffic, so it can't get live traffic. {end_mirroring(endpoint)}")
     if pairs(endpoint).get(other) != to:  # going back is never too much for blue
         _check_capacity(endpoint, to, percent)
     tags = _tags(endpoint, to, other, split, rollout)
@@ -53,7 +59,8 @@ def plan_first_traffic(endpoint: EndpointState, name: str, rollout: str) -> Shif
         raise Refused(f"{endpoint.name} has no deployment {name}. deploy makes it.")
     if endpoint.traffic or endpoint.mirror or not endpoint.deployments[name].healthy:
         raise Refused(
-            f"{name} gets no traffic: it is {endpoint.deployments[name].state}; {percentages(endpoint.traffic)}."
+            f"{name} gets no traffic: it is {endpoint.deployments[name].state}; {percentages(endpoint.traffic)}. "
+            "Look with show_endpoint; another rollout makes it anew, or makes a green."
         )
     if not endpoint.first_rollout:
         raise Refused(f"{endpoint.name} has served before: promote --to {name} --percent 100 starts it again.")

@@ -13,7 +13,8 @@ def plan_rollback(endpoint: EndpointState, rollout: str, to: str | None = None) 
     Raises Refused where there is no way back that the record or a claim proves, with the command that leads on.
     """
     if to and to not in endpoint.deployments:
-        raise Refused(f"{endpoint.name} has no deployment {to}; it has: {', '.join(endpoint.deployments) or 'none'}.")
+        names = ", ".join(endpoint.deployments) or "none: deploy makes one"
+        raise Refused(f"{endpoint.name} has no deployment {to}; it has: {names}. Look with show_endpoint.")
     target = endpoint.deployments[to] if to else way_back(endpoint)
     if endpoint.traffic == {target.name: 100}:
         return Shift(endpoint.traffic, f"already there: {percentages(endpoint.traffic)}", done=True)
@@ -71,13 +72,18 @@ def plan_delete_blue(endpoint: EndpointState, name: str) -> Shift:
     if name not in endpoint.deployments:
         return Shift(endpoint.traffic, f"{name} is gone already", done=True)
     if name in endpoint.traffic or name in endpoint.mirror:
-        raise Refused(f"{name} still gets traffic: {percentages({**endpoint.mirror, **endpoint.traffic})}. It stays.")
+        shares = percentages({**endpoint.mirror, **endpoint.traffic})
+        raise Refused(f"{name} still gets traffic: {shares}. It stays. promote, or rollback, takes that away first.")
     found, serving = pairs(endpoint), [endpoint.deployments[other] for other in endpoint.traffic]
     replaced = len(serving) == 1 and found.get(serving[0].name) == name
     if len(serving) != 1 or not (replaced or found.get(name) == serving[0].name or name in superfluous(endpoint)):
-        raise Refused(f"no deployment with all traffic replaces {name}: {percentages(endpoint.traffic)}. It stays.")
+        said = f"no deployment with all traffic replaces {name}: {percentages(endpoint.traffic)}. It stays."
+        raise Refused(f"{said} Look with show_endpoint.")
     if not serving[0].healthy:
-        raise Refused(f"{serving[0].name}, which replaces {name}, is {serving[0].state}. {name} stays: the way back.")
+        said = (
+            f"{serving[0].name}, which replaces {name}, is {serving[0].state}. {name} stays: the way back (rollback)."
+        )
+        raise Refused(said)
     return Shift(endpoint.traffic, f"{name} is deleted")
 
 

@@ -1,0 +1,228 @@
+"""The machine: what people do to an endpoint, in any order, and between each other's calls."""
+
+from __future__ import annotations
+
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from scripts.lib.decisions.state import Deployment, Shift
+from tests.protocol import verbs
+from tests.protocol.invariants import judge
+from tests.protocol.probes import PROBES
+from tests.protocol.runs import Back, ByHand, Promotion, Run, Work
+from tests.protocol.world import STRANGER, Actor, World, by_hand, wanted
+
+WHO = st.integers(0, 7)
+TOUCHES = st.sampled_from([1, 2, 3, 5, 8, 100, 100])
+WEATHER = st.sampled_from(["fine"] * 4 + ["late", "late", "old list", "short list", "lost", "lost after"])
+REPOSITORIES = st.sampled_from(["octo/heart", "octo/heart", "octo/other"])
+NAMES = st.sampled_from(["default", "xgboost-model-2", "xgboost-model-3", "experiment"])
+
+
+class Machine(RuleBasedStateMachine):
+    """Its rules are what people do; what must hold is asked at each deed (`judge`) and after each step (`PROBES`)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.world = World(judge)
+        self.works: list[Work] = []
+        self.numbers = self.versions = 0
+
+    # What workflows do.
+
+    @rule(
+        repository=REPOSITORIES,
+        back=st.sampled_from([0, 0, 0, 1, 2]),
+        new=st.booleans(),
+        settings=st.sampled_from([0, 0, 0, 1]),
+        good=st.sampled_from([True] * 5 + [False]),
+        approvals=st.sampled_from([0, 0, 0, 1, 2, 4]),
+    )
+    def merge(self, repository: str, back: int, new: bool, settings: int, good: bool, approvals: int) -> None:
+        """A new model, the same one, an older one, or other settings; perhaps nobody comes between some approvals."""
+        self.versions += new
+        self.numbers += 1
+        version = max(1, self.versions - back)
+        run = Run(self.world, repository, self.numbers, version, settings, good)
+        self.works.append(run)
+        self._press_on(run, approvals)
+
+    @precondition(lambda self: self._busy())
+    @rule(who=WHO, touches=TOUCHES, weather=WEATHER)
+    def goes_on(self, who: int, touches: int, weather: str) -> None:
+        self._one(self._busy(), who).go_on(touches, weather)
+
+    @precondition(lambda self: self._waiting())
+    @rule(who=WHO, touches=st.sampled_from([0, 2, 4, 100]), approvals=st.sampled_from([0, 0, 1, 3]))
+    def approve(self, who: int, touches: int, approvals: int) -> None:
+        work = self._one(self._waiting(), who)
+        self.world.rest()
+        work.approve()
+        work.go_on(touches)
+        self._press_on(work, approvals)
+
+    @precondition(lambda self: self._waiting())
+    @rule(who=WHO)
+    def reject_or_expire(self, who: int) -> None:
+        self._one(self._waiting(), who).reject()
+
+    @precondition(lambda self: self._going())
+    @rule(who=WHO)
+    def cancel_or_kill_the_runner(self, who: int) -> None:
+        self._one(self._going(), who).cancel()
+
+    @precondition(lambda self: self._going())
+    @rule(who=WHO)
+    def vanish(self, who: int) -> None:
+        """Killed, and nothing follows."""
+        self.works.remove(self._one(self._going(), who))
+
+    @precondition(lambda self: self._ended())
+    @rule(who=WHO, all_jobs=st.booleans())
+    def run_again(self, who: int, all_jobs: bool) -> None:
+        run = self._one(self._ended(), who)
+        if all_jobs or run.failed:
+            run.again(all_jobs)
+
+    @rule(percent=st.sampled_from([5, 10, 50, 100, 100]), delete=st.booleans(), approved=st.booleans())
+    def promote_yml(self, percent: int, delete: bool, approved: bool) -> None:
+        work = Promotion(self.world, self._number(), percent, delete)
+        self.works.append(work)
+        if approved:
+            self._press_on(work, 1)
+
+    @rule(touches=TOUCHES)
+    def rollback_yml(self, touches: int) -> None:
+        runs = [work for work in self.works if isinstance(work, Run)]
+        self._begin(Back(self.world, self._number(), runs), touches)
+
+    # What people do by hand.
+
+    @rule(touches=TOUCHES)
+    def rollback(self, touches: int) -> None:
+        self._begin(ByHand(self.world, verbs.rollback), touches)
+
+    @precondition(lambda self: self.world.now.state.deployments)
+    @rule(who=WHO)
+    def rollback_to(self, who: int) -> None:
+        name = self._deployment(who).name
+        self._begin(ByHand(self.world, lambda me: verbs.rollback(me, name)), 100)
+
+    @precondition(lambda self: self.world.now.state.deployments)
+    @rule(who=WHO, percent=st.sampled_from([0, 10, 50, 100]), touches=TOUCHES)
+    def promote_to(self, who: int, percent: int, touches: int) -> None:
+        name = self._deployment(who).name
+        self._begin(ByHand(self.world, lambda me: verbs.promote_to(me, name, percent)), touches)
+
+    @precondition(lambda self: self.world.now.state.deployments)
+    @rule(who=WHO)
+    def delete_blue(self, who: int) -> None:
+        name = self._deployment(who).name
+        self._begin(ByHand(self.world, lambda me: verbs.delete_blue(me, name)), 100)
+
+    @rule(back=st.sampled_from([0, 1]), touches=TOUCHES)
+    def deploy(self, back: int, touches: int) -> None:
+        wants = wanted("by hand", max(1, self.versions - back))
+        self._begin(ByHand(self.world, lambda me: verbs.deploy(me, wants, True)), touches)
+
+    # What strangers do.
+
+    @precondition(lambda self: self.world.now.state.deployments)
+    @rule(one=WHO, other=WHO, share=st.sampled_from([100, 50, 10, 0]))
+    def portal(self, one: int, other: int, share: int) -> None:
+        """A split, with our tags as they were."""
+        split = {self._deployment(other).name: 100 - share} if share else {}
+        split[self._deployment(one).name] = share + split.get(self._deployment(one).name, 0)
+        stranger = Actor(self.world, STRANGER)
+        self.world.split("portal", stranger, Shift(split, ""))
+
+    @rule(name=NAMES, good=st.booleans(), anew=st.booleans())
+    def make_by_hand(self, name: str, good: bool, anew: bool) -> None:
+        """A deployment under any name, also one that is used: then it was deleted before."""
+        stranger, state = Actor(self.world, STRANGER), self.world.now.state
+        if name in state.deployments and anew and name not in state.traffic:
+            self.world.delete(stranger, name)
+        if name not in self.world.now.state.deployments:
+            self.world.create(stranger, by_hand(name, max(1, self.versions)), good)
+
+    @precondition(lambda self: self._idle())
+    @rule(who=WHO)
+    def delete_by_hand(self, who: int) -> None:
+        self.world.delete(Actor(self.world, STRANGER), self._one(self._idle(), who))
+
+    @precondition(lambda self: self.world.now.state.deployments)
+    @rule(who=WHO)
+    def update_from_a_file(self, who: int) -> None:
+        """A deployment's tags are erased."""
+        found = self._deployment(who)
+        bare = replace(found.model, digest="")
+        self.world.changes(found.name, tags={}, replaces=None, rollout="", settings="", model=bare)
+
+    @rule()
+    def endpoint_from_a_file(self) -> None:
+        self.world.erase()
+
+    @precondition(lambda self: self.world.now.state.deployments)
+    @rule(who=WHO, instances=st.integers(1, 3))
+    def scale(self, who: int, instances: int) -> None:
+        self.world.changes(self._deployment(who).name, instances=instances)
+
+    @precondition(lambda self: self.world.now.state.deployments)
+    @rule(who=WHO, state=st.sampled_from(["Succeeded", "Succeeded", "Failed", "Updating"]))
+    def changes_state(self, who: int, state: str) -> None:
+        self.world.changes(self._deployment(who).name, state=state)
+
+    @rule()
+    def time_goes_by(self) -> None:
+        """What Azure had begun is done."""
+        self.world.rest()
+        for name, deployment in self.world.now.state.deployments.items():
+            if deployment.busy:
+                self.world.changes(name, state="Succeeded")
+
+    @invariant()
+    def what_must_hold(self) -> None:
+        for probe in PROBES:
+            probe(self.world)
+
+    def _begin(self, work: Work, touches: int) -> None:
+        self.works.append(work)
+        work.go_on(touches)
+
+    def _press_on(self, work: Work, approvals: int) -> None:
+        """Nobody comes between, and it is approved so many times."""
+        for _ in range(approvals):
+            work.go_on(100)
+            if not work.waits:
+                return
+            self.world.rest()
+            work.approve()
+        work.go_on(100 if approvals else 0)
+
+    def _number(self) -> str:
+        self.numbers += 1
+        return f"octo/heart/actions/runs/{self.numbers}/attempts/1"
+
+    def _one(self, found: list, who: int):  # type: ignore[no-untyped-def,type-arg]
+        return found[who % len(found)]
+
+    def _deployment(self, who: int) -> Deployment:
+        found: Deployment = self._one(list(self.world.now.state.deployments.values()), who)
+        return found
+
+    def _busy(self) -> list[Work]:
+        return [work for work in self.works if work.doing]
+
+    def _waiting(self) -> list[Work]:
+        return [work for work in self.works if work.waits]
+
+    def _going(self) -> list[Work]:
+        return [work for work in self.works if not work.over]
+
+    def _ended(self) -> list[Run]:
+        return [work for work in self.works if isinstance(work, Run) and work.over]
+
+    def _idle(self) -> list[str]:
+        state = self.world.now.state
+        return [name for name in state.deployments if name not in state.traffic]

@@ -1,0 +1,123 @@
+"""What must hold at every step, whoever is at work: asked of the endpoint as it really is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from scripts.lib.decisions.approval import propose
+from scripts.lib.decisions.deploying import plan_deploy
+from scripts.lib.decisions.record import BY_HAND
+from scripts.lib.decisions.roles import roles
+from scripts.lib.decisions.situation import situation
+from scripts.lib.decisions.state import SERVES, SUCCEEDED, Deployment, EndpointState, Refused, Shift
+from scripts.lib.decisions.traffic import plan_shift
+from scripts.lib.decisions.way_back import plan_delete_blue, plan_rollback
+from tests.protocol.invariants import Broken
+from tests.protocol.world import World, wanted
+
+ROOT = Path(__file__).parents[2]
+PROMOTE = r"promote --to ([a-z0-9-]+) --percent ([0-9]+)(?: --expect ([a-z0-9=,-]+))?"
+VERBS = {path.stem for path in (ROOT / "scripts").glob("[!_]*.py")}
+WORKFLOWS = {path.name for path in (ROOT / ".github/workflows").glob("*.yml")}
+NEW = wanted("octo/heart/actions/runs/0/attempts/1", 99)
+
+
+def going_back_leads_to_what_served_before(world: World) -> None:
+    """A rollback by hand gives all traffic to what served before, wherever that still stands, and never goes further;
+    else it is red. Where the record is lost it may be red, too."""
+    moment, state = world.now, world.now.state
+    recorded = bool(state.tags.get("rollout"))
+    there = {d.created: d.state in SERVES or d.name in state.traffic for d in state.deployments.values()}
+    able = [there.get(key, False) for key in moment.before]
+    try:
+        shift = plan_rollback(state, BY_HAND)
+    except Refused as why:
+        if recorded and able and all(able):
+            raise Broken(f"a rollback is red, though what served before stands: {why}") from why
+        return
+    (name,) = shift.split
+    led = state.deployments[name].created
+    if led not in moment.before and (recorded or led not in world.served):
+        raise Broken(f"a rollback leads to {name}, which isn't what served before: {moment.before}\n{moment}")
+
+
+def every_refusal_leads_on(world: World) -> None:
+    """What a refusal names exists, and one of the commands that it spells out can be given."""
+    state = world.now.state
+    for plan in _plans(state):
+        try:
+            plan()
+        except Refused as why:
+            leads_on(state, str(why))
+
+
+def there_is_a_line_for_every_state(world: World) -> None:
+    """show_endpoint always tells."""
+    if not situation(world.now.state):
+        raise Broken("no line")
+
+
+def _plans(state: EndpointState) -> list[Callable[[], object]]:
+    serving = next(iter(state.traffic), "default")
+    return [
+        lambda: roles(state),
+        lambda: propose(state),
+        lambda: plan_rollback(state, BY_HAND),
+        lambda: plan_deploy(state, NEW),
+        lambda: plan_shift(state, serving, 50, BY_HAND),
+    ]
+
+
+def leads_on(state: EndpointState, message: str, depth: int = 3) -> None:
+    """Raises Broken where a message names nothing, or nothing of what it spells out can be done."""
+    if not names_a_command(message):
+        raise Broken(f"names no command: {message}")
+    state = replace(state, deployments={name: _ended(d) for name, d in state.deployments.items()})
+    if (tried := _spelt_out(state, message)) and not any(_works(state, plan, depth) for plan in tried):
+        raise Broken(f"leads nowhere: {message}\n{state}")
+
+
+def names_a_command(message: str) -> bool:
+    """Whether a message names a verb or a workflow that exists, or a command of az."""
+    words = {word.strip(".") for word in re.findall(r"[\w.-]+", message)}
+    known = {word for word in words if word.endswith(".yml")} <= WORKFLOWS | {"green-deployment.yml"}
+    return known and bool(words & (VERBS | WORKFLOWS) or "az ml " in message)
+
+
+def _spelt_out(state: EndpointState, message: str) -> list[Callable[[], Shift]]:
+    """The commands that a message gives whole; `rollback --to NAME` for everybody who can serve."""
+    able = [name for name, d in state.deployments.items() if d.state in SERVES or name in state.traffic]
+    tried: list[Callable[[], Shift]] = []
+    for name in able if "rollback --to NAME" in message else re.findall(r"rollback --to ([a-z0-9-]+)", message):
+        tried.append(lambda name=name: plan_rollback(state, BY_HAND, name))  # type: ignore[misc]
+    for name, percent, expect in re.findall(PROMOTE, message):
+        split = {part.partition("=")[0]: int(part.partition("=")[2]) for part in expect.split(",") if part} or None
+        tried.append(
+            lambda name=name, share=int(percent), split=split: plan_shift(state, name, share, BY_HAND, split)  # type: ignore[misc]
+        )
+    for name in re.findall(r"delete_blue ([a-z0-9-]+)", message):
+        tried.append(lambda name=name: plan_delete_blue(state, name))  # type: ignore[misc]
+    if "(rollback)" in message:
+        tried.append(lambda: plan_rollback(state, BY_HAND))
+    return tried
+
+
+def _ended(deployment: Deployment) -> Deployment:
+    """What is being done to it has been done."""
+    return replace(deployment, state=SUCCEEDED) if deployment.busy else deployment
+
+
+def _works(state: EndpointState, plan: Callable[[], Shift], depth: int) -> bool:
+    try:
+        plan()
+    except Refused as why:
+        if depth == 0 or not _spelt_out(state, str(why)):
+            return False
+        leads_on(state, str(why), depth - 1)
+    return True
+
+
+PROBES = [going_back_leads_to_what_served_before, every_refusal_leads_on, there_is_a_line_for_every_state]
