@@ -13,24 +13,37 @@ from hypothesis import strategies as st
 
 from scripts.lib.decisions.approval import FACTS, Proposal, check, parse, plan_promotion, propose
 from scripts.lib.decisions.metrics import comparison, metrics, table
-from scripts.lib.decisions.state import Ambiguous, Deployment, EndpointState, Model, Refused
+from scripts.lib.decisions.record import live, marks
+from scripts.lib.decisions.state import FIRST_ROLLOUT, Ambiguous, Deployment, EndpointState, Model, Refused, positive
 from scripts.lib.decisions.traffic import plan_shift
 from scripts.lib.github.review_text import comparison_table, consequence
+from tests.support.decisions import (
+    OTHER_RUN,
+    RUN,
+    begun,
+    born,
+    default,
+    green,
+    marked,
+    portal,
+    put,
+    recorded,
+    stranger,
+    without as lacking,
+)
 
-BLUE = Deployment("default", Model("heart", "1", "digest-1"), tags={"commit": "aaaaaaa", "auc": "0.9"})
-GREEN = Deployment(
-    "xgboost-model-2",
-    Model("heart", "2", "digest-2"),
-    replaces="default",
+BLUE = default(model=Model("heart", "1", "digest-1"), tags={"commit": "aaaaaaa", "auc": "0.9"})
+GREEN = green(
+    model=Model("heart", "2", "digest-2"),
     tags={"commit": "bbbbbbb", "auc": "0.95", "run": "https://github.com/team/heart/actions/runs/12"},
 )
-OTHER = Deployment("other", Model("heart", "9"))
+OTHER = stranger("other")
 
 
-def endpoint(green: int, *more: Deployment, **deployments: Deployment) -> EndpointState:
-    """Blue and green, the latter with so many percent; `blue=` and `green=` put others in their places."""
+def endpoint(share: int, *more: Deployment, **deployments: Deployment) -> EndpointState:
+    """Blue and green, the latter with so many percent; `blue=` and `green_is=` put others in their places."""
     pair = [deployments.get("blue", BLUE), deployments.get("green_is", GREEN)]
-    traffic = {name: percent for name, percent in {"default": 100 - green, "xgboost-model-2": green}.items() if percent}
+    traffic = positive({"default": 100 - share, "xgboost-model-2": share})
     return EndpointState("heart", traffic, {d.name: d for d in [*pair, *more]})
 
 
@@ -49,10 +62,10 @@ APPROVED = seen(endpoint(10))
 def test_a_pair_is_reviewed() -> None:
     """Who is blue and green, their versions, digests and commits, and the split."""
     assert seen(endpoint(10)) == {
-        **{"endpoint": "heart", "traffic": {"default": 90, "xgboost-model-2": 10}},
-        **{"blue": "default", "blue_model": "heart", "blue_version": "1"},
+        **{"endpoint": "heart", "owner": RUN, "traffic": {"default": 90, "xgboost-model-2": 10}},
+        **{"blue": "default", "blue_created": born(1), "blue_model": "heart", "blue_version": "1"},
         **{"blue_digest": "digest-1", "blue_commit": "aaaaaaa"},
-        **{"green": "xgboost-model-2", "green_model": "heart", "green_version": "2"},
+        **{"green": "xgboost-model-2", "green_created": born(2), "green_model": "heart", "green_version": "2"},
         **{"green_digest": "digest-2", "green_commit": "bbbbbbb"},
     }
 
@@ -152,7 +165,7 @@ def test_what_was_seen_is_still_so() -> None:
         (replace(endpoint(0), deployments={"default": BLUE}), "the pair that was reviewed is gone"),
     ],
 )
-@pytest.mark.parametrize("decide", [check, lambda state, seen: plan_promotion(state, 75, seen)])
+@pytest.mark.parametrize("decide", [check, lambda state, seen: plan_promotion(state, 75, RUN, seen)])
 def test_a_stale_approval_is_refused(decide: Any, state: EndpointState, why: str) -> None:
     """The endpoint, the split, a version, its content, its origin or green's health has changed since."""
     with pytest.raises(Refused, match=why):
@@ -164,7 +177,7 @@ def test_all_differences_are_told_at_once() -> None:
     changed = replace(GREEN, model=Model("heart", "3"), state="Failed")
 
     with pytest.raises(
-        Refused, match=r"traffic was .*; green version was .*; green digest was .*Failed.*nothing is changed"
+        Refused, match=r"traffic was .*; green version was .*; green digest was .*Failed.*Nothing is written"
     ) as why:
         check(endpoint(50, green_is=changed), APPROVED)
 
@@ -176,19 +189,19 @@ def test_all_differences_are_told_at_once() -> None:
 
 def test_green_gets_its_share() -> None:
     """Blue keeps the rest."""
-    shift = plan_promotion(endpoint(10), 50, APPROVED)
+    shift = plan_promotion(endpoint(10), 50, RUN, APPROVED)
 
     assert (shift.split, shift.done) == ({"default": 50, "xgboost-model-2": 50}, False)
 
 
 def test_green_gets_everything() -> None:
     """At 100 % blue has nothing, and stays."""
-    assert plan_promotion(endpoint(10), 100, APPROVED).split == {"xgboost-model-2": 100}
+    assert plan_promotion(endpoint(10), 100, RUN, APPROVED).split == {"xgboost-model-2": 100}
 
 
 def test_a_promotion_that_was_made_is_done() -> None:
     """Run again after a crash, it finds its split there, which is no longer what the reviewer saw."""
-    shift = plan_promotion(endpoint(50), 50, APPROVED)
+    shift = plan_promotion(endpoint(50), 50, RUN, APPROVED)
 
     assert (shift.split, shift.done) == ({"default": 50, "xgboost-model-2": 50}, True)
 
@@ -197,19 +210,19 @@ def test_a_promotion_that_was_made_is_done() -> None:
 def test_a_promotion_that_was_made_of_something_else_is_not_done(changed: Deployment) -> None:
     """The split alone doesn't tell: another green, or one that broke, was not approved."""
     with pytest.raises(Refused, match="green"):
-        plan_promotion(endpoint(50, green_is=changed), 50, APPROVED)
+        plan_promotion(endpoint(50, green_is=changed), 50, RUN, APPROVED)
 
 
 def test_without_a_green_nothing_is_promoted() -> None:
     """The error says what makes one."""
     with pytest.raises(Refused, match=r"no green to promote: default 100 %.*deploy"):
-        plan_promotion(EndpointState("heart", {"default": 100}, {"default": BLUE}), 10)
+        plan_promotion(EndpointState("heart", {"default": 100}, {"default": BLUE}), 10, RUN)
 
 
 def test_by_hand_an_unhealthy_green_is_refused() -> None:
     """Even where the split is there already."""
     with pytest.raises(Refused, match="Failed"):
-        plan_promotion(endpoint(10, green_is=replace(GREEN, state="Failed")), 10)
+        plan_promotion(endpoint(10, green_is=replace(GREEN, state="Failed")), 10, RUN)
 
 
 def test_by_hand_traffic_elsewhere_is_refused() -> None:
@@ -217,21 +230,21 @@ def test_by_hand_traffic_elsewhere_is_refused() -> None:
     state = replace(endpoint(0, OTHER), traffic={"default": 80, "other": 20})
 
     with pytest.raises(Refused, match="traffic is not all on"):
-        plan_promotion(state, 10)
+        plan_promotion(state, 10, RUN)
 
 
 def test_what_a_reviewer_saw_elsewhere_may_lose_its_traffic() -> None:
     """The third deployment's share was on the page that was approved."""
     state = replace(endpoint(0, OTHER), traffic={"default": 80, "other": 20})
 
-    assert plan_promotion(state, 10, seen(state)).split == {"default": 90, "xgboost-model-2": 10}
+    assert plan_promotion(state, 10, RUN, seen(state)).split == {"default": 90, "xgboost-model-2": 10}
 
 
 @given(before=st.integers(0, 100), now=st.integers(0, 100), percent=st.integers(1, 100))
 def test_only_what_was_seen_is_promoted(before: int, now: int, percent: int) -> None:
     """Whatever the split is now, a promotion ends with the one asked for, from the one that was seen, or is refused."""
     try:
-        shift = plan_promotion(endpoint(now), percent, seen(endpoint(before)))
+        shift = plan_promotion(endpoint(now), percent, RUN, seen(endpoint(before)))
     except Refused:
         assert now not in (before, percent)
     else:
@@ -248,14 +261,14 @@ def test_an_unhealthy_blue_keeps_its_share() -> None:
     state = endpoint(0, OTHER, blue=replace(BLUE, state="Failed"))
     state = replace(state, traffic={"default": 80, "other": 20})
 
-    assert plan_shift(state, GREEN.name, 20, state.traffic).split == {"default": 80, GREEN.name: 20}
+    assert plan_shift(state, GREEN.name, 20, RUN, state.traffic).split == {"default": 80, GREEN.name: 20}
 
 
 def test_of_several_counterparts_the_one_with_traffic_counts() -> None:
     """A green that was left at 0 % doesn't get what blue gives away."""
-    state = endpoint(10, replace(GREEN, name="left-over"))
+    state = endpoint(10, replace(GREEN, name="left-over", created=born(5)))
 
-    assert plan_shift(state, "default", 95).split == {"default": 95, GREEN.name: 5}
+    assert plan_shift(state, "default", 95, RUN).split == {"default": 95, GREEN.name: 5}
 
 
 # what the reviewer reads
