@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts.lib.decisions.approval import FACTS, Proposal, check, parse, plan_promotion, propose
+from scripts.lib.decisions.approval import FACTS, Proposal, check, check_owner, parse, plan_promotion, propose
 from scripts.lib.decisions.metrics import comparison, metrics, table
 from scripts.lib.decisions.record import live, marks
 from scripts.lib.decisions.state import FIRST_ROLLOUT, Ambiguous, Deployment, EndpointState, Model, Refused, positive
@@ -23,14 +23,15 @@ from tests.support.decisions import (
     begun,
     born,
     default,
+    deployment,
     green,
     marked,
     portal,
     put,
     recorded,
     stranger,
-    without as lacking,
 )
+from tests.support.decisions import without as lacking
 
 BLUE = default(model=Model("heart", "1", "digest-1"), tags={"commit": "aaaaaaa", "auc": "0.9"})
 GREEN = green(
@@ -76,6 +77,42 @@ def test_without_a_green_there_is_nothing_to_review() -> None:
 
     assert propose(alone) is None
     assert propose(EndpointState("heart")) is None
+
+
+def test_the_first_deployment_is_reviewed_against_nobody() -> None:
+    """It waits for its traffic; there is no blue, and every fact of one is empty."""
+    first = EndpointState("heart", {}, {"default": BLUE}, tags=FIRST_ROLLOUT)
+
+    found = seen(first)
+
+    assert (found["green"], found["green_version"], found["traffic"]) == ("default", "1", {})
+    assert {found[fact] for fact in found if fact.startswith("blue")} == {""}
+    assert propose(replace(first, tags={})) is None
+
+
+def test_a_green_is_reviewed_by_its_name() -> None:
+    """What this run's deploy printed, though another waits, too; whoever replaces nobody is refused."""
+    state = endpoint(0, green(3))
+
+    assert [seen_by["green"] for name in (GREEN.name, "xgboost-model-3") if (seen_by := propose(state, name))] == [
+        GREEN.name,
+        "xgboost-model-3",
+    ]
+    with pytest.raises(Refused, match="default replaces nobody on heart: default 100 %"):
+        propose(state, "default")
+    with pytest.raises(Refused, match="gone replaces nobody"):
+        propose(state, "gone")
+
+
+def test_a_run_offers_only_what_is_its_own() -> None:
+    """Taken over by another rollout, green is no longer offered by the one that made it; the owner is named."""
+    taken = begun(endpoint(0), BLUE, GREEN, OTHER_RUN)
+
+    check_owner(seen(endpoint(0)), RUN)
+    check_owner(seen(taken), OTHER_RUN)
+    with pytest.raises(Refused, match=f"xgboost-model-2 is {OTHER_RUN}'s now, not {RUN}'s") as why:
+        check_owner(seen(taken), RUN)
+    assert "promote.yml" in str(why.value)
 
 
 def test_an_unclear_pair_is_not_guessed() -> None:
@@ -162,6 +199,11 @@ def test_what_was_seen_is_still_so() -> None:
         (endpoint(10, green_is=replace(GREEN, tags={"commit": "ccc"})), "green commit was bbbbbbb .*, now it is ccc"),
         (endpoint(10, green_is=replace(GREEN, state="Failed")), "green xgboost-model-2 is Failed, not healthy"),
         (endpoint(10, green_is=replace(GREEN, state="Updating")), "Updating"),
+        (endpoint(10, green_is=replace(GREEN, created=born(8))), "green created was .*"),
+        (endpoint(10, blue=replace(BLUE, created=born(8))), "the pair that was reviewed is gone"),
+        (endpoint(10, green_is=replace(GREEN, rollout=OTHER_RUN)), f"owner was {RUN} .*, now it is {OTHER_RUN}"),
+        (begun(endpoint(0), BLUE, GREEN), f"owner was {RUN} .*, now it is {OTHER_RUN}"),
+        (recorded(endpoint(10), BLUE, GREEN, "by hand"), f"owner was {RUN} .*, now it is by hand"),
         (replace(endpoint(0), deployments={"default": BLUE}), "the pair that was reviewed is gone"),
     ],
 )
@@ -213,6 +255,97 @@ def test_a_promotion_that_was_made_of_something_else_is_not_done(changed: Deploy
         plan_promotion(endpoint(50, green_is=changed), 50, RUN, APPROVED)
 
 
+def test_a_promotion_by_another_s_hand_of_that_split_is_done() -> None:
+    """Its job was killed after the write: run again, it finds its own record, whoever owned green when reviewed."""
+    after = put(endpoint(10), plan_promotion(endpoint(10), 50, OTHER_RUN, APPROVED))
+
+    assert plan_promotion(after, 50, OTHER_RUN, APPROVED).done
+    with pytest.raises(Refused, match=f"owner was {RUN}"):
+        plan_promotion(after, 50, RUN, APPROVED)
+
+
+@pytest.mark.parametrize(("share", "done"), [(10, False), (50, True), (60, True), (100, True)])
+def test_a_stage_at_or_below_green_s_share_is_done(share: int, done: bool) -> None:
+    """50/50 at rest, and a merge starts a rollout of the same model: its promote-50 doesn't lower anything."""
+    state = endpoint(share)
+
+    shift = plan_promotion(state, 50, RUN, seen(state), at_least=True)
+
+    assert (shift.done, shift.split) == (done, endpoint(max(share, 50)).traffic)
+
+
+def test_a_person_may_lower_a_share() -> None:
+    """By promote.yml, after an approval."""
+    assert plan_promotion(endpoint(50), 10, "by hand", seen(endpoint(50))).split == endpoint(10).traffic
+
+
+def test_a_promotion_is_recorded_and_drops_the_mark() -> None:
+    """In the same write as the split: whose rollout, whom from, whom to; the reviewer has read the mark."""
+    state = marked(endpoint(0), GREEN)
+
+    after = put(state, plan_promotion(state, 10, RUN, seen(state)))
+
+    found = live(after)
+    assert found and (found.rollout, found.blue, found.green, found.back) == (RUN, BLUE.ref, GREEN.ref, False)
+    assert marks(after) == {}
+
+
+def test_a_promotion_beyond_green_s_capacity_is_refused() -> None:
+    """And holds the split, with the command that scales."""
+    state = endpoint(10, blue=replace(BLUE, instances=3))
+
+    with pytest.raises(Refused, match=r"too little for 50 %.*instance_count=2"):
+        plan_promotion(state, 50, RUN, seen(state))
+
+
+def test_the_first_deployment_gets_all_or_nothing() -> None:
+    """By promote.yml, or by hand: there is nobody for the rest."""
+    first = EndpointState("heart", {}, {"default": BLUE}, tags=FIRST_ROLLOUT)
+
+    shift = plan_promotion(first, 100, RUN)
+
+    assert shift.split == {"default": 100}
+    assert plan_promotion(put(first, shift), 100, RUN, seen(first)).done
+    with pytest.raises(Refused, match="the first deployment, with nobody for the rest: --percent 100"):
+        plan_promotion(first, 50, RUN)
+
+
+def test_an_older_run_that_is_approved_late_leaves_the_newer_decision() -> None:
+    """It waited at promote-50; promote.yml gave 100 % meanwhile, and a person is its owner now."""
+    waits = seen(endpoint(10))
+    done = put(endpoint(10), plan_promotion(endpoint(10), 100, "by hand", seen(endpoint(10))))
+
+    with pytest.raises(Refused, match=r"owner was .*, now it is by hand; traffic was"):
+        plan_promotion(done, 50, RUN, waits, at_least=True)
+
+
+def test_a_run_that_waited_before_a_takeover_is_refused() -> None:
+    """A second run of the same version took green over: the first one's approval holds no longer."""
+    waits, taken = seen(endpoint(0)), begun(endpoint(0), BLUE, GREEN, OTHER_RUN)
+
+    with pytest.raises(Refused, match=f"now it is {OTHER_RUN}"):
+        plan_promotion(taken, 10, RUN, waits, at_least=True)
+
+
+def test_a_portal_s_split_stops_a_stage() -> None:
+    """Somebody shifted since the review, tags echoed."""
+    state = portal(recorded(endpoint(10), BLUE, GREEN), default=70, xgboost_model_2=30)
+
+    with pytest.raises(Refused, match="traffic was default 90 %, xgboost-model-2 10 %"):
+        plan_promotion(state, 50, RUN, APPROVED)
+
+
+def test_a_pair_is_told_from_the_next_of_the_same_names() -> None:
+    """Blue and green were deleted and made anew: nothing of what was reviewed is there."""
+    again = deployment("default", 1, created=born(5), model=BLUE.model, tags=BLUE.tags)
+    state = endpoint(10, blue=again, green_is=replace(GREEN, created=born(6), replaces=again.ref))
+
+    with pytest.raises(Refused, match=r"blue created was .*; green created was "):
+        check(state, APPROVED)
+    with pytest.raises(Refused, match="the pair that was reviewed is gone"):
+        check(lacking(endpoint(10), GREEN.name), APPROVED)
+
+
 def test_without_a_green_nothing_is_promoted() -> None:
     """The error says what makes one."""
     with pytest.raises(Refused, match=r"no green to promote: default 100 %.*deploy"):
@@ -228,16 +361,21 @@ def test_by_hand_an_unhealthy_green_is_refused() -> None:
 def test_by_hand_traffic_elsewhere_is_refused() -> None:
     """Without a review nobody has said that a third deployment may lose its traffic."""
     state = replace(endpoint(0, OTHER), traffic={"default": 80, "other": 20})
+    three = replace(endpoint(0, OTHER), traffic={"default": 80, GREEN.name: 10, "other": 10})
 
-    with pytest.raises(Refused, match="traffic is not all on"):
+    with pytest.raises(Refused, match="default 80 %, other 20 %"):
         plan_promotion(state, 10, RUN)
+    with pytest.raises(Refused, match="traffic is not all on xgboost-model-2 and its counterpart"):
+        plan_promotion(three, 20, RUN)
 
 
 def test_what_a_reviewer_saw_elsewhere_may_lose_its_traffic() -> None:
     """The third deployment's share was on the page that was approved."""
     state = replace(endpoint(0, OTHER), traffic={"default": 80, "other": 20})
 
-    assert plan_promotion(state, 10, RUN, seen(state)).split == {"default": 90, "xgboost-model-2": 10}
+    reviewed = propose(state, GREEN.name)
+
+    assert plan_promotion(state, 10, RUN, reviewed).split == {"default": 90, "xgboost-model-2": 10}
 
 
 @given(before=st.integers(0, 100), now=st.integers(0, 100), percent=st.integers(1, 100))

@@ -342,7 +342,7 @@ def test_all_names_taken_is_refused() -> None:
     """The error names those in the way."""
     taken = [stranger(name) for name in ("xgboost-model-2", "xgboost-model-2-dige", "xgboost-model-2-sett")]
 
-    with pytest.raises(Refused, match="deployments xgboost-model-2, .* are in the way. Delete one"):
+    with pytest.raises(Refused, match=r"deployments xgboost-model-2, .* are in the way. Delete one"):
         deploy(endpoint({"default": 100}, default(), *taken), 2, settings="settings")
 
 
@@ -370,7 +370,7 @@ def test_as_many_as_azure_allows_is_refused_with_what_makes_room() -> None:
     many = [stranger(f"experiment-{number}") for number in range(MOST - 2)]
     two = endpoint({"xgboost-model-2": 100}, default(), green(), *many)
 
-    with pytest.raises(Refused, match="has 20 deployments, as many as Azure allows. To make room: delete_blue default"):
+    with pytest.raises(Refused, match="as many as Azure allows. To make room: delete_blue default"):
         deploy(two, 3)
     assert deploy(endpoint({"default": 100}, default(), *many), 3).create
 
@@ -473,8 +473,14 @@ def test_a_green_that_was_deployed_is_this_rollout_s(state: EndpointState, versi
 
 @pytest.mark.parametrize(
     ("facts", "done"),
-    [({}, True), ({"create": True}, False), ({"scale": True}, False), ({"after": ("x",)}, False)]
-    + [({"take_over": Shift({}, "")}, False), ({"first": True}, True)],
+    [
+        ({}, True),
+        ({"first": True}, True),
+        ({"create": True}, False),
+        ({"scale": True}, False),
+        ({"after": ("x",)}, False),
+        ({"take_over": Shift({}, "")}, False),
+    ],
 )
 def test_a_plan_is_done_once_there_is_nothing_to_write(facts: dict[str, object], done: bool) -> None:
     """A green to be created, scaled or taken over, a left-over to be removed; the first's traffic comes later."""

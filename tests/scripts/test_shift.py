@@ -260,7 +260,7 @@ def test_a_share_beyond_greens_part_of_the_capacity_is_refused(
 def test_the_count_that_the_refusal_names_is_enough() -> None:
     """Scaled as it says, the same promotion goes through."""
     state = endpoint({"default": 100}, default(instances=3, concurrency=5), green(concurrency=4))
-    with pytest.raises(Refused, match="instance_count=2$"):
+    with pytest.raises(Refused, match=r"instance_count=2$"):
         plan_shift(state, GREEN, 50, RUN)
 
     scaled = endpoint({"default": 100}, default(instances=3, concurrency=5), green(concurrency=4, instances=2))

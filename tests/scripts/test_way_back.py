@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 
 import pytest
@@ -211,7 +212,7 @@ def test_a_rollback_to_a_broken_blue_is_refused() -> None:
     """A blue that failed and serves nobody is no way back; what else could serve is named."""
     state = recorded(endpoint({GREEN: 100}, default(state="Failed"), green(), stranger()), default(), green())
 
-    with pytest.raises(Refused, match=r"default is Failed.*xgboost-model-2 100 % stays.*rollback --to NAME.*experiment"):
+    with pytest.raises(Refused, match=r"default is Failed.* stays.*rollback --to NAME.*experiment"):
         back(state)
 
 
@@ -424,6 +425,11 @@ def test_superfluous_is_what_neither_serves_nor_waits_nor_is_the_way_back() -> N
     assert superfluous(recorded(state, green(2), three)) == ["default"]
 
 
+def test_at_rest_nothing_is_superfluous() -> None:
+    """Somebody took all traffic away: whoever starts the endpoint again may need any of them."""
+    assert superfluous(marked(endpoint({}, default(), green(2), green(3)), green(2))) == []
+
+
 def test_a_green_that_was_rolled_back_is_superfluous() -> None:
     """It waits for nothing; what is mirrored or somebody else's stays."""
     state = marked(endpoint({"default": 100}, default(), green(2), green(3), stranger()), green(2))
@@ -438,7 +444,5 @@ def test_superfluous_is_never_what_a_rollback_needs(state: EndpointState) -> Non
     found = superfluous(state)
 
     assert not {*state.traffic, *state.mirror} & set(found)
-    try:
+    with contextlib.suppress(Refused):
         assert not back(state).split.keys() & set(found)
-    except Refused:
-        pass

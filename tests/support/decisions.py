@@ -29,8 +29,8 @@ def model(version: object) -> Model:
 
 def deployment(name: str, version: int, replaces: Deployment | None = None, **facts: Any) -> Deployment:
     """One that a rollout made, on the day of its version."""
-    known = {"created": born(version), "replaces": replaces.ref if replaces else None, "rollout": RUN}
-    return Deployment(name, model(version), **{**known, **facts})
+    known = {"model": model(version), "created": born(version), "rollout": RUN}
+    return Deployment(name, **{**known, "replaces": replaces.ref if replaces else None, **facts})
 
 
 def default(**facts: Any) -> Deployment:
@@ -185,7 +185,8 @@ def endpoints(draw: st.DrawFn) -> EndpointState:
     blue, new = draw(refs), draw(refs)
     if draw(st.booleans()):
         split = draw(st.just(traffic) | splits(NAMES)) or {"default": 100}
-        state = tagged(state, written(state, Record(draw(st.sampled_from([RUN, OTHER_RUN])), blue, new, split, draw(st.booleans()), "then")))
+        found = Record(draw(st.sampled_from([RUN, OTHER_RUN])), blue, new, split, draw(st.booleans()), "then")
+        state = tagged(state, written(state, found))
     if blue and new and draw(st.integers(0, 3)) == 0:
         state = tagged(state, taken_over(Takeover(OTHER_RUN, blue, new)))
     return marked(state, *[d for d in deployments if draw(st.integers(0, 4)) == 0])
