@@ -370,7 +370,7 @@ def test_as_many_as_azure_allows_is_refused_with_what_makes_room() -> None:
     many = [stranger(f"experiment-{number}") for number in range(MOST - 2)]
     two = endpoint({"xgboost-model-2": 100}, default(), green(), *many)
 
-    with pytest.raises(Refused, match="as many as Azure allows. To make room: delete_blue default"):
+    with pytest.raises(Refused, match=r"as many as Azure allows\. To make room: delete_blue default"):
         deploy(two, 3)
     assert deploy(endpoint({"default": 100}, default(), *many), 3).create
 
