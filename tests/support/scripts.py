@@ -65,10 +65,11 @@ def repository(folder: Path, model: str) -> Iterator[Path]:
 
 
 class Live:
-    """An endpoint that the scripts work on."""
+    """An endpoint that the scripts work on; `tags` are those it had when it was ready for tests."""
 
     def __init__(self, name: str):
         self.name = name
+        self.tags: Mapping[str, str] = {}
 
     def run(self, script: str, *arguments: object, **environ: str) -> Result:
         """Run a script on it."""
@@ -79,6 +80,12 @@ class Live:
         result = self.run(script, *arguments, **environ)
         assert result.exit_code == 0, result.output
         return result.stdout.strip()
+
+    def serve(self, version: object) -> str:
+        """Deploy a version as the endpoint's first, and give it all traffic; its deployment's name."""
+        name = self.do("deploy", "--version", version)
+        self.do("promote", "--percent", 100)
+        return name
 
     def show(self) -> dict[str, Any]:
         """What show_endpoint prints."""
@@ -105,21 +112,28 @@ def pair_endpoint(folder: Path, model: str, *toys: Mapping[str, Any]) -> Iterato
             run("register_model", toy_model(folder / str(number), **facts))
         live = Live(model)
         live.do("create_endpoint")
-        live.do("deploy", "--version", 1)
-        live.do("promote", "--percent", 100)  # the first one, too, waits at 0 %
+        live.serve(1)
         live.do("deploy", "--version", 2)
+        live.tags = opened(os.environ, live).read().tags
         yield live
 
 
-def opened(azure: dict[str, str], live: Live) -> OnlineEndpoint:
+def opened(azure: Mapping[str, str], live: Live) -> OnlineEndpoint:
     """It as the scripts see it, for what no command does."""
     names = ("AZURE_SUBSCRIPTION_ID", "AZURE_RESOURCE_GROUP", "AZURE_ML_WORKSPACE")
     return OnlineEndpoint(Workspace(*(azure[name] for name in names)), live.name)
 
 
-def write(arm: Arm, live: Live, traffic: dict[str, int], **more: Any) -> None:
-    """Somebody else's write of the split, once no operation is running."""
-    body = endpoint_body(traffic=traffic, **more)
-    while (answer := arm("PUT", f"onlineEndpoints/{live.name}", body)).status_code == 409:
+def write(arm: Arm, live: Live, traffic: dict[str, int], tags: Mapping[str, str] | None = None, **more: Any) -> None:
+    """Somebody else's write of the split, once no operation is running; with the tags there are, unless others."""
+    path = f"onlineEndpoints/{live.name}"
+    kept = arm("GET", path).json()["tags"] if tags is None else dict(tags)
+    body = {**endpoint_body(traffic=traffic, **more), "tags": kept}
+    while (answer := arm("PUT", path, body)).status_code == 409:
         time.sleep(0.1)
     assert arm.settle(answer)["status"] == "Succeeded"
+
+
+def restore(arm: Arm, live: Live) -> None:
+    """All traffic on `default`, and the tags as they were when the endpoint was ready."""
+    write(arm, live, {"default": 100}, live.tags)

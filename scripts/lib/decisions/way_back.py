@@ -88,7 +88,12 @@ def plan_delete_blue(endpoint: EndpointState, name: str) -> Shift:
 
 
 def superfluous(endpoint: EndpointState) -> list[str]:
-    """What rollouts have left: at 0 %, and neither of the pair that is blue and green, nor the way back."""
+    """What rollouts have left: at 0 %, and neither of the pair that is blue and green, nor the way back.
+
+    Nothing where somebody took all traffic away: whoever starts it again may need any of them.
+    """
+    if not endpoint.traffic:
+        return []
     found, last = pairs(endpoint), record(endpoint)
     before = endpoint.standing(last.blue) if last else None
     way = found.get(next(iter(endpoint.traffic))) if len(endpoint.traffic) == 1 and not before else None
