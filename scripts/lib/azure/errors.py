@@ -1,46 +1,29 @@
-"""Azure's and the network's errors: which of them pass, and what to tell people of the others. The only such place."""
+"""Azure's and the network's errors: what they mean, whether another try may help, and what to tell people."""
 
+from __future__ import annotations
+
+import json
 import re
 import sys
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Iterator
+from typing import Any
 
+from scripts.lib.azure import causes
+from scripts.lib.azure.causes import Cause
 from scripts.lib.azure.waiting import TimedOut
 from scripts.lib.decisions.state import Refused
 
-Result = TypeVar("Result")
-SIGN_IN = "Sign in again: `az login` on a laptop; in a workflow, re-run the job (its login lasts an hour or less)."
-NO_CLOUD = (
-    "Its description could not be read from ARM_CLOUD_METADATA_URL. For the local Azure ML: is it running? "
-    "For Azure: unset AZUREML_CURRENT_CLOUD and ARM_CLOUD_METADATA_URL."
-)
+
+class Passing(Exception):
+    """What was read can't be so, or was not answered: a later look tells more."""
 
 
-def passes(error: Exception) -> str | None:
-    """Why it helps to look again and plan anew after this error of Azure's, for people; None where it doesn't."""
-    from azure.core.exceptions import ResourceExistsError
+class Ended(Exception):
+    """An operation that Azure had accepted ended without success: `status` is Failed or Canceled."""
 
-    conflict = isinstance(error, ResourceExistsError)  # 409, azure-sdk-for-net#36961
-    return "another operation is running on the endpoint; waiting for it" if conflict else None
-
-
-def login_refused(error: Exception) -> bool:
-    """Whether the login has expired, or never was one; while Azure is polled, only the status tells that."""
-    from azure.core.exceptions import ClientAuthenticationError
-
-    return isinstance(error, ClientAuthenticationError) or getattr(error, "status_code", None) == 401
-
-
-def found(call: Callable[[], Result]) -> Result | None:
-    """What a call finds, None where there is no such thing. A workspace that is missing stays an error."""
-    from azure.core.exceptions import ResourceNotFoundError
-
-    try:
-        return call()
-    except ResourceNotFoundError as error:
-        if _missing_workspace(error):
-            raise
-        return None
+    def __init__(self, what: str, status: str, why: str):
+        super().__init__(f"{what}: {'Azure canceled it' if status == 'Canceled' else 'failed'}: {why}")
+        self.status, self.why = status, why
 
 
 def explain(error: Exception) -> str | None:
@@ -49,47 +32,115 @@ def explain(error: Exception) -> str | None:
         return str(error)
     if isinstance(error, TimedOut):
         return f"{error}. Azure may still end it: look with show_endpoint, then run this again."
+    if isinstance(error, Passing | Ended):
+        return f"{error}\nRun this again later; show_endpoint tells how it is left."
     if isinstance(error, FileNotFoundError):
         return f"{error.filename} doesn't exist. Run the scripts from the repository's root."
-    return _azure(error) if "azure.core" in sys.modules else None
+    found = azures(error)
+    return told(found) if found else None
 
 
-def _azure(error: Exception) -> str | None:
-    from azure.core import exceptions as azure
-
-    why, status = reason(error), getattr(error, "status_code", None) or 0
-    if login_refused(error):
-        return f"Azure does not accept the login: {why}\n{SIGN_IN}"
-    if isinstance(error, azure.ServiceRequestError | azure.ServiceResponseError):
-        return f"Azure can't be reached: {why}\nCheck the network, then run this again."
-    if not isinstance(error, azure.HttpResponseError):  # MlException of azure-ai-ml is an AzureError, too
-        unknown = "Unknown cloud environment" in str(error)
-        return (f"{why} {NO_CLOUD}" if unknown else why) if isinstance(error, azure.AzureError) else None
-    if status == 409:
-        return f"another operation is running on the endpoint, so Azure refused this one: {why}\nRun it again later."
-    if status == 403:
-        return f"the login has no right to do this: {why}\nIt needs the role AzureML Data Scientist on the workspace."
-    if status == 404 and _missing_workspace(error):
-        return f"{why}\nCheck AZURE_SUBSCRIPTION_ID, AZURE_RESOURCE_GROUP and AZURE_ML_WORKSPACE."
-    if status == 429 or status >= 500:
-        return f"Azure is busy or broken (HTTP {status}): {why}\nRun this again; show_endpoint tells how it is left."
-    return f"Azure refused (HTTP {status}): {why}"
+def told(error: Exception) -> str:
+    """What an error of Azure's means, its own words, and who mends it how."""
+    found, why = cause(error), reason(error)
+    return f"{found.means or 'Azure refused'}: {why}" + (f"\n{found.then}" if found.then else "")
 
 
-def _missing_workspace(error: Exception) -> bool:
-    """Whether a 404 means that the workspace or what holds it isn't there, not the resource in it."""
-    holders = r"ResourceGroupNotFound|SubscriptionNotFound|MachineLearningServices/workspaces/[^/']+'"
-    return bool(re.search(holders, str(error)))
+def azures(error: Exception) -> Exception | None:
+    """The error of Azure's in this one: the SDK wraps some, a few as a bare Exception. None where it is none."""
+    if "azure.core" not in sys.modules:
+        return None
+    from azure.core.exceptions import AzureError, HttpResponseError
+
+    inner: BaseException | None = error
+    while type(inner) is Exception or (isinstance(inner, AzureError) and not isinstance(inner, HttpResponseError)):
+        cause_or_context = inner.__cause__ or inner.__context__
+        if not isinstance(cause_or_context, Exception):
+            break
+        inner = cause_or_context
+    found = inner if isinstance(inner, HttpResponseError) else error
+    return found if isinstance(found, AzureError) else None
+
+
+def cause(error: Exception) -> Cause:
+    """What is known of an error of Azure's: by its code, the deepest first, else by its words, else by its status."""
+    from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError, ServiceResponseError
+
+    if isinstance(error, ServiceRequestError | ServiceResponseError):
+        return causes.UNREACHED
+    table = causes.STORAGE if getattr(error, "error_code", None) else causes.CODES  # only storage's errors have that
+    said = [*_said(error)][::-1]
+    anchors = [anchor for _, words in said for anchor in re.findall(r"oe-tsg#error-(\w+)", words)]
+    for code in (*(code for code, _ in said), *anchors):
+        if code.lower() in table:
+            return table[code.lower()]
+    text = " ".join([words for _, words in said] + [str(error)])
+    if found := next((found for pattern, found in causes.WORDS if pattern.search(text)), None):
+        return found
+    status = getattr(error, "status_code", None) or 0
+    if isinstance(error, ClientAuthenticationError) and not status:
+        return causes.NO_LOGIN
+    return causes.BROKEN if status >= 500 else causes.BY_STATUS.get(status, Cause())
 
 
 def reason(error: Exception) -> str:
-    """Azure's own code and words on one line, without colours and signatures."""
-    detail = getattr(error, "error", None)
-    code, message = getattr(detail, "code", None), getattr(detail, "message", None)
-    return redact(f"{code}: {message}" if code and message else getattr(error, "message", None) or error)
+    """Azure's own code and words, the deepest of them, on one line."""
+    said = [(code, words) for code, words in _said(error) if code or words]
+    if not said:
+        return redact(getattr(error, "message", None) or error)
+    code = next((code for code, words in reversed(said) if code), "")
+    words = next((words for _, words in reversed(said) if words), "")
+    return redact(f"{code}: {words}" if code and words else words or code)
+
+
+def retry_after(error: Exception) -> float:
+    """The seconds that Azure asks to wait, 0 where it asks nothing."""
+    response = getattr(error, "response", None)
+    asked = response.headers.get("Retry-After", "") if response is not None else ""
+    return float(asked) if re.fullmatch(r"\d+(\.\d+)?", asked) else 0.0
 
 
 def redact(text: object) -> str:
     """One line without terminal colours, and without the secret part of a shared access signature."""
     plain = re.sub(r"\x1b\[[0-9;]*m", "", str(text))
     return " ".join(re.sub(r"(?i)\bsig=[^&\s'\"]+", "sig=…", plain).split())
+
+
+def _said(error: Exception) -> Iterator[tuple[str, str]]:
+    """(code, words) from the outermost to the deepest: of the answer's body, else of what the SDK made of it."""
+    body = _body(error)
+    if body:
+        yield from _walk(body.get("error") or body)
+    elif code := getattr(error, "error_code", None):  # storage answers in XML, which the SDK has read
+        yield str(getattr(code, "value", code)), str(getattr(error, "reason", "") or error).partition("\n")[0]
+    else:
+        detail = getattr(error, "error", None)
+        yield str(getattr(detail, "code", "") or ""), str(getattr(detail, "message", "") or "")
+
+
+def _body(error: Exception) -> dict[str, Any]:
+    response = getattr(error, "response", None)
+    try:
+        body = json.loads(response.text()) if response is not None else {}
+    except Exception:  # read already, closed, or no JSON: a proxy's page
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _walk(error: Any) -> Iterator[tuple[str, str]]:
+    """An ARM error and what it holds; the services behind it put theirs as JSON into a message."""
+    if isinstance(error, str):
+        yield "", error
+    if not isinstance(error, dict):
+        return
+    message = str(error.get("message") or "")
+    yield str(error.get("code") or ""), message.partition("{")[0] if "error detail" in message else message
+    for inner in (*(error.get("details") or []), error.get("innererror") or error.get("innerError")):
+        yield from _walk(inner)
+    if (start := message.find("{")) >= 0:
+        try:
+            behind = json.loads(message[start:])
+        except ValueError:
+            return
+        for words in (behind.get("errors") or {}).values() if isinstance(behind.get("errors"), dict) else ():
+            yield "", " ".join(map(str, words)) if isinstance(words, list) else str(words)
