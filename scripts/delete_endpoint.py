@@ -7,7 +7,7 @@ from dataclasses import replace
 import click
 
 from scripts.lib.azure.endpoint import OnlineEndpoint
-from scripts.lib.azure.waiting import Deadline, say, within
+from scripts.lib.azure.waiting import Deadline, say
 from scripts.lib.cli.command import command, endpoint_options, timeout_option
 from scripts.lib.decisions.state import Shift, percentages
 from scripts.lib.github import step_output
@@ -35,8 +35,7 @@ def main(endpoint: OnlineEndpoint, yes: bool, confirm: str | None, timeout: floa
     deadline, deleted = Deadline(timeout), Shift({}, f"{endpoint.name} is deleted")
 
     def delete(*_: object) -> None:
-        poller = endpoint.client.online_endpoints.begin_delete(name=endpoint.name)
-        within(deadline, f"deleting endpoint {endpoint.name}", poller.result)
+        endpoint.delete(deadline)
 
     endpoint.change(lambda state: deleted, delete, deadline, absent=replace(deleted, done=True))
     say(deleted.say)

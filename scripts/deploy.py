@@ -6,20 +6,17 @@ from typing import Any
 
 import click
 
+from scripts.lib.azure.deployments import create
 from scripts.lib.azure.endpoint import OnlineEndpoint
 from scripts.lib.azure.endpoint_files import BLUE, GREEN, load_entity
-from scripts.lib.azure.errors import login_refused, passes, reason
 from scripts.lib.azure.registered import verified
-from scripts.lib.azure.waiting import Deadline, TimedOut, say, within
+from scripts.lib.azure.waiting import Deadline, say, within
 from scripts.lib.azure.workspace import load_yaml
 from scripts.lib.cli.command import command, endpoint_options, rollout_option, timeout_option
-from scripts.lib.decisions.deploying import Plan, Wanted, plan_deploy
+from scripts.lib.decisions.deploying import Plan, Wanted, make_room, plan_deploy
 from scripts.lib.decisions.settings import Settings
 from scripts.lib.decisions.state import FIRST_ROLLOUT, EndpointState, Model, Refused, Shift, percentages
 from scripts.lib.github import provenance, step_output
-
-LOG_LINES = 100
-REMOVAL = 300.0  # seconds for removing what failed, when --timeout may be used up
 
 
 @command()
@@ -56,11 +53,11 @@ def main(endpoint: OnlineEndpoint, version: int, digest: str, with_package: bool
             say(f"{name} is left over from an earlier rollout")
             endpoint.remove(name, deadline)
         if plan.first and not state.first_rollout:  # killed between creation and traffic, the next run still knows
-            marked: Any = endpoint.client.online_endpoints.get(endpoint.name)
+            marked = endpoint.look.endpoint(deadline)
             marked.tags = {**(marked.tags or {}), **FIRST_ROLLOUT}
             endpoint.put(marked, f"marking {endpoint.name} as not yet rolled out", deadline)
         if entity:
-            _create(endpoint, entity, deadline)
+            create(endpoint, entity, deadline, make_room(state))
         if plan.scale:
             _scale(endpoint, plan, deadline)
         if plan.take_over:
@@ -111,8 +108,7 @@ def _scale(endpoint: OnlineEndpoint, plan: Plan, deadline: Deadline) -> None:
     """As many instances as what serves has, for a green that stands at 0 % already."""
     entity: Any = endpoint.client.online_deployments.get(plan.deployment, endpoint.name)
     entity.instance_count = plan.instances
-    poller = endpoint.client.online_deployments.begin_create_or_update(entity)
-    within(deadline, f"scaling {plan.deployment} to {plan.instances}", poller.result)
+    endpoint.put_deployment(entity, f"scaling {plan.deployment} to {plan.instances}", deadline)
 
 
 def _package(endpoint: OnlineEndpoint, model: Any, deadline: Deadline) -> str:
@@ -124,40 +120,6 @@ def _package(endpoint: OnlineEndpoint, model: Any, deadline: Deadline) -> str:
     package = endpoint.client.models.package
     environment = within(deadline, f"packaging {name}", lambda: package(model.name, version, request))
     return f"azureml:{environment.name}:{environment.version}"
-
-
-def _create(endpoint: OnlineEndpoint, entity: Any, deadline: Deadline) -> None:
-    from azure.core.exceptions import HttpResponseError
-
-    try:
-        poller = endpoint.client.online_deployments.begin_create_or_update(entity)
-    except HttpResponseError as error:  # quota, machine type, request settings
-        if passes(error) or login_refused(error):
-            raise
-        raise Refused(f"Azure doesn't take {entity.name}: {reason(error)}\n{endpoint.how_it_is_left()}") from error
-    try:
-        within(deadline, f"creating {entity.name}", poller.result)
-    except (HttpResponseError, TimedOut) as error:
-        if login_refused(error):
-            raise  # it may well become healthy; the next run finds it
-        left = f"{_clear_up(endpoint, entity.name)} {endpoint.how_it_is_left()}"
-        raise Refused(f"{entity.name} did not become healthy: {reason(error)}\n{left}") from error
-
-
-def _clear_up(endpoint: OnlineEndpoint, name: str) -> str:
-    """Show the container's log of a deployment that failed, and remove it; what became of it, for people."""
-    from azure.core.exceptions import AzureError
-
-    try:
-        log = endpoint.client.online_deployments.get_logs(name, endpoint.name, LOG_LINES)
-        say(f"the last lines of {name}'s container log:\n{log}")
-    except AzureError as error:
-        say(f"the container's log of {name} can't be read: {reason(error)}")
-    try:
-        endpoint.remove(name, Deadline(REMOVAL))
-    except (AzureError, TimedOut) as error:
-        return f"{name} is still there, since it can't be removed now ({reason(error)}); the next deploy removes it."
-    return f"{name} is removed."
 
 
 if __name__ == "__main__":

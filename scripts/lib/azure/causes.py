@@ -26,7 +26,7 @@ REGISTER = (
     "An owner of the subscription runs, once: az provider register --namespace Microsoft.MachineLearningServices, and "
     "the same for Microsoft.PolicyInsights and Microsoft.Cdn, which endpoints need. Then run this again."
 )
-QUOTA = "Ask for more of that quota in the Azure portal, take a smaller instance_type, or make room: delete_blue NAME."
+QUOTA = "Ask for more of that quota in the Azure portal, or take a smaller instance_type or instance_count."
 NETWORK = "Run this from within that network, or its owner lets this address in."
 BLOB_ROLE = "Give the identity the role Storage Blob Data Contributor on the workspace's storage account."
 RELOGIN = Cause("Azure does not accept the login", SIGN_IN, again=1)

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import re
 import time
-from collections.abc import Callable, Mapping
-from datetime import timezone
+from collections.abc import Callable, Iterable
 from math import inf
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import NoReturn, Protocol, TypeVar
 
-from scripts.lib.azure.errors import found, login_refused, passes, reason
-from scripts.lib.azure.waiting import PAUSE, Deadline, TimedOut, within
-from scripts.lib.azure.workspace import Workspace
-from scripts.lib.decisions import state as decided
-from scripts.lib.decisions.state import EndpointState, Overwritten, Refused, Shift, percentages, positive
+from scripts.lib.azure import entities
+from scripts.lib.azure.errors import Passing, explain, signed_out
+from scripts.lib.azure.resources import Resources
+from scripts.lib.azure.trying import Tries, patiently
+from scripts.lib.azure.waiting import Deadline, TimedOut
+from scripts.lib.decisions.record import TAGS, TAKEOVER
+from scripts.lib.decisions.roles import pairs
+from scripts.lib.decisions.state import EndpointState, Overwritten, Refused, Shift, percentages
 
-if TYPE_CHECKING:
-    from azure.ai.ml import MLClient
-
-STAMPS = ("createdBy", "createdAt", "lastModifiedAt")  # the SDK adds them to what it reads, and would write them
+LOOKING = 30.0  # seconds for which a verb that only looks goes on through what passes
+LEFT = 5.0  # seconds for telling how the endpoint is left, when --timeout is used up
+STEADY = 20.0  # seconds that a split reads the same before it is left to others
+CHANGING = frozenset({"Updating", "Scaling"})
 Busy = Callable[[EndpointState], bool]
 S = TypeVar("S", bound="Step")
 
@@ -31,30 +32,23 @@ class Step(Protocol):
     def done(self) -> bool: ...
 
 
-class OnlineEndpoint:
+class OnlineEndpoint(Resources):
     """An endpoint of a workspace, which may not exist yet."""
 
-    def __init__(self, workspace: Workspace, name: str):
-        self.workspace = workspace
-        self.name = name
+    def find(self, deadline: Deadline | None = None, known: Iterable[str] = ()) -> EndpointState | None:
+        """The endpoint's state, None where there is no such endpoint. `known`: deployments that are expected there."""
+        deadline = deadline or Deadline(LOOKING)
+        return patiently(self.workspace, deadline, lambda: self.look.state(deadline, known))
 
-    @property
-    def client(self) -> MLClient:
-        return self.workspace.client
-
-    def find(self) -> EndpointState | None:
-        """The endpoint's state, None where there is no such endpoint."""
-        return found(self._read)
-
-    def read(self) -> EndpointState:
+    def read(self, deadline: Deadline | None = None, known: Iterable[str] = ()) -> EndpointState:
         """The endpoint's state. Raises Refused where there is no such endpoint."""
-        if state := self.find():
-            return state
-        raise Refused(f"there is no endpoint {self.name} in workspace {self.workspace.name}. Run create_endpoint.")
+        return self.find(deadline, known) or self._nowhere()
 
-    def settled(self, deadline: Deadline, busy: Busy = attrgetter("busy")) -> EndpointState | None:
+    def settled(
+        self, deadline: Deadline, busy: Busy = attrgetter("busy"), known: Iterable[str] = ()
+    ) -> EndpointState | None:
         """The state once no operation changes the endpoint (or what `busy` looks at), or as it is at the deadline."""
-        while (state := self.find()) and busy(state) and not deadline.passed:
+        while (state := self.find(deadline, known)) and busy(state) and not deadline.passed:
             names = [d.name for d in state.deployments.values() if d.busy]
             deadline.pause(f"waiting for an operation on {', '.join(names) or self.name} to end")
         return state
@@ -67,26 +61,30 @@ class OnlineEndpoint:
         *,
         busy: Busy = attrgetter("busy"),
         absent: S | None = None,
-        overrule: bool = False,
+        known: Iterable[str] = (),
+        accepts: Callable[[S, EndpointState], bool] = lambda *_: True,
+        stubborn: bool = False,
     ) -> S:
         """Look, plan, and write unless that is done: the one loop of all that changes an endpoint; gives the plan.
 
-        What passes is waited for until the deadline; then all begins anew, from what is there now. `overrule` begins
-        anew when somebody else wrote, too. `absent` is the plan where there is no endpoint; else that is refused.
+        What passes is waited for until the deadline; then all begins anew, from what is there now; `stubborn`: whatever
+        ended the write. `absent` is the plan where there is no endpoint, else that is refused. What is done is looked
+        at again until it is what `accepts` accepts.
         """
+        tries = Tries(self.workspace, deadline, stubborn)
         while True:
-            try:
-                state = self.settled(deadline, busy)
-                step = plan(state) if state else absent or plan(self.read())
-                if not step.done:
-                    write(step, state or EndpointState(self.name))
+            found = self.settled(deadline, busy, known)
+            step = plan(found) if found else absent or self._nowhere()
+            state = found or EndpointState(self.name)
+            if step.done and accepts(step, state):
                 return step
+            try:
+                if not step.done:
+                    write(step, state)
+                    return step
             except Exception as error:
-                overruled = overrule and isinstance(error, Overwritten | TimedOut)
-                why = f"once more: {error}" if overruled else passes(error)
-                if not why or deadline.passed:
-                    raise
-                deadline.pause(why)
+                if not tries.another(error):
+                    raise self._with_what_is_left(error) from error
 
     def shift(
         self,
@@ -95,109 +93,111 @@ class OnlineEndpoint:
         absent: Shift | None = None,
         patience: float = inf,
     ) -> Shift:
-        """Write the split that `plan` makes of the settled state, and look until it reads back.
+        """Write the split that `plan` makes of the settled state, with its tags, and look until it reads back.
 
         Raises Overwritten where somebody else wrote meanwhile, TimedOut where the old split is still there at the end.
-        With `patience` (seconds until then) the split is written again instead, until the deadline.
+        With `patience` (seconds until then) it is a rollback: that goes on, whatever ended its write, until the
+        deadline, and waits for nobody's deployment.
         """
+        forward = patience == inf
+        steady = Steady()
 
         def write(shift: Shift, state: EndpointState) -> None:
-            self._write(shift, state.traffic, deadline)
-            self._read_back(shift.split, state.traffic, Deadline(min(patience, deadline.left)))
+            self._write(shift, state, deadline)
+            self._read_back(shift, state, Deadline(min(patience, deadline.left)), tags=forward)
 
-        return self.change(plan, write, deadline, absent=absent, overrule=patience < inf)
+        def accepts(shift: Shift, state: EndpointState) -> bool:
+            return not shift.hold or steady.so(shift, state, deadline)
 
-    def put(self, entity: Any, what: str, deadline: Deadline) -> None:
-        """Write a fetched and changed endpoint, or a new one."""
-        for stamp in STAMPS:
-            (entity.properties or {}).pop(stamp, None)
-        within(deadline, what, self.client.online_endpoints.begin_create_or_update(entity).result)
-
-    def remove(self, deployment: str, deadline: Deadline) -> None:
-        """Delete a deployment; nothing happens where it is gone already."""
-        poller = self.client.online_deployments.begin_delete(name=deployment, endpoint_name=self.name)
-        within(deadline, f"deleting {deployment}", poller.result)
+        busy = pair_busy if forward else attrgetter("busy")
+        return self.change(plan, write, deadline, busy=busy, absent=absent, accepts=accepts, stubborn=not forward)
 
     def how_it_is_left(self) -> str:
         """For the end of an error message."""
-        from azure.core.exceptions import AzureError
-
         try:
-            return f"{self.name} is left with {percentages(self.read().traffic)}."
-        except AzureError:
-            return f"How {self.name} is left can't be read; show_endpoint tells later."
-
-    def _read(self) -> EndpointState:
-        for _ in range(5):
-            entity: Any = self.client.online_endpoints.get(self.name)
-            deployments = {d.name.lower(): _deployment(d) for d in self.client.online_deployments.list(self.name)}
-            traffic = positive(entity.traffic or {})
-            if traffic.keys() <= deployments.keys():
-                return EndpointState(
-                    name=entity.name,
-                    traffic=traffic,
-                    deployments=deployments,
-                    mirror=positive(entity.mirror_traffic or {}),
-                    tags=entity.tags or {},
-                    state=_provisioning_state(entity),
-                    scoring_uri=entity.scoring_uri or "",
-                )
-            time.sleep(PAUSE)  # read before and after somebody's change
-        raise Refused(f"{self.name} sends traffic to a deployment that Azure doesn't list. Run this again later.")
-
-    def _write(self, shift: Shift, was: Mapping[str, int], deadline: Deadline) -> None:
-        from azure.core.exceptions import HttpResponseError
-
-        entity: Any = self.client.online_endpoints.get(self.name)
-        if (now := positive(entity.traffic)) != was:
-            raise Overwritten(f"somebody changed the split meanwhile: {percentages(now)}. Nothing was written.")
-        split = shift.split
-        entity.traffic = dict(split)
-        entity.mirror_traffic = {name: share for name, share in entity.mirror_traffic.items() if name not in split}
-        entity.tags = {
-            name: value for name, value in {**(entity.tags or {}), **shift.tags}.items() if value is not None
-        }
-        try:
-            self.put(entity, f"setting the traffic to {percentages(split)}", deadline)
-        except HttpResponseError as error:
-            if passes(error) or login_refused(error):
+            state = self.look.state(Deadline(LEFT))
+        except Exception as error:
+            if explain(error) is None:
                 raise
-            raise Refused(f"Azure did not set the split: {reason(error)}\n{self.how_it_is_left()}") from error
+            return f"How {self.name} is left can't be read; show_endpoint tells later."
+        if state is None:
+            return f"There is no endpoint {self.name}."
+        if state.busy or any(deployment.busy for deployment in state.deployments.values()):
+            return f"An operation on {self.name} still runs: show_endpoint tells how that ends."
+        return f"{self.name} is left with {percentages(state.traffic)}."
 
-    def _read_back(self, split: Mapping[str, int], was: Mapping[str, int], deadline: Deadline) -> None:
-        """The split is eventually consistent (Azure/azure-dev#3881), and two writers may overwrite each other."""
-        while (traffic := self.read().traffic) != split:
-            if traffic != was:
-                raise Overwritten(f"somebody else wrote another split right after this one: {percentages(traffic)}.")
+    def _with_what_is_left(self, error: Exception) -> Exception:
+        """An error that ended a write, told with how the endpoint is left; while it may still run, nobody knows."""
+        if isinstance(error, Refused | TimedOut) or signed_out(error) or (message := explain(error)) is None:
+            return error
+        return Refused(f"{message}\n{self.how_it_is_left()}")
+
+    def _nowhere(self) -> NoReturn:
+        raise Refused(f"there is no endpoint {self.name} in workspace {self.workspace.name}. Run create_endpoint.")
+
+    def _write(self, shift: Shift, planned: EndpointState, deadline: Deadline) -> None:
+        entity = self.look.endpoint(deadline)
+        if entity is None:
+            raise Passing(f"the endpoint {self.name} is gone")
+        now = entities.endpoint(entity)
+        if now.traffic != planned.traffic:
+            raise Overwritten(f"somebody changed the split meanwhile: {percentages(now.traffic)}. Nothing was written.")
+        if any(now.tags.get(tag) != planned.tags.get(tag) for tag in (*TAGS, *TAKEOVER)):
+            raise Overwritten(f"somebody took the rollout over meanwhile: {written_by(now)}. Nothing was written.")
+        entity.traffic = dict(shift.split)
+        entity.mirror_traffic = {name: share for name, share in now.mirror.items() if name not in shift.split}
+        entity.tags = {name: value for name, value in {**now.tags, **shift.tags}.items() if value is not None}
+        self.put(entity, f"setting the traffic to {percentages(shift.split)}", deadline)
+
+    def _read_back(self, shift: Shift, before: EndpointState, deadline: Deadline, tags: bool) -> None:
+        """What was written is eventually consistent (Azure/azure-dev#3881), and two writers may overwrite each other.
+
+        `tags`: they must be there, too. A split that is there under another record is somebody else's.
+        """
+        ours = {tag: value or "" for tag, value in shift.tags.items()} if tags else {}
+        old = {tag: before.tags.get(tag, "") for tag in ours}
+        while True:
+            state = self.read(deadline)
+            found = {tag: state.tags.get(tag, "") for tag in ours}
+            if (state.traffic, found) == (shift.split, ours):
+                return
+            if state.traffic not in (shift.split, before.traffic):
+                raise Overwritten(
+                    f"somebody else wrote another split right after this one: {percentages(state.traffic)}."
+                )
+            if state.traffic == shift.split and found not in (ours, old):
+                raise Overwritten(f"somebody else wrote the same split right after this one: {written_by(state)}.")
             if deadline.passed:  # late, or somebody wrote the old one again
-                raise TimedOut(f"the split was written, but still reads back as {percentages(traffic)}")
+                raise TimedOut(f"the split was written, but still reads back as {percentages(state.traffic)}")
             deadline.pause("waiting for the split to read back")
 
 
-def _provisioning_state(entity: Any) -> str:
-    """Azure's word for it: the SDK has some as an enum, which would print as its Python name."""
-    state = entity.provisioning_state or ""
-    return str(getattr(state, "value", state))
+class Steady:
+    """Whether an endpoint has read the same for a while: before that, a late read may hide this rollout's own write."""
+
+    def __init__(self) -> None:
+        self._seen: object = None
+        self._since = 0.0
+
+    def so(self, shift: Shift, state: EndpointState, deadline: Deadline) -> bool:
+        """Pauses before the next look where it isn't. Raises Refused at the deadline."""
+        if self._seen != (seen := (dict(state.traffic), dict(state.tags))):
+            self._seen, self._since = seen, time.monotonic()
+        if time.monotonic() - self._since >= STEADY:
+            return True
+        if deadline.passed:
+            raise Refused(f"{shift.say}; but --timeout ended before it had been so for {STEADY:.0f} s. Run this again.")
+        deadline.pause(f"{shift.say}; looking for {STEADY:.0f} s whether that stays so")
+        return False
 
 
-def _deployment(entity: Any) -> decided.Deployment:
-    """The SDK's ManagedOnlineDeployment as the decisions see it; a packaged model is known by the tags alone."""
-    tags = {str(name): str(value) for name, value in (entity.tags or {}).items()}
-    created = getattr(entity.creation_context, "created_at", None)
-    model = decided.Model(tags.get("model", ""), tags.get("version", ""), tags.get("digest", ""))
-    named = re.search(r"models/([^/]+)/versions/([^/]+)$", str(entity.model or ""))
-    if named and named.groups() != (model.name, model.version):
-        model = decided.Model(*named.groups())  # somebody changed it in place: the tags' digest is another model's
-    return decided.Deployment(
-        entity.name.lower(),
-        model,
-        _provisioning_state(entity),
-        created=created.astimezone(timezone.utc).isoformat(timespec="microseconds") if created else "",
-        replaces=decided.Ref.parse(tags.get("replaces", "")),
-        rollout=tags.get("rollout", ""),
-        settings=tags.get("settings", ""),
-        instances=entity.instance_count or 1,
-        concurrency=getattr(entity.request_settings, "max_concurrent_requests_per_instance", None) or 1,
-        machine=entity.instance_type or "",
-        tags=tags,
-    )
+def pair_busy(state: EndpointState) -> bool:
+    """Whether the endpoint, or a deployment that is promoted or replaced, is being changed."""
+    found = pairs(state)
+    pair = {*state.traffic, *(green for green, blue in found.items() if blue in state.traffic)}
+    return state.busy or any(state.deployments[name].state in CHANGING for name in pair)
+
+
+def written_by(state: EndpointState) -> str:
+    """Who is recorded as the endpoint's last writer."""
+    return state.tags.get("takeover") or state.tags.get("rollout") or "nobody says who"

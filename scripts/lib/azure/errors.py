@@ -10,7 +10,7 @@ from typing import Any
 
 from scripts.lib.azure import causes
 from scripts.lib.azure.causes import Cause
-from scripts.lib.azure.waiting import TimedOut
+from scripts.lib.azure.waiting import TimedOut, Unanswered
 from scripts.lib.decisions.state import Refused
 
 
@@ -18,12 +18,19 @@ class Passing(Exception):
     """What was read can't be so, or was not answered: a later look tells more."""
 
 
-class Ended(Exception):
-    """An operation that Azure had accepted ended without success: `status` is Failed or Canceled."""
+class NotBegun(Exception):
+    """Azure refused to begin what this says; why, is its cause."""
 
-    def __init__(self, what: str, status: str, why: str):
-        super().__init__(f"{what}: {'Azure canceled it' if status == 'Canceled' else 'failed'}: {why}")
-        self.status, self.why = status, why
+
+class Ended(Exception):
+    """An operation that Azure had accepted, and that it says has ended as `status`: Failed or Canceled."""
+
+    def __init__(self, what: str, status: str, error: Exception | None = None):
+        found = cause(error) if error else Cause()
+        why = reason(error) if error else "Azure says no more"
+        ends = f"{what}: Azure canceled it" if status == "Canceled" else f"{what}: failed"
+        super().__init__(": ".join(text for text in (ends, found.means, why) if text))
+        self.status, self.cause = status, found
 
 
 def explain(error: Exception) -> str | None:
@@ -32,12 +39,32 @@ def explain(error: Exception) -> str | None:
         return str(error)
     if isinstance(error, TimedOut):
         return f"{error}. Azure may still end it: look with show_endpoint, then run this again."
-    if isinstance(error, Passing | Ended):
-        return f"{error}\nRun this again later; show_endpoint tells how it is left."
+    if isinstance(error, Passing):
+        return f"{error}\nRun this again later; show_endpoint tells how it is."
+    if isinstance(error, Ended):
+        return f"{error}" + (f"\n{error.cause.then}" if error.cause.then else "")
     if isinstance(error, FileNotFoundError):
         return f"{error.filename} doesn't exist. Run the scripts from the repository's root."
     found = azures(error)
-    return told(found) if found else None
+    return (f"{error}: " if isinstance(error, NotBegun) else "") + told(found) if found else None
+
+
+def brief(error: Exception) -> str:
+    """An error on one line, for whoever waits."""
+    return " ".join((explain(error) or str(error)).partition("\n")[0].split())
+
+
+def passes(error: Exception) -> str | None:
+    """Why it may help to do it again after this error, for people; None where it doesn't."""
+    found = azures(error)
+    again = isinstance(error, Passing | Unanswered) or (found is not None and cause(found).again > 0)
+    return brief(error) if again else None
+
+
+def signed_out(error: Exception) -> bool:
+    """Whether Azure doesn't accept the login, so that it can't be asked anything else, either."""
+    found = azures(error)
+    return found is not None and cause(found) in (causes.RELOGIN, causes.NO_LOGIN)
 
 
 def told(error: Exception) -> str:
@@ -52,14 +79,14 @@ def azures(error: Exception) -> Exception | None:
         return None
     from azure.core.exceptions import AzureError, HttpResponseError
 
-    inner: BaseException | None = error
-    while type(inner) is Exception or (isinstance(inner, AzureError) and not isinstance(inner, HttpResponseError)):
-        cause_or_context = inner.__cause__ or inner.__context__
-        if not isinstance(cause_or_context, Exception):
+    found, inner = None, error
+    while type(inner) is Exception or isinstance(inner, NotBegun | AzureError):
+        found = inner if isinstance(inner, AzureError) else found
+        behind = inner.__cause__ or inner.__context__
+        if isinstance(inner, HttpResponseError) or not isinstance(behind, Exception):
             break
-        inner = cause_or_context
-    found = inner if isinstance(inner, HttpResponseError) else error
-    return found if isinstance(found, AzureError) else None
+        inner = behind
+    return found
 
 
 def cause(error: Exception) -> Cause:

@@ -1,17 +1,25 @@
-"""The registered model version that is to be deployed, and whether it is what was trained."""
+"""Registered model versions: which there are, and whether one is what was trained."""
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from scripts.lib.azure.endpoint_files import model_name
-from scripts.lib.azure.errors import found
+from scripts.lib.azure.errors import Passing
+from scripts.lib.azure.looking import GAP, check_workspace, found
+from scripts.lib.azure.trying import patiently
 from scripts.lib.azure.waiting import Deadline, say, within
 from scripts.lib.azure.workspace import Workspace
 from scripts.lib.decisions import model_folder
 from scripts.lib.decisions.state import Refused
+
+
+def latest(workspace: Workspace, name: str, deadline: Deadline) -> Any:
+    """The SDK's Model of the version registered last, None where there is none. By time: as text, 9 is after 10."""
+    return patiently(workspace, deadline, lambda: _find(workspace, name, deadline, label="latest"))
 
 
 def verified(workspace: Workspace, version: str, digest: str, deadline: Deadline) -> Any:
@@ -21,14 +29,15 @@ def verified(workspace: Workspace, version: str, digest: str, deadline: Deadline
     one, what its own tag says. Without a tag there is nothing to compare with: that is said, and is no error.
     """
     name = model_name()
-    model: Any = found(lambda: workspace.client.models.get(name, version))
+    model = patiently(workspace, deadline, lambda: _find(workspace, name, deadline, version=version))
     if model is None:
         raise Refused(f"model {name} has no version {version}. register_model prints the version to deploy.")
     expected = digest or model.tags.get("digest", "")
     if not expected:
         say(f"{name} {version} has no tag `digest`, so it can't be told whether it is what was trained")
         return model
-    content, source = _digest(workspace, model, deadline), "training made" if digest else "its tag says"
+    content = patiently(workspace, deadline, lambda: _digest(workspace, model, deadline))
+    source = "training made" if digest else "its tag says"
     if content != expected:
         raise Refused(
             f"{name} {version} is registered with another content than {source}: digest {content}, not {expected}. "
@@ -37,6 +46,25 @@ def verified(workspace: Workspace, version: str, digest: str, deadline: Deadline
     say(f"{name} {version} is what {source}: digest {content[:12]}")
     model.tags = {**model.tags, "digest": content}
     return model
+
+
+def _find(workspace: Workspace, name: str, deadline: Deadline, **which: str) -> Any:
+    """A version of a model, None where its GET and the list of versions both lack it, twice."""
+    from azure.ai.ml.exceptions import ValidationException
+
+    for pause in (0.0, GAP):
+        time.sleep(pause)
+        try:
+            model = found(deadline, lambda: workspace.client.models.get(name, **which))
+        except ValidationException:  # the container is there, but empty
+            model = None
+        if model is not None:
+            return model
+        check_workspace(workspace, deadline)
+        listed = found(deadline, lambda: [str(one.version) for one in workspace.client.models.list(name)]) or []
+        if which["version"] in listed if "version" in which else listed:
+            raise Passing(f"Azure lists {name} {', '.join(which.values())}, but says that it isn't there")
+    return None
 
 
 def _digest(workspace: Workspace, model: Any, deadline: Deadline) -> str:

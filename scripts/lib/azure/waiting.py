@@ -11,10 +11,16 @@ import click
 Result = TypeVar("Result")
 PROGRESS = 15.0  # seconds between two lines of progress
 PAUSE = 1.0  # seconds between two looks at a state that changes within some tens of seconds
+ANSWER = 60.0  # seconds after which a call without an answer is given up, to be made again
+GRACE = 2.0  # seconds that a call gets at least, when --timeout is (nearly) used up
 
 
 class TimedOut(Exception):
     """Azure did not end an operation in time; it may still do so."""
+
+
+class Unanswered(TimedOut):
+    """Azure did not answer a call at all."""
 
 
 class Deadline:
@@ -33,10 +39,10 @@ class Deadline:
     def passed(self) -> bool:
         return self.left == 0
 
-    def pause(self, why: str) -> None:
+    def pause(self, why: str, seconds: float = PAUSE) -> None:
         """Sleep before the next look; say why, but not each time."""
         self.tell(why)
-        time.sleep(min(PAUSE, self.left))
+        time.sleep(min(seconds, self.left))
 
     def tell(self, what: str) -> None:
         """Say something that is true at each look, but not each time."""
@@ -52,15 +58,7 @@ def say(message: str) -> None:
 
 def within(deadline: Deadline, what: str, call: Callable[[], Result]) -> Result:
     """The result of a call of the SDK that itself waits without a limit. Raises TimedOut, or what the call raised."""
-    outcome: concurrent.futures.Future[Result] = concurrent.futures.Future()
-
-    def work() -> None:
-        try:
-            outcome.set_result(call())
-        except Exception as error:
-            outcome.set_exception(error)
-
-    threading.Thread(target=work, daemon=True).start()  # given up, it doesn't keep the script from ending
+    outcome = _begun(call)
     started = time.monotonic()
     say(f"{what} …")
     while not concurrent.futures.wait([outcome], min(deadline.left, PROGRESS)).done:
@@ -69,3 +67,25 @@ def within(deadline: Deadline, what: str, call: Callable[[], Result]) -> Result:
             raise TimedOut(f"{what}: not ended after {took}")
         say(f"{what}: {took}")
     return outcome.result()
+
+
+def answered(deadline: Deadline, call: Callable[[], Result], most: float = ANSWER) -> Result:
+    """The result of a call that is answered at once. Raises Unanswered where it isn't, or what the call raised."""
+    outcome, seconds = _begun(call), max(GRACE, min(deadline.left, most))
+    if not concurrent.futures.wait([outcome], seconds).done:
+        raise Unanswered(f"Azure did not answer for {seconds:.0f} s")
+    return outcome.result()
+
+
+def _begun(call: Callable[[], Result]) -> concurrent.futures.Future[Result]:
+    """The call, in a thread that doesn't keep the script from ending when it is given up."""
+    outcome: concurrent.futures.Future[Result] = concurrent.futures.Future()
+
+    def work() -> None:
+        try:
+            outcome.set_result(call())
+        except Exception as error:
+            outcome.set_exception(error)
+
+    threading.Thread(target=work, daemon=True).start()
+    return outcome

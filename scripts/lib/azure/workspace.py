@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,9 @@ if TYPE_CHECKING:
     from azure.ai.ml import MLClient
 
 ENDPOINT = Path("endpoints/endpoint.yml")
+LOGIN = 60  # seconds that `az` gets for a token: it takes more than the SDK's 10 at times (Azure/azure-cli#20404)
+# The SDK doesn't try again itself: a write that was lost on the way would be made over what others wrote meanwhile.
+CALLS: dict[str, Any] = {"retry_total": 0, "connection_timeout": 20, "read_timeout": 60}
 
 
 @dataclass
@@ -25,17 +27,28 @@ class Workspace:
     subscription_id: str
     resource_group: str
     name: str
+    _client: MLClient | None = field(default=None, init=False, repr=False, compare=False)
 
-    @cached_property
+    @property
     def client(self) -> MLClient:
         """The client of Azure ML; environment variables alone select the cloud and the identity."""
+        if self._client is None:  # no lock: a call that hangs in here must not hold up the next
+            self._client = self._connect()
+        return self._client
+
+    def sign_in_again(self) -> None:
+        """Get a new token for the next call: the present one was refused."""
+        self._client = None
+
+    def _connect(self) -> MLClient:
         _hush()  # it warns while it is imported, and some of its loggers then have a level of their own
         from azure.ai.ml import MLClient
         from azure.identity import DefaultAzureCredential
 
         _hush()
         place = self.subscription_id, self.resource_group, self.name
-        return MLClient(DefaultAzureCredential(), *place, show_progress=False, enable_telemetry=False)
+        login = DefaultAzureCredential(process_timeout=LOGIN)
+        return MLClient(login, *place, show_progress=False, enable_telemetry=False, **CALLS)
 
 
 def _hush() -> None:
