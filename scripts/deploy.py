@@ -15,7 +15,7 @@ from scripts.lib.azure.workspace import load_yaml
 from scripts.lib.cli.command import command, endpoint_options, rollout_option, timeout_option
 from scripts.lib.decisions.deploying import Plan, Wanted, make_room, plan_deploy
 from scripts.lib.decisions.settings import Settings
-from scripts.lib.decisions.state import FIRST_ROLLOUT, EndpointState, Model, Refused, Shift, percentages
+from scripts.lib.decisions.state import FIRST_ROLLOUT, EndpointState, Model, Shift, percentages
 from scripts.lib.github import provenance, step_output
 
 

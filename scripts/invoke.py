@@ -6,9 +6,10 @@ from pathlib import Path
 
 import click
 
-from scripts.lib.azure.endpoint import OnlineEndpoint
+from scripts.lib.azure.endpoint import LOOKING, OnlineEndpoint
 from scripts.lib.azure.scoring_client import SAMPLE, load_request, primary_key, score
-from scripts.lib.azure.waiting import say
+from scripts.lib.azure.trying import patiently
+from scripts.lib.azure.waiting import Deadline, say
 from scripts.lib.cli import names, paths
 from scripts.lib.cli.command import command, endpoint_options
 
@@ -20,7 +21,9 @@ from scripts.lib.cli.command import command, endpoint_options
 def main(endpoint: OnlineEndpoint, deployment: str | None, request: Path) -> str:
     """Send a request by the split, or past it to one deployment; prints the endpoint's answer."""
     body = load_request(request)
-    answer = score(endpoint.read().scoring_uri, primary_key(endpoint), body, deployment)
+    deadline = Deadline(LOOKING)
+    uri = endpoint.read(deadline).scoring_uri
+    answer = score(uri, patiently(endpoint.workspace, deadline, lambda: primary_key(endpoint)), body, deployment)
     say(f"{answer.deployment or 'nobody'} answered {answer.status} in {answer.seconds * 1000:.0f} ms")
     if answer.status != 200:
         raise click.ClickException(f"HTTP {answer.status}: {answer.body.strip() or 'no text'}")

@@ -8,11 +8,12 @@ from typing import Any
 import click
 
 from scripts.lib.azure.endpoint_files import model_name
-from scripts.lib.azure.errors import found
-from scripts.lib.azure.waiting import say
+from scripts.lib.azure.registered import latest
+from scripts.lib.azure.trying import Tries
+from scripts.lib.azure.waiting import Deadline, say, within
 from scripts.lib.azure.workspace import Workspace
 from scripts.lib.cli import paths
-from scripts.lib.cli.command import command, workspace_options
+from scripts.lib.cli.command import command, timeout_option, workspace_options
 from scripts.lib.decisions import model_folder, model_tags
 from scripts.lib.decisions.metrics import metrics
 from scripts.lib.github import provenance, step_output
@@ -22,7 +23,8 @@ from scripts.lib.github import provenance, step_output
 @workspace_options
 @click.argument("folder", type=paths.FOLDER, required=False)
 @click.option("--version", type=click.IntRange(min=1), help="One that is registered already, instead of FOLDER.")
-def main(workspace: Workspace, folder: Path | None, version: int | None) -> str:
+@timeout_option(1800)
+def main(workspace: Workspace, folder: Path | None, version: int | None, timeout: float) -> str:
     """Register the MLflow model in FOLDER; prints its version.
 
     A folder with the same content as the latest version registers nothing: that version is printed. In a workflow a
@@ -35,26 +37,29 @@ def main(workspace: Workspace, folder: Path | None, version: int | None) -> str:
         step_output.output(version=str(version))
         return str(version)
     name, digest = model_name(), model_folder.digest(folder)
-    model = _latest(workspace.client, name)
-    if model and model.tags.get("digest") == digest:
-        say(f"{name} {model.version} is this very model: nothing to register")
-    else:
-        model = _register(workspace.client, name, folder, digest)
-        say(f"registered {name} {model.version}")
+    model = _registered(workspace, name, folder, digest, Deadline(timeout))
     step_output.output(version=str(model.version), digest=digest)
     shown = ", ".join(f"{metric} {value:g}" for metric, value in metrics(model.tags).items())
     step_output.summary(f"Model **{name} {model.version}**, digest `{digest[:12]}`, {shown or 'no metrics'}")
     return str(model.version)
 
 
-def _latest(client: Any, name: str) -> Any:
-    """The SDK's Model of the version registered last, None where there is none. By time: as text, 9 is after 10."""
-    from azure.ai.ml.exceptions import ValidationException
-
-    try:
-        return found(lambda: client.models.get(name, label="latest"))
-    except ValidationException:  # the container is there, but empty
-        return None
+def _registered(workspace: Workspace, name: str, folder: Path, digest: str, deadline: Deadline) -> Any:
+    """The SDK's Model that has the folder's content. What passes is gone on with, from what is registered then."""
+    tries = Tries(workspace, deadline)
+    while True:
+        model = latest(workspace, name, deadline)
+        if model and model.tags.get("digest") == digest:
+            say(f"{name} {model.version} is this very model: nothing to register")
+            return model
+        try:
+            model = within(deadline, f"registering {name}", lambda: _register(workspace.client, name, folder, digest))
+        except Exception as error:
+            if not tries.another(error):
+                raise
+        else:
+            say(f"registered {name} {model.version}")
+            return model
 
 
 def _register(client: Any, name: str, folder: Path, digest: str) -> Any:

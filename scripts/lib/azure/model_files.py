@@ -7,8 +7,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from scripts.lib.azure.errors import found
-from scripts.lib.azure.waiting import Deadline, within
+from scripts.lib.azure import registered
+from scripts.lib.azure.looking import found
+from scripts.lib.azure.waiting import ANSWER, Deadline, within
 from scripts.lib.azure.workspace import Workspace
 from scripts.lib.decisions import model_example
 from scripts.lib.decisions.contract import Contract, contract
@@ -20,7 +21,7 @@ PLACE = re.compile(r"/datastores/([^/]+)/paths/(.+?)/?$")  # in azureml://subscr
 
 def registered_contract(workspace: Workspace, model: Model, deadline: Deadline) -> Contract | None:
     """The contract of a registered version; None where there is no such version, or it is no MLflow model."""
-    known: Any = found(lambda: workspace.client.models.get(model.name, model.version)) if model.name else None
+    known = registered.version(workspace, model.name, model.version, deadline) if model.name else None
     if known is None:
         return None
     with TemporaryDirectory(ignore_cleanup_errors=True) as temporary:  # given up, a download may still write there
@@ -48,7 +49,7 @@ def _copy(store: Any, path: str, name: str, into: Path) -> None:
 
     account = f"{store.protocol}://{store.account_name}.blob.{store.endpoint}"
     blob = BlobClient(account, store.container_name, f"{path}/{name}", credential=_credential(store.credentials))
-    content = found(lambda: blob.download_blob().readall())
+    content = found(Deadline(ANSWER), lambda: blob.download_blob().readall())
     if content is not None:
         (into / name).write_bytes(content)
 

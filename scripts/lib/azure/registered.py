@@ -17,33 +17,38 @@ from scripts.lib.decisions import model_folder
 from scripts.lib.decisions.state import Refused
 
 
+def version(workspace: Workspace, name: str, number: str, deadline: Deadline) -> Any:
+    """The SDK's Model of that version, None where there is no such version."""
+    return patiently(workspace, deadline, lambda: _find(workspace, name, deadline, version=number))
+
+
 def latest(workspace: Workspace, name: str, deadline: Deadline) -> Any:
     """The SDK's Model of the version registered last, None where there is none. By time: as text, 9 is after 10."""
     return patiently(workspace, deadline, lambda: _find(workspace, name, deadline, label="latest"))
 
 
-def verified(workspace: Workspace, version: str, digest: str, deadline: Deadline) -> Any:
+def verified(workspace: Workspace, number: str, digest: str, deadline: Deadline) -> Any:
     """The SDK's Model of that version, with the digest that its content has as the tag `digest`.
 
     Raises Refused where there is no such version, or its content is neither what `digest` says nor, with an empty
     one, what its own tag says. Without a tag there is nothing to compare with: that is said, and is no error.
     """
     name = model_name()
-    model = patiently(workspace, deadline, lambda: _find(workspace, name, deadline, version=version))
+    model = version(workspace, name, number, deadline)
     if model is None:
-        raise Refused(f"model {name} has no version {version}. register_model prints the version to deploy.")
+        raise Refused(f"model {name} has no version {number}. register_model prints the version to deploy.")
     expected = digest or model.tags.get("digest", "")
     if not expected:
-        say(f"{name} {version} has no tag `digest`, so it can't be told whether it is what was trained")
+        say(f"{name} {number} has no tag `digest`, so it can't be told whether it is what was trained")
         return model
     content = patiently(workspace, deadline, lambda: _digest(workspace, model, deadline))
     source = "training made" if digest else "its tag says"
     if content != expected:
         raise Refused(
-            f"{name} {version} is registered with another content than {source}: digest {content}, not {expected}. "
+            f"{name} {number} is registered with another content than {source}: digest {content}, not {expected}. "
             "Nothing is deployed. Find out who changed it; register_model registers a new version."
         )
-    say(f"{name} {version} is what {source}: digest {content[:12]}")
+    say(f"{name} {number} is what {source}: digest {content[:12]}")
     model.tags = {**model.tags, "digest": content}
     return model
 

@@ -11,6 +11,7 @@ import click
 
 from scripts.lib.azure.endpoint import OnlineEndpoint
 from scripts.lib.azure.errors import redact
+from scripts.lib.azure.waiting import ANSWER, Deadline, answered
 from scripts.lib.decisions.state import Refused
 
 SAMPLE, ROWS = Path("endpoints/sample-request.json"), Path("endpoints/smoke-requests.json")
@@ -38,7 +39,7 @@ class Answer:
 
 def primary_key(endpoint: OnlineEndpoint) -> str:
     """Raises Refused where the endpoint has none: another auth mode."""
-    keys: Any = endpoint.client.online_endpoints.get_keys(endpoint.name)
+    keys: Any = answered(Deadline(ANSWER), lambda: endpoint.client.online_endpoints.get_keys(endpoint.name))
     if not getattr(keys, "primary_key", None):
         raise Refused(f"{endpoint.name} has no keys; these scripts need `auth_mode: key`.")
     return str(keys.primary_key)
