@@ -13,6 +13,7 @@ from click.testing import Result
 
 from azureml_emulator.faults.command import Faults
 from azureml_emulator.process import running
+from scripts.lib.azure import endpoint
 from scripts.lib.azure.errors import explain, redact
 from tests.support import ROOT
 from tests.support.scripts import run
@@ -68,29 +69,76 @@ def test_a_local_azure_that_is_not_running(azure: dict[str, str]) -> None:
     assert "is it running?" in message
 
 
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What passes is not looked at for long, since here it never does."""
+    monkeypatch.setattr(endpoint, "LOOKING", 1.0)
+
+
 @pytest.mark.parametrize(
-    ("status", "says", "then"),
+    ("like", "says", "then"),
     [
-        (409, "another operation is running on the endpoint, so Azure refused", "Run it again later."),
-        (403, "no right to do this", "the role AzureML Data Scientist"),
-        (401, "Azure does not accept the login", "az login"),
-        (429, "Azure is busy or broken (HTTP 429)", "show_endpoint tells how it is left"),
-        (503, "Azure is busy or broken (HTTP 503)", "show_endpoint tells how it is left"),
-        (400, "Azure refused (HTTP 400)", "Somebody: asked"),
+        ("ScopeLocked", "a lock forbids it: ScopeLocked: The scope", "az lock delete"),
+        ("MissingSubscriptionRegistration", "is not registered", "az provider register"),
+        ("SubscriptionNotRegistered", "is not registered", "az provider register"),
+        ("RequestDisallowedByPolicy", "a policy of the subscription forbids it", "exemption"),
+        ("AuthorizationFailed", "no right to do this: AuthorizationFailed", "AzureML Data Scientist"),
+        ("LinkedAuthorizationFailed", "may not use a resource", "Managed Identity Operator"),
+        ("PrivateLink", "from its private network only", "within that network"),
+        ("PrivateLinkDenied", "from its private network only", "within that network"),
+        (
+            "OutOfQuota",
+            "no quota left for it: InferencingClientCreateDeploymentFailed: Not enough quota",
+            "instance_type",
+        ),
+        ("EndpointNameTaken", "name is taken in this region", "ENDPOINT_NAME"),
+        (
+            "OperationInProgress",
+            "another operation is running on the endpoint, so Azure refused",
+            "Run it again later.",
+        ),
+        ("TooManyRequests", "Azure is busy: TooManyRequests", "show_endpoint tells how it is left"),
+        ("ResourceRequestsThrottled", "Azure is busy: ResourceRequestsThrottled", "show_endpoint tells how it is left"),
+        ("ServiceError", "Azure is out of order: InternalServerError", "show_endpoint tells how it is left"),
+        ("GatewayTimeout", "Azure is out of order: GatewayTimeout", "show_endpoint tells how it is left"),
+        ("ExpiredAuthenticationToken", "Azure does not accept the login: ExpiredAuthenticationToken", "az login"),
     ],
 )
-def test_what_azure_answers_is_explained(
-    azure: dict[str, str], faults: Faults, status: int, says: str, then: str
-) -> None:
-    """Its own words, what they mean, and what to do next."""
-    faults.add("refuse", path="*/onlineEndpoints/told", status=status, code="Somebody", message="asked", times=0)
+@pytest.mark.usefixtures("hasty")
+def test_what_azure_says_is_explained(azure: dict[str, str], faults: Faults, like: str, says: str, then: str) -> None:
+    """Its own words, what they mean, and who mends it how: by the code, whatever the status."""
+    faults.add("refuse", path="*/onlineEndpoints/told", like=like, times=0)
 
     message = told(run("show_endpoint", ENDPOINT_NAME="told"))
 
     assert says in message and then in message
-    assert "Somebody: asked" in message
+    assert "HTTP" not in message
 
 
+@pytest.mark.parametrize("status", [400, 403, 409, 418])
+@pytest.mark.usefixtures("hasty")
+def test_an_unknown_code_is_not_guessed_at(azure: dict[str, str], faults: Faults, status: int) -> None:
+    """The deepest words are shown, and no role, no login and no other operation is suspected."""
+    deep = {"details": [{"code": "Outer", "message": "asked"}], "innererror": {"code": "Deep", "message": "because"}}
+    faults.add(
+        "refuse", path="*/onlineEndpoints/told", status=status, code="Somebody", message="asked", times=0, **deep
+    )
+
+    message = told(run("show_endpoint", ENDPOINT_NAME="told"))
+
+    assert message.splitlines()[-1] == "Error: Azure refused: Deep: because"
+
+
+def test_one_refused_token_is_no_lost_login(azure: dict[str, str], faults: Faults) -> None:
+    """The next call has a new one."""
+    faults.add("refuse", path="*/onlineEndpoints/told", like="ExpiredAuthenticationToken")
+
+    message = told(run("show_endpoint", ENDPOINT_NAME="told"))
+
+    assert "there is no endpoint told" in message
+
+
+@pytest.mark.usefixtures("hasty")
 def test_an_azure_that_hangs_up(azure: dict[str, str], faults: Faults) -> None:
     """The network is the next thing to look at."""
     faults.add("drop", path="*/onlineEndpoints/told", times=0)
