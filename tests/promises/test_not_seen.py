@@ -1,0 +1,179 @@
+"""Not seen isn't not there: an answer that lacks something is looked at twice, and asked another way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from azureml_emulator.faults.client import Faults
+from azureml_emulator.testing import Arm
+from tests.support.scripts import GREEN, Live, pair_endpoint, restore, run, toy_model
+
+BEFORE, HALF = {"default": 100}, {"default": 50, GREEN: 50}
+ENDPOINT = "*/onlineEndpoints/toy-unseen"
+LIST, OPERATION = f"{ENDPOINT}/deployments", "*/mfeOperationsStatus/*"
+V3 = "xgboost-model-3"
+
+
+@pytest.fixture(scope="module")
+def arm(azure: dict[str, str]) -> Arm:
+    return Arm(azure)
+
+
+@pytest.fixture(scope="module")
+def rollout(azure: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """An endpoint with blue, `default`, and green, `xgboost-model-2`; version 3 is not deployed."""
+    toys = [{"answer": number} for number in range(3)]
+    with pair_endpoint(tmp_path_factory.mktemp("unseen"), "toy-unseen", *toys) as live:
+        yield live
+
+
+@pytest.fixture
+def pair(rollout: Live, arm: Arm, faults: Faults) -> Live:
+    """The endpoint with blue and green, all traffic on blue."""
+    restore(arm, rollout)
+    return rollout
+
+
+@pytest.fixture
+def half(pair: Live) -> Live:
+    """The endpoint in the middle of a promotion."""
+    pair.do("promote", "--percent", 50)
+    return pair
+
+
+@pytest.mark.parametrize("like", ["ParentResourceNotFound", "ResourceNotFound", "NotFound", "ResourceGroupNotFound"])
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_a_rollback_does_not_believe_a_single_answer(half: Live, faults: Faults, like: str, times: int) -> None:
+    """Whatever a few 404s say is missing, the endpoint is asked for again, and goes back."""
+    faults.add("refuse", method="GET", path=ENDPOINT, like=like, times=times)
+
+    half.do("rollback")
+
+    assert half.traffic == BEFORE
+
+
+def test_an_endpoint_that_only_its_list_shows_is_there(half: Live, faults: Faults) -> None:
+    """As long as the workspace's list has it, nobody says that there is none: exit code 1, and why."""
+    faults.add("refuse", method="GET", path=f"{ENDPOINT}*", like="ParentResourceNotFound", times=0)
+
+    result = half.run("rollback", "--timeout", 5)
+    faults.clear()
+
+    assert result.exit_code == 1
+    assert "lists the endpoint toy-unseen" in result.stderr
+    assert half.traffic == HALF
+
+
+@pytest.mark.parametrize("script", ["rollback", "show_endpoint", "review", "create_endpoint"])
+def test_a_workspace_that_cannot_be_found_is_no_missing_endpoint(pair: Live, faults: Faults, script: str) -> None:
+    """Two answers that it isn't there are an error that names what to check, for each verb."""
+    faults.add("refuse", method="GET", path="*/workspaces/local*", like="ResourceNotFound", times=0)
+
+    result = pair.run(script)
+
+    assert result.exit_code == 1
+    assert "AZURE_ML_WORKSPACE" in result.stderr
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_blue_that_the_list_lacks_is_gone_back_to(pair: Live, faults: Faults, times: int) -> None:
+    """Record and claim give its name, and its own GET finds it."""
+    pair.do("promote", "--percent", 100)
+    faults.add("hide", path=LIST, name="default", times=times)
+
+    pair.do("rollback")
+
+    assert pair.traffic == BEFORE
+
+
+def test_a_blue_that_the_list_lacks_is_not_gone_already(pair: Live, faults: Faults) -> None:
+    """It still gets traffic, and that is what is said."""
+    faults.add("hide", path=LIST, name="default", times=3)
+
+    result = pair.run("delete_blue", "default")
+
+    assert result.exit_code == 1
+    assert "default still gets traffic" in result.stderr
+
+
+def test_a_green_that_the_list_lacks_is_used(pair: Live, faults: Faults) -> None:
+    """Deploying its model again doesn't put another deployment over it."""
+    created = pair.deployments[GREEN]["created"]
+    faults.add("hide", path=LIST, name=GREEN, times=3)
+
+    printed = pair.do("deploy", "--version", 2)
+
+    assert printed == GREEN
+    assert pair.deployments[GREEN]["created"] == created
+
+
+@pytest.mark.parametrize("status", [404, 500, 503, 429, 403])
+def test_a_look_that_is_lost_is_no_failed_write(pair: Live, faults: Faults, status: int) -> None:
+    """The operation can't be seen: the endpoint itself tells how it went."""
+    faults.add("refuse", method="GET", path=OPERATION, status=status, times=0)
+
+    pair.do("promote", "--percent", 50)
+
+    assert pair.traffic == HALF
+
+
+@pytest.mark.parametrize(
+    ("path", "fault"),
+    [
+        (f"{ENDPOINT}/deployments/{V3}", {"like": "NotFound", "skip": 1}),
+        (f"{ENDPOINT}/deployments/{V3}", {"status": 500, "skip": 1}),
+        (OPERATION, {"status": 404}),
+        (OPERATION, {"status": 503, "times": 3}),
+    ],
+)
+def test_a_deployment_that_became_healthy_stays(pair: Live, faults: Faults, path: str, fault: dict[str, Any]) -> None:
+    """An error while somebody waits for it is not its failure."""
+    faults.add("refuse", method="GET", path=path, **fault)
+
+    printed = pair.do("deploy", "--version", 3)
+    state = pair.deployments[V3]["state"]
+    faults.clear()
+    pair.do("deploy", "--version", 2)
+
+    assert (printed, state) == (V3, "Succeeded")
+
+
+def test_an_operation_that_says_failed_deletes_nothing_healthy(pair: Live, faults: Faults) -> None:
+    """The operation says Failed, the deployment's own GET says Succeeded: it stays, and the error says so."""
+    faults.add("fail", method="PUT", path=f"{ENDPOINT}/deployments/{V3}", when="after", code="Boom")
+
+    result = pair.run("deploy", "--version", 3)
+
+    assert result.exit_code == 1
+    assert f"{V3} reads as Succeeded, so it stays" in result.stderr
+    assert pair.do("deploy", "--version", 3) == V3
+
+
+def test_a_model_that_is_not_seen_once_is_there(pair: Live, faults: Faults) -> None:
+    """The list of versions has it, so it is asked for again."""
+    faults.add("refuse", method="GET", path="*/models/toy-unseen/versions/2", like="ModelNotFound")
+
+    assert pair.do("deploy", "--version", 2) == GREEN
+
+
+def test_a_registered_model_that_is_not_seen_once_is_not_registered_again(
+    pair: Live, faults: Faults, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """The same folder keeps its version."""
+    folder = toy_model(tmp_path_factory.mktemp("again") / "model", answer=2)
+    faults.add("refuse", method="GET", path="*/models/toy-unseen*", like="ModelNotFound")
+
+    result = run("register_model", folder)
+
+    assert (result.exit_code, result.stdout) == (0, "3\n")
+
+
+def test_what_is_gone_is_found_out_once(pair: Live, arm: Arm) -> None:
+    """A missing endpoint takes two looks and some seconds, and is then said."""
+    result = run("delete_endpoint", "--yes", ENDPOINT_NAME="toy-nowhere")
+
+    assert result.exit_code == 0
+    assert "there is no endpoint toy-nowhere" in result.stderr
