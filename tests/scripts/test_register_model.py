@@ -94,4 +94,4 @@ def test_an_endpoint_file_without_the_model_tag_is_refused(azure: dict[str, str]
         result = run("register_model", toy_model(tmp_path / "model"))
 
     assert result.exit_code == 1
-    assert "no tag `model`" in result.stderr
+    assert "`tags.model` is missing" in result.stderr
