@@ -94,4 +94,33 @@ def test_an_endpoint_file_without_the_model_tag_is_refused(azure: dict[str, str]
         result = run("register_model", toy_model(tmp_path / "model"))
 
     assert result.exit_code == 1
-    assert "no tag `model`" in result.stderr
+    assert "`tags.model` is missing" in result.stderr
+
+
+def told(folder: Path, *arguments: object, **environ: str) -> tuple[str, dict[str, str]]:
+    """What register_model prints in a run of a workflow, and its outputs."""
+    workflow = {"GITHUB_REPOSITORY": "team/heart", "GITHUB_RUN_ID": "5", "GITHUB_OUTPUT": str(folder / "output")}
+    result = run("register_model", *arguments, **{**workflow, **environ})
+    assert result.exit_code == 0, result.output
+    return result.stdout, outputs(folder / "output")
+
+
+def test_a_rollout_begins_here(model: str, tmp_path: Path) -> None:
+    """Its id names repository, run and attempt: what all later jobs are given, those that are run again, too."""
+    _, found = told(tmp_path, toy_model(tmp_path / "model"), GITHUB_RUN_ATTEMPT="2")
+
+    assert found["rollout"] == "team/heart/actions/runs/5/attempts/2"
+
+
+def test_a_version_that_is_given_is_taken(model: str, tmp_path: Path) -> None:
+    """Nothing is registered; the rollout has an id all the same."""
+    printed, found = told(tmp_path, "--version", 7)
+
+    assert printed == "7\n"
+    assert found == {"version": "7", "rollout": "team/heart/actions/runs/5/attempts/1"}
+
+
+@pytest.mark.parametrize("arguments", [(), ("--version", 7, "."), ("--version", "two"), ("--version", 0)])
+def test_a_folder_or_a_version(model: str, arguments: tuple[object, ...]) -> None:
+    """Neither, both, or what is no version, is wrong usage."""
+    assert run("register_model", *arguments).exit_code == 2

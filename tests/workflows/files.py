@@ -13,7 +13,7 @@ SETUP, CALL = "./.github/actions/setup", "./.github/workflows/"
 PROMOTE, DELETE = "./.github/actions/promote", "./.github/actions/delete-blue"
 LOGIN, CANCEL, ATTEST = "azure/login@", "scripts.cancel_rollout", "actions/attest-build-provenance@"
 ASKS_GITHUB = ("scripts.check_reviewers", "scripts.doctor")
-READS_COMMITS = ("scripts.review",)
+READS_COMMITS = ("scripts.review", "scripts.check_contract")
 
 
 @cache

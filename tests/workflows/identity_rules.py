@@ -5,17 +5,22 @@ import re
 from tests.workflows.files import PROMOTE, Files, Findings, expression, given, rule
 
 ROLLOUT = expression("needs.register.outputs.rollout")
+MARKS = expression("(needs.deploy.outputs.green || needs.deploy.outputs.first) && needs.register.outputs.rollout || ''")
 TAKES_AN_ID = ("deploy", "smoke_test", "promote", "review", "rollback")
 
 
 @rule
 def a_rollout_has_one_id(files: Files) -> Findings:
-    """The job that registers makes it; each script that acts for the rollout is given that, in jobs run again, too."""
+    """The job that registers makes it; each script that acts for the rollout is given that, in jobs run again, too.
+
+    The smoke test has it where the rollout brought what is tested: a mark on what serves would be another's.
+    """
     if files.jobs["stages.register"]["outputs"].get("rollout") != expression("steps.register.outputs.rollout"):
         yield "stages.register"
     for where, step in files.steps.items():
         scripts = re.findall(r"scripts\.(\w+)", step.get("run", ""))
-        has_it = '--rollout "$ROLLOUT"' in step.get("run", "") and step["env"].get("ROLLOUT") == ROLLOUT
+        own = MARKS if scripts == ["smoke_test"] else ROLLOUT
+        has_it = '--rollout "$ROLLOUT"' in step.get("run", "") and step["env"].get("ROLLOUT") == own
         if where.startswith("stages.") and {*scripts} & {*TAKES_AN_ID} and not has_it:
             yield f"{where}: {step['run']}"
     yield from (f"{path.name}: an attempt" for path, text in files.texts.items() if "run_attempt" in text)
@@ -90,10 +95,20 @@ def what_is_registered_is_told(files: Files) -> Findings:
 
 @rule
 def a_change_of_the_contract_is_said(files: Files) -> Findings:
-    """What somebody may start rollout.yml with reaches both calls of stages.yml."""
+    """What somebody may start rollout.yml with reaches the check between the smoke test and the review."""
     for name in ("rollout", "production-after-staging"):
         handed = files.jobs[f"rollout.{name}"]["with"]
         if handed.get("contract-change") != expression("inputs.contract-change"):
             yield f"{name}: {handed}"
+    steps = [step for step in files.jobs["stages.smoke-test"]["steps"] if "check_contract" in step.get("run", "")]
+    env = {"GITHUB_TOKEN": "github.token", "GREEN": "needs.deploy.outputs.green", "ALLOW": "inputs.contract-change"}
+    if [(step.get("if"), step["run"], step.get("env")) for step in steps] != [
+        (
+            "needs.deploy.outputs.green != ''",
+            'python -m scripts.check_contract "$GREEN" ${ALLOW:+--allow "$ALLOW"}',
+            {name: expression(value) for name, value in env.items()},
+        )
+    ]:
+        yield f"{steps}"
     if "contract-change" not in files.workflows["rollout"][True]["workflow_dispatch"]["inputs"]:
         yield "rollout"

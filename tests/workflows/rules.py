@@ -403,7 +403,7 @@ WORK = {
     "rollout.train": ["train", "digest_model"],
     "stages.register": ["register_model"],
     "stages.deploy": ["create_endpoint", "deploy"],
-    "stages.smoke-test": ["smoke_test", "promote", "review"],
+    "stages.smoke-test": ["smoke_test", "promote", "check_contract", "review"],
     "stages.delete-blue": ["delete_blue"],
     "stages.rollback": ["rollback"],
     "promote.review": ["smoke_test", "review", "check_reviewers"],

@@ -92,11 +92,14 @@ def test_first_deployment_is_tested_before_it_serves(first: Run) -> None:
     assert split(first.jobs["rollout/smoke-test"]) == {"default": 100}
 
 
-def test_a_rollout_keeps_one_id(second: Run) -> None:
-    """The job that registers makes it; what all others write and say has that, whichever run or attempt they are."""
+def test_a_rollout_keeps_one_id(ours: Repository, second: Run) -> None:
+    """The job that registers makes it: the deployment and the record of the last split have that."""
     rollout = second.jobs["rollout/register"].outputs["rollout"]
+    arm, name = Arm(ours.environ), load_yaml(ENDPOINT)["name"]
+    paths = f"onlineEndpoints/{name}", f"onlineEndpoints/{name}/deployments/xgboost-model-2"
 
     assert re.fullmatch(r"local/rollout/actions/runs/[0-9]+/attempts/1", rollout)
+    assert [arm("GET", path).json()["tags"]["rollout"] for path in paths] == [rollout, rollout]
 
 
 def test_first_rollout_has_nothing_to_promote_and_says_so(first: Run) -> None:
