@@ -22,7 +22,7 @@ def traffic_goes_to_who_is_tested_and_approved(world: World, deed: Deed) -> bool
     fit = (world.tested & world.approved) | world.served
     if deed.what == "first":
         fit = fit | world.tested
-    return deed.what in ("to", "portal") or deed.now.keys(dict.fromkeys(more, 0)) <= fit
+    return deed.what == "to" or deed.approved or deed.now.keys(dict.fromkeys(more, 0)) <= fit
 
 
 def what_was_approved_is_what_is_written(world: World, deed: Deed) -> bool:
@@ -185,4 +185,4 @@ def judge(world: World, deed: Deed) -> None:
         return
     for rule in RULES:
         if not rule(world, deed):
-            raise Broken(f"{rule.__doc__}\n  {deed.what} by {deed.rollout}: {deed}")
+            raise Broken(f"{rule.__doc__}\n  {deed.what} by {deed.rollout}; seen: {deed.seen}; now: {deed.now}")

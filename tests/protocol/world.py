@@ -26,6 +26,7 @@ from scripts.lib.decisions.state import (
 STRANGER = "a stranger"
 LATE = 6  # touches of the endpoint after which everybody sees a write
 Key = str  # a creation time
+OPEN = frozenset({"?"})  # nobody can tell, so a rollback may be red
 
 
 class Lost(Exception):
@@ -49,6 +50,10 @@ class Moment:
     before: frozenset[Key] = frozenset()
     owners: Mapping[Key, str] = field(default_factory=dict)
     recorded: tuple[Mapping[str, int], frozenset[Key]] = ({}, frozenset())
+
+    def __str__(self) -> str:
+        """What an error shows of it: creation times as numbers."""
+        return f"{self.state}; truth: {self.writer!r}, forward {self.forward}, before {set(self.before)}"
 
     def keys(self, names: Mapping[str, int]) -> frozenset[Key]:
         """Who has shares, by creation time."""
@@ -169,7 +174,7 @@ class World:
         self.judge(self, deed)
         self._pass(deed.now)
         has, had = deed.now.keys(deed.now.state.traffic), deed.was.keys(deed.was.state.traffic)
-        if len(has) == 1 or deed.rollout == STRANGER:
+        if len(has) == 1 or deed.rollout == STRANGER or deed.what == "to":
             self.served |= has
         if had != has and not has & deed.seen.before:
             self.retired |= had - has
@@ -258,10 +263,12 @@ def _before(
         return has
     if proposal:
         return frozenset({proposal["blue_created"]} - {""})
+    if not had and deed == "to":
+        return seen.before | OPEN
     if len(has) == 1 and has <= seen.before and deed != "portal":
         return has
     if len(had) != 1 or has == had:
-        return seen.before - (has if deed == "to" and not had else frozenset())
+        return seen.before
     third = has - had - seen.before
     odd = seen.writer == STRANGER or not has
     return had | (seen.before if odd or not third else frozenset())

@@ -91,6 +91,10 @@ def _first(endpoint: EndpointState, wanted: Wanted) -> Plan:
     present = endpoint.deployments.get(wanted.first)
     if present and present.healthy and wanted.fits(present):
         return Plan(present.name, f"{present.name} is there, healthy, at 0 %: the first", first=True)
+    if present:
+        _check_not_busy(present)
+        if present.healthy and (not present.ours or _foreign(present.rollout, wanted.rollout)):
+            raise _in_the_way(endpoint, [present.name])
     remove = (present.name,) if present else ()
     _check_not_mirrored(endpoint, remove)
     say = f"first rollout: {wanted.first} is created at 0 %, to get all traffic after its smoke test"
@@ -161,17 +165,25 @@ def _name(endpoint: EndpointState, wanted: Wanted, blue: Deployment) -> str:
     names = [base, f"{base}-{wanted.settings.digest[:4]}", f"{base}-{wanted.model.digest[:4]}"]
     for name in (name.rstrip("-") for name in names):
         present = endpoint.deployments.get(name)
-        if present and present.busy:
-            raise Refused(f"{name} is {present.state}: another run is at it. When that has ended, deploy again.")
+        if present:
+            _check_not_busy(present)
         if present is None or (present.ours and not _needed(endpoint, present, blue)):
             if len(name) > LONGEST:
                 raise Refused(f"{name} is longer than {LONGEST}: shorten `name` in endpoints/green-deployment.yml.")
             return name
-    in_the_way = ", ".join(dict.fromkeys(name.rstrip("-") for name in names))
-    raise Refused(
-        f"deployments {in_the_way} are in the way. Delete one, then deploy again: "
-        f"az ml online-deployment delete --endpoint-name {endpoint.name} --name NAME"
+    raise _in_the_way(endpoint, [name.rstrip("-") for name in names])
+
+
+def _in_the_way(endpoint: EndpointState, names: list[str]) -> Refused:
+    return Refused(
+        f"in the way, and nobody's to delete but yours: {', '.join(dict.fromkeys(names))}. Delete one, then deploy "
+        f"again: az ml online-deployment delete --endpoint-name {endpoint.name} --name NAME"
     )
+
+
+def _check_not_busy(present: Deployment) -> None:
+    if present.busy:
+        raise Refused(f"{present.name} is {present.state}: another run is at it. When that has ended, deploy again.")
 
 
 def _needed(endpoint: EndpointState, present: Deployment, blue: Deployment) -> bool:
