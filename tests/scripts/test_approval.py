@@ -306,7 +306,7 @@ def test_the_first_deployment_gets_all_or_nothing() -> None:
 
     assert shift.split == {"default": 100}
     assert plan_promotion(put(first, shift), 100, RUN, seen(first)).done
-    with pytest.raises(Refused, match="the first deployment, with nobody for the rest: --percent 100"):
+    with pytest.raises(Refused, match="the first deployment, with nobody for the rest: promote --percent 100"):
         plan_promotion(first, 50, RUN)
 
 

@@ -59,7 +59,7 @@ def new(versions: dict[str, str], azure: dict[str, str]) -> Iterator[Live]:
 @pytest.fixture
 def serving(new: Live, versions: dict[str, str]) -> Live:
     """An endpoint whose deployment `default` serves the first toy."""
-    new.do("deploy", "--version", versions["first"])
+    new.serve(versions["first"])
     return new
 
 
@@ -68,7 +68,7 @@ def calm(versions: dict[str, str], azure: dict[str, str]) -> Live:
     """An endpoint whose deployment `default` serves the first toy, for tests that change nothing."""
     live = Live("toy-deploy-calm")
     live.do("create_endpoint")
-    live.do("deploy", "--version", versions["first"])
+    live.serve(versions["first"])
     return live
 
 
@@ -115,16 +115,30 @@ def test_create_endpoint_leaves_one_that_serves_after_a_failed_change(
     assert serving.traffic == {"default": 100}
 
 
-def test_the_first_rollout(new: Live, versions: dict[str, str], client: MLClient, tmp_path: Path) -> None:
-    """The first model gets all traffic as `default`, and there is nothing to promote."""
+def test_the_first_deployment_waits_for_its_test(
+    new: Live, versions: dict[str, str], client: MLClient, tmp_path: Path
+) -> None:
+    """The first model is deployed as `default` at 0 %, and the output says that it is the first."""
     output = tmp_path / "output"
 
     printed = new.do("deploy", "--version", versions["first"], GITHUB_OUTPUT=str(output))
 
     assert printed == "default"
-    assert outputs(output) == {"deployment": "default", "green": "", "blue": ""}
-    assert new.traffic == {"default": 100}
-    assert client.online_endpoints.get(new.name).tags == {"model": "toy-deploy"}
+    assert outputs(output) == {"deployment": "default", "green": "", "blue": "", "first": "true"}
+    assert new.traffic == {}
+    assert FIRST_ROLLOUT.items() <= client.online_endpoints.get(new.name).tags.items()
+
+
+def test_the_first_deployment_gets_all_traffic(new: Live, versions: dict[str, str], client: MLClient) -> None:
+    """Once it was tested, in a second step, which records that nobody served before; a third one changes nothing."""
+    new.do("deploy", "--version", versions["first"])
+
+    new.do("promote", "--percent", 100)
+
+    tags, shown = client.online_endpoints.get(new.name).tags, new.show()
+    assert (shown["traffic"], shown["record"]["blue"], shown["record"]["rollout"]) == ({"default": 100}, "", "by hand")
+    assert not FIRST_ROLLOUT.keys() & tags.keys()
+    assert "default already serves this model" in new.run("deploy", "--version", versions["first"]).stderr
 
 
 def test_a_deployment_says_where_it_comes_from(calm: Live, versions: dict[str, str], client: MLClient) -> None:
@@ -135,19 +149,22 @@ def test_a_deployment_says_where_it_comes_from(calm: Live, versions: dict[str, s
         **client.models.get("toy-deploy", versions["first"]).tags,
         "model": "toy-deploy",
         "version": versions["first"],
+        "rollout": "by hand",
     }
     assert tags["commit"] == "c0ffee"
 
 
 def test_no_model_says_whom_its_deployment_replaces(serving: Live, client: MLClient, tmp_path: Path) -> None:
     """Name, version and blue are what this rollout knows, whatever tags the model or the file brings."""
-    claims = {"model": "another", "version": "99", "replaces": "nobody", "labels": [0, 1]}
+    claims = {"model": "another", "version": "99", "replaces": "nobody", "rollout": "mine", "labels": [0, 1]}
     version = run("register_model", toy_model(tmp_path / "model", metadata=claims)).stdout.strip()
 
-    green = serving.do("deploy", "--version", version)
+    green = serving.do("deploy", "--version", version, "--rollout", "run 7")
 
     tags = dict(client.online_deployments.get(green, serving.name).tags)
-    assert (tags["model"], tags["version"], tags["replaces"]) == ("toy-deploy", version, "default")
+    blue = serving.deployments["default"]
+    assert (tags["model"], tags["version"], tags["rollout"]) == ("toy-deploy", version, "run 7")
+    assert tags["replaces"] == f"default {blue['created']} {blue['version']}"
 
 
 def test_the_first_deployment_replaces_nobody(new: Live, client: MLClient, tmp_path: Path) -> None:
@@ -181,7 +198,7 @@ def test_a_model_that_serves_is_not_deployed_again(calm: Live, versions: dict[st
     printed = calm.do("deploy", "--version", versions["first"], GITHUB_OUTPUT=str(output))
 
     assert printed == "default"
-    assert outputs(output) == {"deployment": "default", "green": "", "blue": ""}
+    assert outputs(output) == {"deployment": "default", "green": "", "blue": "", "first": ""}
     assert calm.show() == before
 
 
@@ -198,7 +215,7 @@ def test_green_is_deployed_at_zero(serving: Live, versions: dict[str, str], clie
 
     green = f"xgboost-model-{versions['second']}"
     assert printed == green
-    assert outputs(output) == {"deployment": green, "green": green, "blue": "default"}
+    assert outputs(output) == {"deployment": green, "green": green, "blue": "default", "first": ""}
     assert serving.traffic == {"default": 100}
     assert (serving.deployments[green]["instances"], serving.deployments[green]["replaces"]) == (2, "default")
     assert green in summary.read_text()
@@ -227,7 +244,7 @@ def test_green_is_taken_up_again(serving: Live, versions: dict[str, str], tmp_pa
 
     printed = serving.do("deploy", "--version", versions["second"], GITHUB_OUTPUT=str(output))
 
-    assert outputs(output) == {"deployment": printed, "green": printed, "blue": "default"}
+    assert outputs(output) == {"deployment": printed, "green": printed, "blue": "default", "first": ""}
     assert serving.show() == before
 
 
@@ -242,9 +259,71 @@ def test_a_left_over_green_is_removed(serving: Live, versions: dict[str, str]) -
     assert list(serving.deployments) == ["default", f"xgboost-model-{versions['third']}"]
 
 
+def test_a_green_of_another_run_is_taken_over(serving: Live, versions: dict[str, str], client: MLClient) -> None:
+    """In one write of the endpoint: nothing of the green changes, and its run from before offers it no more."""
+    green = serving.do("deploy", "--version", versions["second"], "--rollout", "run 1")
+    before: Any = client.online_deployments.get(green, serving.name)
+
+    serving.do("deploy", "--version", versions["second"], "--rollout", "run 2")
+
+    after: Any = client.online_deployments.get(green, serving.name)
+    first, second = (serving.run("review", "--green", green, "--rollout", f"run {number}") for number in (1, 2))
+    assert (after.tags, after.creation_context.created_at) == (before.tags, before.creation_context.created_at)
+    assert (first.exit_code, second.exit_code) == (1, 0)
+    assert f"{green} is run 2's now, not run 1's" in first.stderr
+    assert serving.traffic == {"default": 100}
+
+
+def test_what_still_stands_is_used_to_go_back(serving: Live, versions: dict[str, str]) -> None:
+    """v2 serves, v1 was kept: rolled out again, v1 is not built anew, promotes, and rolls back to v2."""
+    green = serving.do("deploy", "--version", versions["second"])
+    serving.do("promote", "--percent", 100)
+    before = serving.deployments["default"]["created"]
+
+    again = serving.run("deploy", "--version", versions["first"], "--rollout", "run 2")
+    serving.do("promote", "--percent", 50, "--rollout", "run 2")
+    halfway = serving.show()
+    serving.do("rollback", "--own", "--rollout", "run 2")
+
+    assert again.stdout == "default\n" and "creating" not in again.stderr
+    assert serving.deployments["default"]["created"] == before
+    assert (halfway["blue"], halfway["green"]) == (green, "default")
+    assert serving.traffic == {green: 100}
+
+
+def test_a_hotfix_that_does_not_start_leaves_the_way_back(serving: Live, versions: dict[str, str]) -> None:
+    """v2 is bad and v3 broken: v1 is there all the while, and a rollback leads to it."""
+    serving.do("deploy", "--version", versions["second"])
+    serving.do("promote", "--percent", 100)
+    before = set(serving.deployments)
+
+    failed = serving.run("deploy", "--version", versions["broken"])
+    kept = set(serving.deployments)
+    serving.do("rollback")
+
+    assert (failed.exit_code, kept) == (1, before)
+    assert serving.traffic == {"default": 100}
+
+
+def test_a_name_that_came_back_is_another_deployment(serving: Live, versions: dict[str, str], client: MLClient) -> None:
+    """v1 was deleted and somebody made another `default`: it never served before v2, so nothing leads to it."""
+    serving.do("deploy", "--version", versions["second"])
+    serving.do("promote", "--percent", 100)
+    theirs: Any = client.online_deployments.get("default", serving.name)
+    client.online_deployments.begin_delete("default", serving.name).result()
+    theirs.tags = {}
+    client.online_deployments.begin_create_or_update(theirs).result()
+
+    back = serving.run("rollback")
+
+    assert back.exit_code == 1
+    assert "which served before, is gone" in back.stderr
+    assert f"deploy --version {versions['first']}" in back.stderr
+
+
 def test_an_older_version_can_be_rolled_out(new: Live, versions: dict[str, str]) -> None:
     """Roles don't follow the order of versions."""
-    new.do("deploy", "--version", versions["second"])
+    new.serve(versions["second"])
 
     green = new.do("deploy", "--version", versions["first"])
 
@@ -380,7 +459,7 @@ def test_a_broken_first_deployment_is_removed(new: Live, versions: dict[str, str
 
     assert result.exit_code == 1
     assert new.deployments == {}
-    assert new.do("deploy", "--version", versions["first"]) == "default"
+    assert new.serve(versions["first"]) == "default"
     assert new.traffic == {"default": 100}
 
 
@@ -456,19 +535,18 @@ def test_half_of_the_time_is_left_for_what_is_new(
 
 
 def test_an_endpoint_that_others_made_is_marked_before_its_first_deployment(
-    versions: dict[str, str], azure: dict[str, str], faults: Faults
+    versions: dict[str, str], azure: dict[str, str]
 ) -> None:
     """Ended before its traffic, the first rollout is told from an endpoint that somebody set to 0 %."""
     arm, live = Arm(azure), Live(f"toy-deploy-{next(NUMBERS)}")
     arm.endpoint(live.name)
-    faults.add("fail", method="PUT", path=f"*/{live.name}", skip=1)
 
-    result = live.run("deploy", "--version", versions["first"])
-    left = live.deployments["default"]["state"]
-    again = live.do("deploy", "--version", versions["first"])
+    live.do("deploy", "--version", versions["first"])
+    again = live.run("deploy", "--version", versions["first"])
+    live.do("promote", "--percent", 100)
 
-    assert (result.exit_code, left) == (1, "Succeeded")
-    assert (again, live.traffic) == ("default", {"default": 100})
+    assert (again.exit_code, again.stdout) == (0, "default\n")
+    assert live.traffic == {"default": 100}
     arm("DELETE", f"onlineEndpoints/{live.name}")
 
 
@@ -517,7 +595,7 @@ def test_a_killed_deploy_is_finished_by_the_next(serving: Live, versions: dict[s
 
 
 def test_a_killed_first_rollout_is_finished_by_the_next(new: Live, versions: dict[str, str]) -> None:
-    """Killed before its traffic was set: the next run sets it, although a healthy deployment has none."""
+    """Killed before its traffic was set: the next run finds the deployment, and a promotion finishes it."""
     process = started(new, versions["slow"])
     process.kill()
     process.wait()
@@ -526,6 +604,7 @@ def test_a_killed_first_rollout_is_finished_by_the_next(new: Live, versions: dic
 
     assert result.exit_code == 0, result.output
     assert "creating" not in result.stderr
+    new.do("promote", "--percent", 100)
     assert new.traffic == {"default": 100}
 
 

@@ -75,6 +75,18 @@ def test_an_endpoint_set_to_zero_stops_the_deploy() -> None:
         deploy(endpoint({}, default()), 2)
 
 
+def test_an_endpoint_set_to_zero_while_it_is_changed_stops_the_deploy() -> None:
+    """What is being updated or scaled has served and will again."""
+    with pytest.raises(Refused, match="promote --to default --percent 100"):
+        deploy(endpoint({}, default(state="Updating")), 1)
+
+
+def test_a_first_deployment_that_another_run_makes_is_left_alone() -> None:
+    """Two first rollouts at once: the second is told to deploy again later."""
+    with pytest.raises(Refused, match="default is Creating: another run is at it"):
+        deploy(endpoint({}, default(state="Creating"), tags=FIRST_ROLLOUT), 2)
+
+
 def test_a_mirrored_first_deployment_is_not_made_anew() -> None:
     """Somebody watches what failed; removing it would end that."""
     with pytest.raises(Refused, match="the left-over default gets mirrored traffic"):

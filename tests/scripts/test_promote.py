@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from azureml_emulator.faults.client import Faults
 from azureml_emulator.testing import Arm
 from azureml_emulator.testing import endpoint as endpoint_body
-from tests.support.scripts import Live, outputs, repository, run, toy_model, write
+from tests.support.scripts import Live, opened, outputs, repository, restore, run, toy_model, write
 
 GREEN = "xgboost-model-2"
 RUN = {"GITHUB_SERVER_URL": "https://github.com", "GITHUB_REPOSITORY": "team/heart", "GITHUB_RUN_ID": "12"}
@@ -35,14 +36,16 @@ def rollout(azure: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> 
         for number, (auc, commit) in enumerate([(0.9, "aaaaaaa"), (0.95, "bbbbbbb")], start=1):
             toy = toy_model(folder / str(number), answer=number, metadata={"auc": auc})
             run("register_model", toy, GITHUB_SHA=commit, **RUN)
-            live.do("deploy", "--version", number)
+        live.serve(1)
+        live.do("deploy", "--version", 2)
+        live.tags = opened(os.environ, live).read().tags
         yield live
 
 
 @pytest.fixture
 def pair(rollout: Live, arm: Arm) -> Live:
     """The endpoint with all traffic on blue."""
-    write(arm, rollout, {"default": 100})
+    restore(arm, rollout)
     return rollout
 
 
@@ -51,7 +54,7 @@ def alone(rollout: Live, arm: Arm) -> Iterator[Live]:
     """An endpoint after its first rollout."""
     live = Live("toy-promote-alone")
     live.do("create_endpoint")
-    live.do("deploy", "--version", 1)
+    live.serve(1)
     yield live
     arm("DELETE", f"onlineEndpoints/{live.name}")
 

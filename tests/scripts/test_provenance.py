@@ -32,3 +32,31 @@ def test_provenance_on_a_laptop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
     assert outside == {}
     assert provenance.tags() == {"commit": head}
+
+
+def test_a_rollout_in_a_workflow_has_its_runs_page_as_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Repository, run and attempt: no other run has it, nor the same one run again."""
+    monkeypatch.setenv("GITHUB_REPOSITORY", "team/heart")
+    monkeypatch.setenv("GITHUB_RUN_ID", "12")
+    monkeypatch.setenv("GITHUB_RUN_ATTEMPT", "3")
+
+    assert provenance.rollout_id() == "team/heart/actions/runs/12/attempts/3"
+
+
+@pytest.mark.parametrize("missing", ["GITHUB_REPOSITORY", "GITHUB_RUN_ID"])
+def test_a_rollout_by_hand_says_so(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+    """Half of an id is none."""
+    monkeypatch.setenv("GITHUB_REPOSITORY", "team/heart")
+    monkeypatch.setenv("GITHUB_RUN_ID", "12")
+    monkeypatch.delenv(missing)
+
+    assert provenance.rollout_id() == "by hand"
+
+
+def test_a_first_attempt_needs_not_be_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other runners of workflow files don't tell the attempt."""
+    monkeypatch.setenv("GITHUB_REPOSITORY", "team/heart")
+    monkeypatch.setenv("GITHUB_RUN_ID", "12")
+    monkeypatch.delenv("GITHUB_RUN_ATTEMPT", raising=False)
+
+    assert provenance.rollout_id() == "team/heart/actions/runs/12/attempts/1"

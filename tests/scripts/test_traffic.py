@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from azureml_emulator.testing import endpoint as endpoint_body
 from scripts.lib.azure.waiting import Deadline, TimedOut
 from scripts.lib.decisions.state import EndpointState, Refused, Shift
 from scripts.lib.decisions.traffic import plan_shift
-from tests.support.scripts import GREEN, Live, opened, pair_endpoint, run, write
+from tests.support.scripts import GREEN, Live, opened, outputs, pair_endpoint, restore, run, write
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +35,7 @@ def rollout(azure: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> 
 @pytest.fixture
 def pair(rollout: Live, arm: Arm) -> Live:
     """The endpoint with all traffic on blue."""
-    write(arm, rollout, {"default": 100})
+    restore(arm, rollout)
     return rollout
 
 
@@ -47,14 +48,17 @@ def test_a_share_is_shifted(pair: Live) -> None:
 
 
 def test_a_shift_leaves_everything_else_as_it_was(pair: Live, arm: Arm) -> None:
-    """Writing the split keeps the endpoint's tags and description, and adds no property."""
+    """Writing the split keeps the endpoint's description and other tags, and adds no property."""
     before = arm("GET", f"onlineEndpoints/{pair.name}").json()
 
     pair.do("promote", "--to", GREEN, "--percent", 10)
 
     after = arm("GET", f"onlineEndpoints/{pair.name}").json()
     assert after["properties"].pop("traffic") != before["properties"].pop("traffic")
-    assert (after["properties"], after.get("tags")) == (before["properties"], before.get("tags"))
+    assert after["properties"] == before["properties"]
+    assert {name: value for name, value in after["tags"].items() if not name.startswith("rollout")} == {
+        "model": "toy-traffic"
+    }
 
 
 def test_a_repeated_shift_writes_nothing(pair: Live) -> None:
@@ -99,7 +103,7 @@ def test_a_write_in_between_is_noticed(pair: Live, arm: Arm, azure: dict[str, st
 
     def plan(state: EndpointState) -> Shift:
         write(arm, pair, {"default": 60, GREEN: 40})
-        return plan_shift(state, GREEN, 10)
+        return plan_shift(state, GREEN, 10, "by hand")
 
     with pytest.raises(Refused, match="somebody changed the split meanwhile"):
         opened(azure, pair).shift(plan, Deadline(10))
@@ -131,7 +135,7 @@ def test_of_two_shifts_at_once_one_wins(pair: Live, azure: dict[str, str]) -> No
             if first:
                 first = False
                 both_planned.wait()
-            return plan_shift(state, GREEN, percent, {"default": 100})
+            return plan_shift(state, GREEN, percent, f"run {percent}", {"default": 100})
 
         try:
             opened(azure, pair).shift(plan, Deadline(20))
@@ -213,25 +217,104 @@ def slow_deployment(arm: Arm) -> dict[str, Any]:
     return deployment(f"{arm.workspace}/models/toy-traffic/versions/3")
 
 
-def test_a_rollback_of_a_version_takes_back_that_version_alone(pair: Live, arm: Arm) -> None:
-    """The job of a run that made version 3 leaves the rollout of version 2; the one of version 2 takes it back."""
-    write(arm, pair, {"default": 50, GREEN: 50})
+def test_a_rollout_takes_back_its_own_split_alone(pair: Live) -> None:
+    """The job of another run leaves it, and names who wrote it; the one of that very run takes it back."""
+    pair.do("promote", "--percent", 50, "--rollout", "run 1")
 
-    others = pair.run("rollback", "--only-version", 3)
+    others = pair.run("rollback", "--own", "--rollout", "run 2")
     left = pair.traffic
-    pair.do("rollback", "--only-version", 2)
+    pair.do("rollback", "--own", "--rollout", "run 1")
 
     assert (others.exit_code, left) == (0, {"default": 50, GREEN: 50})
-    assert "nothing to go back to" in others.stderr
+    assert "left alone: run 1 wrote the split" in others.stderr
     assert pair.traffic == {"default": 100}
 
 
-def test_a_rollback_without_an_endpoint_is_no_error(pair: Live) -> None:
-    """A run that failed before it made anything has nothing to go back to."""
+def test_a_rollout_leaves_a_split_from_the_portal(pair: Live, arm: Arm) -> None:
+    """Its tags are echoed under another split: that is somebody's decision; by hand the way back still stands."""
+    pair.do("promote", "--percent", 50, "--rollout", "run 1")
+    write(arm, pair, {"default": 20, GREEN: 80})
+
+    own = pair.run("rollback", "--own", "--rollout", "run 1")
+    left, shown = pair.traffic, pair.run("show_endpoint")
+    pair.do("rollback")
+
+    assert (own.exit_code, left) == (0, {"default": 20, GREEN: 80})
+    assert "somebody outside the workflows since then" in own.stderr
+    assert "no rollout wrote this split" in shown.stderr
+    assert pair.traffic == {"default": 100}
+
+
+@pytest.mark.parametrize("share", [50, 100])
+def test_greens_tags_get_lost(pair: Live, arm: Arm, share: int) -> None:
+    """`az ml online-deployment update -f` without tags: the endpoint's record tells the way back."""
+    pair.do("promote", "--percent", share)
+    path = f"onlineEndpoints/{pair.name}/deployments/{GREEN}"
+    before = arm("GET", path).json()
+    arm.settle(arm("PUT", path, {**before, "tags": {}}))
+
+    printed = pair.run("rollback").stdout
+    arm.settle(arm("PUT", path, before))
+
+    assert json.loads(printed) == pair.traffic == {"default": 100}
+
+
+def test_the_record_gets_lost(pair: Live, arm: Arm) -> None:
+    """The endpoint was updated from its file, split included: green's claim tells the way back."""
+    write(arm, pair, {"default": 50, GREEN: 50}, tags={})
+
+    pair.do("rollback")
+
+    assert pair.traffic == {"default": 100}
+
+
+def test_everything_gets_lost(pair: Live, arm: Arm) -> None:
+    """Nobody guesses: red, with the candidates and the command, which works."""
+    path = f"onlineEndpoints/{pair.name}/deployments/{GREEN}"
+    before = arm("GET", path).json()
+    write(arm, pair, {"default": 50, GREEN: 50}, tags={})
+    arm.settle(arm("PUT", path, {**before, "tags": {}}))
+
+    lost, left = pair.run("rollback"), pair.traffic
+    pair.do("rollback", "--to", "default")
+    arm.settle(arm("PUT", path, before))
+
+    assert (lost.exit_code, left) == (1, {"default": 50, GREEN: 50})
+    assert "can't tell blue from green" in lost.stderr and "rollback --to NAME" in lost.stderr
+    assert pair.traffic == {"default": 100}
+
+
+def test_a_rollback_is_recorded_and_marks_green(pair: Live) -> None:
+    """In the same write as the split: who went back, whom to; the next person who looks reads what was learnt."""
+    pair.do("promote", "--percent", 50, "--rollout", "run 1")
+
+    pair.do("rollback", "--rollout", "run 1")
+
+    shown = pair.show()
+    found = shown["record"]
+    assert (found["rollout"], found["direction"], found["split"]) == ("run 1", "back", {"default": 100})
+    assert found["blue"].startswith("default ") and found["green"].startswith(f"{GREEN} ")
+    assert pair.deployments[GREEN]["learnt"].startswith("rolled back from 50 % on ")
+
+
+def test_a_rollback_by_its_own_target_is_done(pair: Live, tmp_path: Path) -> None:
+    """The workflow's second look is told the first one's target, and changes nothing."""
+    pair.do("promote", "--percent", 50)
+    pair.do("rollback", GITHUB_OUTPUT=str(tmp_path / "output"))
+    target = outputs(tmp_path / "output")["target"]
+
+    again = pair.run("rollback", "--to", target)
+
+    assert (target, again.exit_code) == ("default", 0)
+    assert "already there" in again.stderr and "setting" not in again.stderr
+
+
+def test_a_rollback_without_an_endpoint_is_red(pair: Live) -> None:
+    """Nobody wanted to hear that all is well: there is nothing that a rollback could lead to."""
     result = run("rollback", ENDPOINT_NAME="toy-nowhere")
 
-    assert (result.exit_code, json.loads(result.stdout)) == (0, {})
-    assert "nothing to go back to" in result.stderr
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "there is no endpoint toy-nowhere" in result.stderr
 
 
 def test_a_deployment_that_vanishes_while_the_endpoint_is_read(pair: Live, arm: Arm, faults: Faults) -> None:
@@ -250,7 +333,7 @@ def test_a_deployment_that_vanishes_while_the_endpoint_is_read(pair: Live, arm: 
 def test_an_operation_that_does_not_end_in_time(pair: Live, azure: dict[str, str]) -> None:
     """A wait ends with an error, not never."""
     with pytest.raises(TimedOut, match="setting the traffic"):
-        opened(azure, pair).shift(lambda state: plan_shift(state, GREEN, 10), Deadline(0))
+        opened(azure, pair).shift(lambda state: plan_shift(state, GREEN, 10, "by hand"), Deadline(0))
 
 
 @pytest.mark.parametrize("share", [0, 10])
@@ -265,19 +348,20 @@ def test_a_blue_that_is_needed_is_not_deleted(pair: Live, arm: Arm, share: int) 
     assert "default" in pair.deployments
 
 
-def test_green_is_not_deleted_as_blue(pair: Live) -> None:
-    """Green has no traffic, but what has it all replaces nobody."""
-    result = pair.run("delete_blue", GREEN)
+def test_a_green_that_waits_may_be_deleted(pair: Live) -> None:
+    """It serves nobody, and makes room; what has everything was to be replaced by it."""
+    pair.do("delete_blue", GREEN)
+    left = list(pair.deployments)
+    pair.do("deploy", "--version", 2)
 
-    assert result.exit_code == 1
-    assert GREEN in pair.deployments
+    assert left == ["default"]
 
 
 def test_blue_is_deleted_once_green_has_everything(azure: dict[str, str], arm: Arm, pair: Live) -> None:
-    """Then it is gone, the second run is no error, and there is nothing left to go back to."""
+    """Then it is gone, the second run is no error; going back is red, and says what to roll out again."""
     live = Live("toy-traffic-end")
     live.do("create_endpoint")
-    live.do("deploy", "--version", 1)
+    live.serve(1)
     live.do("promote", "--to", live.do("deploy", "--version", 2), "--percent", 100)
 
     printed = [live.do("delete_blue", "default") for _ in range(2)]
@@ -285,8 +369,9 @@ def test_blue_is_deleted_once_green_has_everything(azure: dict[str, str], arm: A
 
     assert [json.loads(split) for split in printed] == [{GREEN: 100}, {GREEN: 100}]
     assert list(live.deployments) == [GREEN]
-    assert (back.exit_code, live.traffic) == (0, {GREEN: 100})
-    assert "nothing to go back to" in back.stderr
+    assert (back.exit_code, live.traffic) == (1, {GREEN: 100})
+    assert "default (model version 1), which served before, is gone" in back.stderr
+    assert "deploy --version 1" in back.stderr
 
 
 def test_a_summary_tells_the_split(pair: Live, tmp_path_factory: pytest.TempPathFactory) -> None:

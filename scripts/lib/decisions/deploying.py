@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from scripts.lib.decisions.record import Record, Takeover, marks, record, taken_over, written
 from scripts.lib.decisions.roles import owner, pairs, roles
 from scripts.lib.decisions.settings import Settings, fits
-from scripts.lib.decisions.state import Deployment, EndpointState, Model, Refused, Shift, end_mirroring, percentages
+from scripts.lib.decisions.state import (
+    SERVES,
+    Deployment,
+    EndpointState,
+    Model,
+    Refused,
+    Shift,
+    end_mirroring,
+    percentages,
+)
 from scripts.lib.decisions.way_back import superfluous
 
 MOST = 20  # deployments of an endpoint (how-to-manage-quotas)
@@ -82,19 +91,19 @@ def _in_progress(endpoint: EndpointState, wanted: Wanted) -> Plan:
 
 
 def _first(endpoint: EndpointState, wanted: Wanted) -> Plan:
-    healthy = [deployment.name for deployment in endpoint.deployments.values() if deployment.healthy]
-    if healthy and not endpoint.first_rollout:
+    answering = [deployment.name for deployment in endpoint.deployments.values() if deployment.state in SERVES]
+    if answering and not endpoint.first_rollout:
         raise Refused(
-            f"somebody set {endpoint.name} to 0 %, and its deployments ({', '.join(healthy)}) get nothing. "
-            f"Start it again first: promote --to {healthy[0]} --percent 100"
+            f"somebody set {endpoint.name} to 0 %, and its deployments ({', '.join(answering)}) get nothing. "
+            f"Start it again first: promote --to {answering[0]} --percent 100"
         )
     present = endpoint.deployments.get(wanted.first)
+    if present and present.busy:
+        raise _at_work(present)
     if present and present.healthy and wanted.fits(present):
         return Plan(present.name, f"{present.name} is there, healthy, at 0 %: the first", first=True)
-    if present:
-        _check_not_busy(present)
-        if present.healthy and (not present.ours or _foreign(present.rollout, wanted.rollout)):
-            raise _in_the_way(endpoint, [present.name])
+    if present and present.healthy and (not present.ours or _foreign(present.rollout, wanted.rollout)):
+        raise _in_the_way(endpoint, [present.name])
     remove = (present.name,) if present else ()
     _check_not_mirrored(endpoint, remove)
     say = f"first rollout: {wanted.first} is created at 0 %, to get all traffic after its smoke test"
@@ -165,8 +174,8 @@ def _name(endpoint: EndpointState, wanted: Wanted, blue: Deployment) -> str:
     names = [base, f"{base}-{wanted.settings.digest[:4]}", f"{base}-{wanted.model.digest[:4]}"]
     for name in (name.rstrip("-") for name in names):
         present = endpoint.deployments.get(name)
-        if present:
-            _check_not_busy(present)
+        if present and present.busy:
+            raise _at_work(present)
         if present is None or (present.ours and not _needed(endpoint, present, blue)):
             if len(name) > LONGEST:
                 raise Refused(f"{name} is longer than {LONGEST}: shorten `name` in endpoints/green-deployment.yml.")
@@ -181,9 +190,8 @@ def _in_the_way(endpoint: EndpointState, names: list[str]) -> Refused:
     )
 
 
-def _check_not_busy(present: Deployment) -> None:
-    if present.busy:
-        raise Refused(f"{present.name} is {present.state}: another run is at it. When that has ended, deploy again.")
+def _at_work(present: Deployment) -> Refused:
+    return Refused(f"{present.name} is {present.state}: another run is at it. When that has ended, deploy again.")
 
 
 def _needed(endpoint: EndpointState, present: Deployment, blue: Deployment) -> bool:
