@@ -21,6 +21,7 @@ from scripts.lib.decisions.contract import Contract, Difference, declared, diffe
 from scripts.lib.decisions.roles import pairs
 from scripts.lib.decisions.state import Deployment, EndpointState, Refused, percentages
 from scripts.lib.github import commits, step_output
+from scripts.lib.github.api import CannotTell
 
 
 @command()
@@ -47,9 +48,9 @@ def main(endpoint: OnlineEndpoint, green: str, allow: tuple[str, ...], patience:
     said = differences(old, new)
     asked = list(compared(old, *(Asker(endpoint, state, name, patience) for name in (blue, green))))
     allowed = declared(f"Contract-Change: {text}" for text in allow)
-    if any(it.breaks for it in [*said, *asked]):
-        allowed |= declared(commits.messages(*(deployment.tags.get("commit", "") for deployment in pair)))
     left = not_meant(said, asked, allowed)
+    if left:
+        left = not_meant(said, asked, allowed | _merged(*pair))
     _show(blue, green, [*said, *asked], left)
     if left:
         raise Refused(_why(state, green, left))
@@ -95,6 +96,15 @@ def _contract(endpoint: OnlineEndpoint, deployment: Deployment, deadline: Deadli
     return dataclasses.replace(found, labels=listed(deployment.tags.get("labels")) or found.labels)
 
 
+def _merged(blue: Deployment, green: Deployment) -> set[str]:
+    """The columns whose change a commit declares that green has and blue hasn't."""
+    try:
+        return declared(commits.messages(blue.tags.get("commit", ""), green.tags.get("commit", "")))
+    except CannotTell as error:
+        say(f"whether a merged commit says that it is meant can't be told: {error}")
+        return set()
+
+
 def _without_blue(green: str) -> str:
     say(f"{green} replaces nobody: no client relies on anything yet")
     step_output.summary(f"Contract: {green} replaces nobody.")
@@ -119,3 +129,7 @@ def _why(state: EndpointState, green: str, left: list[Difference]) -> str:
         f"  Contract-Change: {columns}\n"
         "into the message of a commit that is merged, or start rollout.yml with that as `contract-change`."
     )
+
+
+if __name__ == "__main__":
+    main()
