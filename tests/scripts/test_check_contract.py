@@ -164,15 +164,26 @@ def test_an_unknown_green_is_refused(live: Live) -> None:
     assert "it has: default" in result.stderr
 
 
-def test_a_blue_that_cannot_be_asked_is_no_break(live: Live, green: Any, faults: Faults) -> None:
-    """It is told as what it is, and nothing is promoted."""
-    name = green(answer=1, example=EXAMPLE)
-    faults.add("refuse", method="POST", path="*/score", status=503, times=0)
+def test_a_dead_blue_does_not_stop_its_successor(live: Live, green: Any, faults: Faults, tmp_path: Path) -> None:
+    """Its clients are not served as it is; that nothing was compared is said."""
+    name, summary = green(answer="1"), tmp_path / "summary"
+    faults.add("misbehave", endpoint=live.name, deployment="default", status=500)
 
-    result = live.run("check_contract", name, "--patience", 0.5)
+    result = live.run("check_contract", name, "--patience", 0.5, GITHUB_STEP_SUMMARY=str(summary))
+
+    assert result.exit_code == 0, result.output
+    assert "Contract: blue doesn't answer a request, so green's answer isn't compared: HTTP 424" in summary.read_text()
+
+
+def test_nobody_to_ask_is_no_break(live: Live, green: Any, faults: Faults) -> None:
+    """That green couldn't be asked is told as what it is; nothing is promoted."""
+    name = green(answer=1)
+    faults.add("refuse", method="POST", path="*/score", status=503, skip=1, times=0)
+
+    result = live.run("check_contract", name, "--patience", 0)
 
     assert result.exit_code == 1
-    assert "default could not be asked: HTTP 503" in result.stderr
+    assert f"{name} could not be asked: HTTP 503" in result.stderr
     assert "Contract-Change" not in result.stderr
 
 

@@ -42,7 +42,7 @@ def test_git_tells_what_github_does_not_know(
 
 def test_nobody_knows_them(shas: list[str]) -> None:
     """A checkout of one commit, and no token."""
-    with pytest.raises(CannotTell, match="no token for GitHub|which repository"):
+    with pytest.raises(CannotTell, match=r"no token for GitHub|which repository"):
         messages("0" * 40, shas[2])
 
 
