@@ -232,19 +232,19 @@ def test_a_wrong_request_file_is_wrong_usage(live: Live, tmp_path: Path, content
     assert (result.exit_code, (tmp_path / "out").exists()) == (2, False)
 
 
-@pytest.mark.parametrize("value", ["unheard of", None, [1]])
+@pytest.mark.parametrize("value", ["unheard of", [1], {"a": 1}])
 def test_a_typo_in_a_request_makes_no_model_bad(live: Live, tmp_path: Path, value: object) -> None:
     """What the model refuses with reason is the file's fault: exit code 2, no output `bad`, and no mark."""
     frame = SAMPLE["input_data"]
-    rows = [frame["data"][0], [value, *frame["data"][0][1:-1], 7]]
+    rows = [frame["data"][0], [value, *frame["data"][0][1:]]]
     (tmp_path / "rows.json").write_text(json.dumps({"input_data": {"columns": frame["columns"], "data": rows}}))
     options = ("--requests", tmp_path / "rows.json", "--patience", 0.5, "--rollout", ROLLOUT)
 
     result = live.run("smoke_test", GREEN, *options, GITHUB_OUTPUT=str(tmp_path / "out"))
 
     assert (result.exit_code, (tmp_path / "out").exists()) == (2, False)
-    assert "mend endpoints/sample-request.json and endpoints/smoke-requests.json" in result.stderr
-    assert f"request 2: {frame['columns'][-1]} is 7, where the model asks for string" in result.stderr
+    assert "Request 0 is endpoints/sample-request.json, the others are the rows:" in result.stderr
+    assert f"request 2: {frame['columns'][0]} is {value!r}, where the model asks for double" in result.stderr
 
 
 HALF = b"HTTP/1.1 200 OK\r\nazureml-model-deployment: xgboost-model-2\r\nContent-Length: 100\r\n\r\n[1"

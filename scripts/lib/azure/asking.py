@@ -62,12 +62,9 @@ def check_requests(
         return
     wrong = {number: list(misfits(bodies[number], found.inputs)) for number, _ in failures}
     if all(wrong.values()):
+        files = f"{name} refuses what isn't as its model wants it. Request 0 is {SAMPLE}, the others are the rows:"
         lines = [f"request {number}: {why}" for number, reasons in wrong.items() for why in reasons]
-        raise click.BadParameter(
-            "\n  ".join(
-                [f"{name} refuses requests that aren't what its model asks for; mend {SAMPLE}, {ROWS}:", *lines]
-            )
-        )
+        raise click.BadParameter("\n  ".join([files, *lines]))
 
 
 def told(failures: Failures) -> list[str]:

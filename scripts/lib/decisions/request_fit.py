@@ -27,7 +27,7 @@ def _fits(value: Any, field: Field) -> bool:
     if value is None:
         return field.type not in WHOLE
     if field.type == "string":
-        return isinstance(value, str)
+        return not isinstance(value, list | dict)  # a number becomes a text
     return field.type not in NUMBERS or _number(value)
 
 
