@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import click
 
-from scripts.lib.azure.asking import PATIENCE, Asker, brief
+from scripts.lib.azure.asker import PATIENCE, Asker, CouldNotAsk, brief
 from scripts.lib.azure.endpoint import OnlineEndpoint
 from scripts.lib.azure.model_files import registered_contract
 from scripts.lib.azure.scoring_client import SAMPLE, Body, load_request
@@ -21,6 +21,7 @@ from scripts.lib.decisions.contract import Contract, Difference, declared, diffe
 from scripts.lib.decisions.roles import pairs
 from scripts.lib.decisions.state import Deployment, EndpointState, Refused, percentages
 from scripts.lib.github import commits, step_output
+from scripts.lib.github.api import CannotTell
 
 
 @command()
@@ -47,9 +48,9 @@ def main(endpoint: OnlineEndpoint, green: str, allow: tuple[str, ...], patience:
     said = differences(old, new)
     asked = list(compared(old, *(Asker(endpoint, state, name, patience) for name in (blue, green))))
     allowed = declared(f"Contract-Change: {text}" for text in allow)
-    if any(it.breaks for it in [*said, *asked]):
-        allowed |= declared(commits.messages(*(deployment.tags.get("commit", "") for deployment in pair)))
     left = not_meant(said, asked, allowed)
+    if left:
+        left = not_meant(said, asked, allowed | _merged(*pair))
     _show(blue, green, [*said, *asked], left)
     if left:
         raise Refused(_why(state, green, left))
@@ -57,15 +58,30 @@ def main(endpoint: OnlineEndpoint, green: str, allow: tuple[str, ...], patience:
 
 
 def compared(contract: Contract, blue: Asker, green: Asker) -> Iterator[Difference]:
-    """What blue takes, and green refuses or answers in another kind."""
+    """What blue takes, and green refuses or answers in another kind. Raises CouldNotAsk for green alone."""
     for body in requests(contract):
-        before = blue(body, final=200 if contract.example else 424)  # its own example it has to take
-        if before.status != 200:
-            say(f"{blue.name} itself refuses a request ({brief(before)}): it isn't compared")
-        elif (after := green(body)).status != 200:
+        before = _asked(blue, body, final=200 if contract.example else 424)  # its own example it has to take
+        if before is None:
+            continue
+        if (after := green(body)).status != 200:
             yield Difference("input", f"green refuses what blue takes: {brief(after)}", breaks=True)
-        elif what := changed(parsed(before.body), parsed(after.body)):
+        elif what := changed(parsed(before), parsed(after.body)):
             yield Difference("output", what, breaks=True, answered=True)
+
+
+def _asked(blue: Asker, body: Body, final: int) -> str | None:
+    """What blue answers, None where it doesn't: one that is dead or overrun must not stop what is to replace it."""
+    try:
+        answer = blue(body, final)
+        why = brief(answer)
+    except CouldNotAsk as error:
+        answer, why = None, str(error)
+    if answer and answer.status == 200:
+        return answer.body
+    text = f"blue doesn't answer a request, so green's answer isn't compared: {why}"
+    say(f"warning: {text}")
+    step_output.summary(f"Contract: {text}")
+    return None
 
 
 def requests(contract: Contract) -> list[Body]:
@@ -95,6 +111,15 @@ def _contract(endpoint: OnlineEndpoint, deployment: Deployment, deadline: Deadli
     return dataclasses.replace(found, labels=listed(deployment.tags.get("labels")) or found.labels)
 
 
+def _merged(blue: Deployment, green: Deployment) -> set[str]:
+    """The columns whose change a commit declares that green has and blue hasn't."""
+    try:
+        return declared(commits.messages(blue.tags.get("commit", ""), green.tags.get("commit", "")))
+    except CannotTell as error:
+        say(f"whether a merged commit says that it is meant can't be told: {error}")
+        return set()
+
+
 def _without_blue(green: str) -> str:
     say(f"{green} replaces nobody: no client relies on anything yet")
     step_output.summary(f"Contract: {green} replaces nobody.")
@@ -119,3 +144,7 @@ def _why(state: EndpointState, green: str, left: list[Difference]) -> str:
         f"  Contract-Change: {columns}\n"
         "into the message of a commit that is merged, or start rollout.yml with that as `contract-change`."
     )
+
+
+if __name__ == "__main__":
+    main()

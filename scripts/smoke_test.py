@@ -10,7 +10,8 @@ from pathlib import Path
 
 import click
 
-from scripts.lib.azure.asking import PATIENCE, Ask, Asker, CouldNotAsk, FoundBad, labels, right_input, right_requests
+from scripts.lib.azure.asker import PATIENCE, Asker, CouldNotAsk
+from scripts.lib.azure.asking import Ask, FoundBad, check_requests, labels, right_input, right_requests, told
 from scripts.lib.azure.endpoint import OnlineEndpoint
 from scripts.lib.azure.errors import explain
 from scripts.lib.azure.scoring_client import ROWS, Body, alone
@@ -55,7 +56,9 @@ def main(
     if allowed is None:
         raise Refused(f"{name} has no tag `labels`, so what may it predict? Say it: --labels '[0, 1]'")
     ask = Asker(endpoint, state, name, patience)
-    failures, seconds = right_input(ask, bodies, name, allowed)
+    wrong_answers, seconds = right_input(ask, bodies, name, allowed)
+    check_requests(endpoint, state, name, bodies, wrong_answers)
+    failures = told(wrong_answers)
     with contextlib.suppress(*[CouldNotAsk] * bool(failures)):  # what was found is found
         failures += wrong_input(partial(ask, final=424), wrong)
     result = {"deployment": name, "requests": len(seconds), **_latencies(seconds)}

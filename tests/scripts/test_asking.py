@@ -14,7 +14,8 @@ import pytest
 
 from azureml_emulator.faults.client import Faults
 from azureml_emulator.testing import Arm
-from scripts.lib.azure.asking import Asker, CouldNotAsk, FoundBad, ask
+from scripts.lib.azure.asker import Asker, CouldNotAsk
+from scripts.lib.azure.asking import FoundBad, ask
 from scripts.lib.azure.endpoint import OnlineEndpoint
 from scripts.lib.decisions.record import marks
 from scripts.lib.decisions.state import EndpointState
@@ -229,6 +230,21 @@ def test_a_wrong_request_file_is_wrong_usage(live: Live, tmp_path: Path, content
     result = live.run("smoke_test", GREEN, "--requests", tmp_path / "rows.json", GITHUB_OUTPUT=str(tmp_path / "out"))
 
     assert (result.exit_code, (tmp_path / "out").exists()) == (2, False)
+
+
+@pytest.mark.parametrize("value", ["unheard of", [1], {"a": 1}])
+def test_a_typo_in_a_request_makes_no_model_bad(live: Live, tmp_path: Path, value: object) -> None:
+    """What the model refuses with reason is the file's fault: exit code 2, no output `bad`, and no mark."""
+    frame = SAMPLE["input_data"]
+    rows = [frame["data"][0], [value, *frame["data"][0][1:]]]
+    (tmp_path / "rows.json").write_text(json.dumps({"input_data": {"columns": frame["columns"], "data": rows}}))
+    options = ("--requests", tmp_path / "rows.json", "--patience", 0.5, "--rollout", ROLLOUT)
+
+    result = live.run("smoke_test", GREEN, *options, GITHUB_OUTPUT=str(tmp_path / "out"))
+
+    assert (result.exit_code, (tmp_path / "out").exists()) == (2, False)
+    assert "Request 0 is endpoints/sample-request.json, the others are the rows:" in result.stderr
+    assert f"request 2: {frame['columns'][0]} is {value!r}, where the model asks for double" in result.stderr
 
 
 HALF = b"HTTP/1.1 200 OK\r\nazureml-model-deployment: xgboost-model-2\r\nContent-Length: 100\r\n\r\n[1"

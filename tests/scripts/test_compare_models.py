@@ -11,7 +11,7 @@ import pytest
 
 from scripts.lib.decisions.model_folder import digest
 from tests.support import ROOT
-from tests.support.scripts import outputs, run, toy_model
+from tests.support.scripts import SAMPLE, outputs, run, toy_model
 
 
 @pytest.fixture
@@ -30,6 +30,35 @@ def test_the_metrics_are_set_side_by_side(head: Path, tmp_path: Path) -> None:
     assert json.loads(result.stdout) == {"base": {"auc": 0.9, "accuracy": 0.8}, "head": {"auc": 0.95, "f1": 0.7}}
     rows = ["| auc | 0.9 | 0.95 | +0.05 |", "| accuracy | 0.8 | – | – |", "| f1 | – | 0.7 | – |"]
     assert all(row in summary.read_text().splitlines() for row in rows)
+
+
+def test_a_contract_that_stays_is_said(head: Path, tmp_path: Path) -> None:
+    """Other metrics break no client."""
+    base, summary = toy_model(tmp_path / "base", metadata={"auc": 0.9, "labels": [0, 1]}), tmp_path / "summary"
+
+    run("compare_models", base, head, GITHUB_STEP_SUMMARY=str(summary))
+
+    assert "The contract stays as it is." in summary.read_text()
+    assert "Contract-Change" not in summary.read_text()
+
+
+def test_what_breaks_clients_is_shown(head: Path, tmp_path: Path) -> None:
+    """Whoever merges sees what will stop the rollout, and what to write if it is meant; the comparison fails nobody."""
+    base, summary = toy_model(tmp_path / "base", metadata={"labels": ["0", "1"]}), tmp_path / "summary"
+    described = json.loads((head / "MLmodel").read_text())
+    described["signature"]["inputs"] = described["signature"]["inputs"].replace('"double"', '"long"', 1)
+    (head / "MLmodel").write_text(json.dumps(described))
+
+    result = run("compare_models", base, head, GITHUB_STEP_SUMMARY=str(summary))
+
+    assert result.exit_code == 0
+    column = SAMPLE["input_data"]["columns"][0]
+    assert (
+        f"| {column} | long, where blue has double: what doesn't fit is changed silently | **yes** |"
+        in summary.read_text()
+    )
+    assert f"`Contract-Change: {column}, labels`" in summary.read_text()
+    assert "labels: 0, 1: blue never answers that (breaks clients)" in result.stderr
 
 
 @pytest.mark.parametrize("base", ["nowhere", "."])

@@ -155,6 +155,19 @@ class TestReading:
         assert found["author"] is None
         assert found["committer"]["login"] == "web-flow"
 
+    def test_comparison(self, github: LocalGitHub) -> None:
+        """The commits after one up to another, over as many pages as there are; none backwards, and of unknown ones."""
+        for number in range(70):
+            github.add_commit(f"{number:040}", message=f"Change {number}")
+
+        def compare(base: int, head: int) -> list[str]:
+            return [found["commit"]["message"] for found in client(github).compare(f"{base:040}", f"{head:040}")]
+
+        assert compare(1, 66) == [f"Change {number}" for number in range(2, 67)]
+        assert compare(66, 1) == compare(5, 5) == []
+        with pytest.raises(CannotTell, match="has no local/rollout/compare"):
+            compare(1, 99)
+
     def test_runs(self, github: LocalGitHub) -> None:
         """Only the runs of the workflow in the status are found, over as many pages as there are."""
         for run_id in range(1, 66):

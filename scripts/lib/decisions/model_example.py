@@ -42,8 +42,8 @@ def narrowed(kind: str, column: str, body: Body) -> str:
     pandas reads whole numbers as `long`, which then cuts 2.3 down to 2, and nothing but nulls as `double`.
     """
     frame = body["input_data"]
-    columns = frame.get("columns") if isinstance(frame, dict) else None
-    if not isinstance(columns, list) or column not in columns:
+    columns = [str(name) for name in frame.get("columns") or ()] if isinstance(frame, dict) else []
+    if column not in columns:
         return kind
     values = [row[columns.index(column)] for row in frame["data"]]
     known = [value for value in values if value is not None]

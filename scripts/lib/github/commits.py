@@ -13,11 +13,13 @@ SHA = re.compile(r"[0-9a-f]{7,64}")
 def messages(base: str, head: str) -> list[str]:
     """The messages of the commits that `head` has and `base` doesn't, as GitHub tells them, else git.
 
-    None where neither knows both: a workflow's checkout has no history, a laptop no token.
+    Raises CannotTell where neither knows both: a workflow's checkout has no history, a laptop may have no token.
     """
-    if not (SHA.fullmatch(base) and SHA.fullmatch(head)):
+    if base == head or not (SHA.fullmatch(base) and SHA.fullmatch(head)):
         return []
     try:
         return [str(commit["commit"]["message"]) for commit in GitHub.here().compare(base, head)]
     except CannotTell:
-        return [provenance.git("log", "--format=%B", f"{base}..{head}")]
+        if told := provenance.git("log", "--format=%B", f"{base}..{head}"):
+            return [told]
+        raise

@@ -1,0 +1,52 @@
+"""What was merged between two commits: by GitHub, else by git."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from azureml_emulator.github.server import LocalGitHub
+from scripts.lib.github.api import CannotTell
+from scripts.lib.github.commits import messages
+
+
+@pytest.fixture
+def shas(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Three commits of a repository that we are in."""
+    monkeypatch.chdir(tmp_path)
+    subprocess.run(["git", "init", "-q"], check=True)
+    who = ["-c", "user.name=n", "-c", "user.email=e"]
+    for text in ("first", "second\n\nContract-Change: a", "third"):
+        subprocess.run(["git", *who, "commit", "-q", "--allow-empty", "-m", text], check=True)
+    return subprocess.check_output(["git", "log", "--reverse", "--format=%H"], text=True).split()
+
+
+def test_without_a_token_git_tells(shas: list[str]) -> None:
+    """A laptop has the history."""
+    (told,) = messages(shas[0], shas[2])
+
+    assert told.split("\n") == ["third", "", "second", "", "Contract-Change: a"]
+
+
+def test_git_tells_what_github_does_not_know(
+    shas: list[str], github: LocalGitHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A commit that nobody pushed."""
+    for name, value in github.environ().items():
+        monkeypatch.setenv(name, value)
+
+    assert messages(shas[1], shas[2]) == ["third"]
+
+
+def test_nobody_knows_them(shas: list[str]) -> None:
+    """A checkout of one commit, and no token."""
+    with pytest.raises(CannotTell, match=r"no token for GitHub|which repository"):
+        messages("0" * 40, shas[2])
+
+
+@pytest.mark.parametrize("base", ["", "HEAD", "--output=x", "0" * 40])
+def test_what_is_no_commit_is_not_asked_for(shas: list[str], base: str) -> None:
+    """A tag may be empty, or anything; and there is nothing between a commit and itself."""
+    assert messages(base, base) == messages(base and base[:5], "0" * 40) == []
