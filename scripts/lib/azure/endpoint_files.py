@@ -6,6 +6,7 @@ The one place that understands these files: what `deploy` loads, `doctor --files
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from scripts.lib.azure.waiting import say
 from scripts.lib.azure.workspace import ENDPOINT
 from scripts.lib.decisions import file_rules
 from scripts.lib.decisions import settings as decided
+from scripts.lib.decisions.creating import Described
 from scripts.lib.decisions.settings import Settings
 from scripts.lib.decisions.state import Refused
 
@@ -40,6 +42,17 @@ def endpoint(name: str) -> Any:
     """The SDK's entity of endpoint.yml under that name."""
     _tell_dropped(ENDPOINT)
     return load(ENDPOINT, name=name)
+
+
+def described(entity: Any, *, asked: bool = False) -> Described:
+    """The SDK's entity of an endpoint in one spelling; of endpoint.yml's (`asked`) only the lines that the file has."""
+    fixed = {"auth_mode": _word(entity.auth_mode), "public_network_access": _word(entity.public_network_access)}
+    if identity := entity.identity:
+        ids = sorted(str(one.resource_id).lower() for one in identity.user_assigned_identities or ())
+        fixed["identity"] = " ".join([_word(identity.type), *ids])
+    named = read(ENDPOINT).content if asked else fixed
+    fixed = {key: value for key, value in fixed.items() if value and key in named}
+    return Described((entity.description or "").strip(), entity.tags or {}, fixed)
 
 
 def settings(path: Path) -> Settings:
@@ -69,6 +82,12 @@ def _tell_dropped(path: Path) -> None:
         if line not in told:
             told.add(line)
             say(line)
+
+
+def _word(value: Any) -> str:
+    """An enumeration's value as files have it: `AADToken` is aad_token."""
+    text = str(getattr(value, "value", value) or "")
+    return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", text).lower()
 
 
 def _nested(entity: Any, asked: Mapping[str, Any] | None = None, folder: Path = Path()) -> dict[str, Any]:
