@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -104,9 +105,11 @@ def _plain(value: Any) -> Any:
         return {str(key): _plain(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(inner) for inner in value]
+    if isinstance(value, Enum):
+        return value.value
     if hasattr(value, "__dict__") and not isinstance(value, str | Path):
         return _plain({key: inner for key, inner in vars(value).items() if not key.startswith("_")})
-    return getattr(value, "value", value)
+    return value
 
 
 def _with_files(value: Mapping[str, Any], folder: Path) -> dict[str, Any]:
