@@ -51,6 +51,7 @@ check: install
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
+	.venv/bin/python -m scripts.doctor --files
 	.venv/bin/actionlint -oneline -shellcheck=.venv/bin/shellcheck
 	.venv/bin/zizmor -q --offline --persona=pedantic --strict-collection .
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from scripts.lib.azure import loading
-from scripts.lib.azure.endpoint_files import BLUE, GREEN, model_name
+from scripts.lib.azure.endpoint_files import BLUE, GREEN, model_name, settings
 from scripts.lib.azure.waiting import say
 from scripts.lib.azure.workspace import ENDPOINT, Workspace, endpoint_name
 from scripts.lib.cli.command import command
@@ -121,9 +121,11 @@ def _refuse(wrong: Sequence[Finding]) -> None:
 
 def read_files() -> Iterator[Finding]:
     """Whether each file of endpoints/ can be deployed: it is loaded as `deploy` does."""
-    for path in FILES:
-        problems = loading.problems(path)
-        yield checks.file(str(path), problems, [] if problems else loading.dropped(path))
+    problems = {path: loading.problems(path) for path in FILES}
+    for path, found in problems.items():
+        yield checks.file(str(path), found, [] if found else loading.dropped(path))
+    if not problems[BLUE] and not problems[GREEN]:
+        yield checks.alike(settings(BLUE), settings(GREEN))
 
 
 def examine(given: Mapping[str, str] | None, registered: bool) -> Iterator[Finding]:

@@ -92,7 +92,7 @@ def test_all_is_well(copy: Copy, tmp_path: Path) -> None:
 
     findings = json.loads(result.stdout)
     assert (result.exit_code, {found["verdict"] for found in findings}) == (0, {"ok"}), result.stderr
-    assert len(findings) == 18
+    assert len(findings) == 19
     assert all(f"{found['name']}: ok. {found['say']}" in result.stderr for found in findings)
     assert summary.read_text().count("| ✅ |") == len(findings)
 
@@ -551,7 +551,7 @@ def test_what_fails_a_rollout_for_sure(copy: Copy, tmp_path: Path, environ: dict
 
     assert result.exit_code == 1
     assert "not ready: " in result.stderr and check in result.stderr.splitlines()[-1]
-    assert len(json.loads(result.stdout)) == 18
+    assert len(json.loads(result.stdout)) == 19
 
 
 @pytest.mark.parametrize(

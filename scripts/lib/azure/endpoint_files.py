@@ -6,7 +6,9 @@ The one place that understands these files: what `deploy` loads, `doctor --files
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from scripts.lib.azure.waiting import say
 from scripts.lib.azure.workspace import ENDPOINT
 from scripts.lib.decisions import file_rules
 from scripts.lib.decisions import settings as decided
+from scripts.lib.decisions.creating import Described
 from scripts.lib.decisions.settings import Settings
 from scripts.lib.decisions.state import Refused
 
@@ -40,6 +43,17 @@ def endpoint(name: str) -> Any:
     """The SDK's entity of endpoint.yml under that name."""
     _tell_dropped(ENDPOINT)
     return load(ENDPOINT, name=name)
+
+
+def described(entity: Any, *, asked: bool = False) -> Described:
+    """The SDK's entity of an endpoint in one spelling; of endpoint.yml's (`asked`) only the lines that the file has."""
+    fixed = {"auth_mode": _word(entity.auth_mode), "public_network_access": _word(entity.public_network_access)}
+    if identity := entity.identity:
+        ids = sorted(str(one.resource_id).lower() for one in identity.user_assigned_identities or ())
+        fixed["identity"] = " ".join([_word(identity.type), *ids])
+    named = read(ENDPOINT).content if asked else fixed
+    fixed = {key: value for key, value in fixed.items() if value and key in named}
+    return Described((entity.description or "").strip(), entity.tags or {}, fixed)
 
 
 def settings(path: Path) -> Settings:
@@ -71,6 +85,12 @@ def _tell_dropped(path: Path) -> None:
             say(line)
 
 
+def _word(value: Any) -> str:
+    """An enumeration's value as files have it: `AADToken` is aad_token."""
+    text = str(getattr(value, "value", value) or "")
+    return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", text).lower()
+
+
 def _nested(entity: Any, asked: Mapping[str, Any] | None = None, folder: Path = Path()) -> dict[str, Any]:
     """An entity's settings as plain values; of files that it names, as `asked` for in `folder`, their content."""
     found = {key: _plain(getattr(entity, key, None)) for key in decided.KEYS}
@@ -85,9 +105,11 @@ def _plain(value: Any) -> Any:
         return {str(key): _plain(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(inner) for inner in value]
+    if isinstance(value, Enum):
+        return value.value
     if hasattr(value, "__dict__") and not isinstance(value, str | Path):
         return _plain({key: inner for key, inner in vars(value).items() if not key.startswith("_")})
-    return getattr(value, "value", value)
+    return value
 
 
 def _with_files(value: Mapping[str, Any], folder: Path) -> dict[str, Any]:

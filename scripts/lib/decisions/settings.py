@@ -34,7 +34,8 @@ def settings(content: Mapping[str, Any]) -> Settings:
     """The settings among nested values under the keys of a deployment file."""
     fields = flat(content)
     said = {key: value for key, value in fields.items() if DEFAULTS.get(key) != value}
-    return Settings(hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:12], fields)
+    digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:12]
+    return Settings(digest, {key: _as_read(key, value) for key, value in fields.items()})
 
 
 def flat(content: Mapping[str, Any]) -> dict[str, str]:
@@ -60,6 +61,11 @@ def fits(deployment: Deployment, wanted: Settings) -> bool:
     if deployment.settings or not deployment.fields:
         return deployment.settings in ("", wanted.digest)
     return all(deployment.fields.get(key) == value for key, value in wanted.fields.items())
+
+
+def _as_read(key: str, text: str) -> str:
+    """A setting as the SDK reads it from Azure: of milliseconds whole seconds (azure-ai-ml 1.35)."""
+    return str(int(text) // 1000 * 1000) if re.fullmatch(r"request_settings\.\w+_ms", key) else text
 
 
 def _spelt(key: str, value: object) -> str:
