@@ -109,6 +109,15 @@ def package_model(azure: Azure, call: Call) -> Document:
     return azure.registry.package(call.scope, call["name"], call["version"], call.document)
 
 
+def data_version(azure: Azure, call: Call) -> Document:
+    return azure.registry.data(call.scope, call["name"], call["version"])
+
+
+def put_data_version(azure: Azure, call: Call) -> Reply:
+    document, is_new = azure.registry.put_data(call.scope, call["name"], call["version"], call.document)
+    return Reply(document, 201 if is_new else 200)
+
+
 def environment_version(azure: Azure, call: Call) -> Document:
     return azure.registry.environment(call.scope, call["name"], call["version"])
 
@@ -244,6 +253,8 @@ MANAGER = [
     ("GET", f"{W}/models/{{name}}/versions/{{version}}", model_version),
     ("PUT", f"{W}/models/{{name}}/versions/{{version}}", put_model_version),
     ("POST", f"{W}/models/{{name}}/versions/{{version}}/package", package_model),
+    ("GET", f"{W}/data/{{name}}/versions/{{version}}", data_version),
+    ("PUT", f"{W}/data/{{name}}/versions/{{version}}", put_data_version),
     ("GET", f"{W}/environments/{{name}}/versions/{{version}}", environment_version),
     ("GET", f"{W}/onlineEndpoints", endpoints),
     ("GET", E, endpoint),

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from azureml_emulator.arm.documents import Document
 from azureml_emulator.arm.errors import BadRequest
@@ -31,7 +31,19 @@ def without_nulls(given: Any) -> Any:
     return {key: value for key, value in given.items() if value is not None} if isinstance(given, dict) else given
 
 
-Access = Literal["Enabled", "Disabled"]
+def any_case(*values: str) -> BeforeValidator:
+    """ARM's enumerations ignore case, and come back as they are described (Azure/azureml-examples has `disabled`)."""
+    known = {value.lower(): value for value in values}
+    return BeforeValidator(lambda given: known.get(given.lower(), given) if isinstance(given, str) else given)
+
+
+def _not_emulated(given: Any) -> Any:
+    if given is not None:
+        raise PydanticCustomError("not_emulated", "this isn't emulated")
+
+
+NotEmulated = Annotated[None, BeforeValidator(_not_emulated)]
+Access = Annotated[Literal["Enabled", "Disabled"], any_case("Enabled", "Disabled")]
 Texts = Annotated[dict[str, str | None], Field(default_factory=dict)]
 Tags = Annotated[dict[str, str], BeforeValidator(without_nulls), Field(default_factory=dict)]
 
@@ -56,8 +68,14 @@ class Tagged(Sent):
     tags: Tags
 
 
+KINDS = any_case("SystemAssigned", "UserAssigned", "SystemAssigned,UserAssigned", "None")
+
+
 class Identity(Sent):
-    type: Literal["SystemAssigned", "UserAssigned", "SystemAssigned,UserAssigned", "None"] = "SystemAssigned"
+    type: Annotated[Literal["SystemAssigned", "UserAssigned", "SystemAssigned,UserAssigned", "None"], KINDS] = (
+        "SystemAssigned"
+    )
+    user_assigned_identities: dict[str, Document | None] | None = None
 
 
 class Tracked(Tagged, Put[T], Generic[T]):

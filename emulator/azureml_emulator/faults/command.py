@@ -77,7 +77,7 @@ def added(context: click.Context, /, **given: object) -> None:
 
 def option(name: str, field: FieldInfo) -> click.Option:
     """The emulator itself checks the values."""
-    default = "" if field.default in (None, False, PydanticUndefined) else f" [{field.default}]"
+    default = f" [{field.default}]" if field.default and field.default is not PydanticUndefined else ""
     text, is_flag = f"{field.description}{default}", field.annotation is bool
     return click.Option([f"--{name.replace('_', '-')}"], help=text, is_flag=is_flag, required=field.is_required())
 

@@ -10,8 +10,8 @@ from aiohttp import web
 from pydantic import Field, PrivateAttr
 
 from azureml_emulator.arm.documents import Document, now
-from azureml_emulator.faults.arm_answers import Told
 from azureml_emulator.faults.fault import OnCalls, alike, within
+from azureml_emulator.faults.told import Told
 from azureml_emulator.resources.azure import Azure
 from azureml_emulator.resources.blobs import ACCOUNT
 

@@ -11,8 +11,8 @@ from pydantic import BeforeValidator, Field, PrivateAttr
 from azureml_emulator.api.routes import D, E, names, pattern
 from azureml_emulator.arm.documents import Document, Scope
 from azureml_emulator.arm.errors import ApiError
-from azureml_emulator.faults.arm_answers import Told
 from azureml_emulator.faults.fault import OnCalls
+from azureml_emulator.faults.told import Told
 from azureml_emulator.resources.azure import Azure
 from azureml_emulator.resources.endpoints import Percent
 from azureml_emulator.resources.operations import Work

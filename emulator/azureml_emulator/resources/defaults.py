@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, PlainSerializer
 from pydantic_core import PydanticCustomError
 
 from azureml_emulator.arm.documents import Document
-from azureml_emulator.arm.sent import Access, Sent, Texts, Tracked
+from azureml_emulator.arm.sent import Access, NotEmulated, Sent, Texts, Tracked
 from azureml_emulator.resources import skus
 from azureml_emulator.serving.pool import Settings
 from azureml_emulator.serving.supervision import Probe
@@ -60,9 +60,10 @@ class Properties(Sent):
     instance_type: str
     model: str | None = None
     environment_id: str | None = None
-    code_configuration: None = None
+    code_configuration: NotEmulated = None
     description: str | None = None
     environment_variables: Texts
+    data_collector: Document | None = None
     properties: Texts
     request_settings: RequestSettings = RequestSettings()
     liveness_probe: ProbeSettings = ProbeSettings()

@@ -169,10 +169,11 @@ class Deployments:
         home, folder = self._home(endpoint, new["name"]), self._registry.folder(model)
         home.mkdir(parents=True, exist_ok=True)
         settings, count = defaults.settings(new["properties"], self._clock), new["sku"]["capacity"]
+        variables = {name: value for name, value in new["properties"]["environmentVariables"].items() if value}
         files, log = Path(tempfile.mkdtemp(prefix=FILES, dir=home)), self.log_file(endpoint, new["name"])
         try:
             await self._store.export(scope.container, folder, files / folder.rpartition("/")[2])
-            return await Pool.start(lambda: Instance(files, log), count, settings)
+            return await Pool.start(lambda: Instance(files, log, variables), count, settings)
         except BaseException:
             _remove([files])
             raise

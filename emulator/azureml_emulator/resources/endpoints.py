@@ -7,7 +7,7 @@ from pydantic import Field, StringConstraints
 
 from azureml_emulator.arm.documents import Document, Scope, check_name, in_state, resource, updated
 from azureml_emulator.arm.errors import BadRequest, NotFound
-from azureml_emulator.arm.sent import Access, Sent, Texts, Tracked, validated
+from azureml_emulator.arm.sent import Access, NotEmulated, Sent, Texts, Tracked, any_case, validated
 from azureml_emulator.arm.store import Store
 from azureml_emulator.resources.deployments import Deployments
 from azureml_emulator.resources.operations import Operations, Work
@@ -24,7 +24,8 @@ Split = Annotated[dict[Name, Percent], Field(default_factory=dict)]
 
 
 class Properties(Sent):
-    auth_mode: Literal["Key", "AMLToken", "AADToken"]
+    auth_mode: Annotated[Literal["Key", "AMLToken", "AADToken"], any_case("Key", "AMLToken", "AADToken")]
+    compute: NotEmulated = None
     description: str | None = None
     properties: Texts
     traffic: Split

@@ -31,6 +31,16 @@ class Properties(Sent):
     is_anonymous: bool = False
 
 
+class DataProperties(Sent):
+    data_type: Literal["uri_file", "uri_folder", "mltable"]
+    data_uri: str
+    description: str | None = None
+    tags: Texts
+    properties: Texts
+    is_archived: bool = False
+    is_anonymous: bool = False
+
+
 class Server(Sent):
     server_type: Literal["AzureMLOnline", "AzureMLBatch", "Triton", "Custom"] = "AzureMLOnline"
 
@@ -117,6 +127,21 @@ class Registry:
             "inferencingServer": given.inferencing_server.model_dump(),
         }
 
+    def data(self, scope: Scope, name: str, version: str) -> Document:
+        found = self._store.get(f"{scope.key}/data/{name}/versions/{version}")
+        if found is None:
+            raise NotFound(f"Data container with name: {name} and version: {version} not found.")
+        return found
+
+    def put_data(self, scope: Scope, name: str, version: str, body: Document) -> tuple[Document, bool]:
+        """Where a data collector writes to. Answers the document, and whether it is new."""
+        path = f"data/{name}/versions/{version}"
+        old = self._store.get(f"{scope.key}/{path}")
+        given = validated(Put[DataProperties].model_validate, body).properties
+        document = resource(scope, "data/versions", path, given.model_dump(), old)
+        self._store.put(f"{scope.key}/{path}", document)
+        return document, old is None
+
     def environment(self, scope: Scope, name: str, version: str) -> Document:
         found = self._store.get(f"{scope.key}/environments/{name}/versions/{version}")
         if found is None:
@@ -184,6 +209,8 @@ def blob_folder(uri: Any) -> str:
 
 def _asset(reference: Any, collection: str) -> tuple[str, str]:
     """Name and version in an asset's ARM id. Raises BadRequest for anything else."""
+    if "://registries/" in str(reference) or "/registries/" in str(reference):
+        raise BadRequest(f"{reference} is in a registry; the local Azure ML has none.", "NotEmulated")
     name, _, version = str(reference).partition(f"/{collection}/")[2].partition("/versions/")
     if not name or not version:
         raise BadRequest(f"The deployment needs a version of {collection}, not {reference!r}.")

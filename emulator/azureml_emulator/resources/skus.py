@@ -8,7 +8,9 @@ from azureml_emulator.arm.errors import BadRequest
 #: Sizes whose name doesn't say the number of cores.
 CORES = {"Standard_DS1_v2": 1, "Standard_DS2_v2": 2, "Standard_DS3_v2": 4, "Standard_DS4_v2": 8, "Standard_DS5_v2": 16}
 #: F, Fs, D, E, L, NC… say it: Standard_F4s_v2 has four.
-SIZE = re.compile(r"Standard_(?P<series>[A-Z]{1,2})(?P<cores>\d+)(?P<letters>[a-z]*)(?P<version>(_[A-Za-z0-9]+)*)")
+SIZE = re.compile(
+    r"Standard_(?P<series>[A-Z]{1,2})(?P<cores>\d+)(?P<letters>[a-z]*)(?P<version>(_[A-Za-z0-9]+)*)", re.IGNORECASE
+)
 MAX_INSTANCES = 50
 
 
@@ -28,7 +30,8 @@ def family(instance_type: str) -> str:
     """
     name = {known.lower(): known for known in CORES}.get(instance_type.lower(), instance_type)
     series, letters, version = SIZE.fullmatch(name).group("series", "letters", "version")  # type: ignore[union-attr]
-    return f"standard{series}{letters.upper()}{version.replace('_', '')}Family"
+    version = version.replace("_V", "_v").replace("_", "")  # Azure takes a size in any case
+    return f"standard{series.upper()}{letters.upper()}{version}Family"
 
 
 def charged(instance_type: str, instances: int) -> int:

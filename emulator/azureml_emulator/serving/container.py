@@ -12,6 +12,7 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
@@ -24,14 +25,15 @@ FAULT = "x-emulator-fault"  # from the router alone: what a fault of this deploy
 KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 
 
-def serve(listener: socket.socket, model: Path, log: Path) -> None:
+def serve(listener: socket.socket, model: Path, log: Path, variables: Mapping[str, str]) -> None:
     """Answer POST /score and GET / on `listener` from the MLflow model under `model` until told to stop.
 
-    Runs in a process of its own, which leads a process group. Everything printed is appended to `log`.
+    Runs in a process of its own, which leads a process group. Everything printed is appended to `log`; the model finds
+    the deployment's environment `variables`.
     """
     os.setsid()  # Ctrl-C in the emulator's terminal is the emulator's to handle: it drains first
     _write_to(log)
-    _set_environment(model)
+    _set_environment(model, variables)
     _Server(listener.fileno()).run()
 
 
@@ -94,10 +96,10 @@ def _write_to(log: Path) -> None:
     os.close(descriptor)
 
 
-def _set_environment(model: Path) -> None:
+def _set_environment(model: Path, variables: Mapping[str, str]) -> None:
     kept = {name: os.environ[name] for name in KEPT if name in os.environ}
     os.environ.clear()  # the model is somebody else's code: it gets none of the emulator's secrets
-    os.environ.update(kept)
+    os.environ.update({**kept, **variables})
     os.environ["OMP_NUM_THREADS"] = "1"
     os.environ["AML_APP_ROOT"] = str(files("azureml_emulator.serving"))
     os.environ["AZUREML_ENTRY_SCRIPT"] = "scoring.py"

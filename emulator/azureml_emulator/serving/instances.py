@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Mapping
 from multiprocessing.context import ForkServerContext, SpawnContext
 from pathlib import Path
 from typing import cast
@@ -56,12 +57,12 @@ async def warmed() -> ForkServerContext | SpawnContext:
 class Instance:
     """One process that serves the MLflow model under `model` on a loopback port.
 
-    What it prints is appended to `log`. After start(), scoring requests go to `url`, `ended` resolves to the exit
-    code, and `pid` leads a process group of its own.
+    What it prints is appended to `log`; `variables` are for the model. After start(), scoring requests go to `url`,
+    `ended` resolves to the exit code, and `pid` leads a process group of its own.
     """
 
-    def __init__(self, model: Path, log: Path) -> None:
-        self._model, self._log = model, log
+    def __init__(self, model: Path, log: Path, variables: Mapping[str, str] | None = None) -> None:
+        self._model, self._log, self._variables = model, log, dict(variables or {})
         self.url = self._address = ""
         self.pid = 0
 
@@ -71,7 +72,7 @@ class Instance:
         self.ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         with socket.create_server(("127.0.0.1", 0)) as listener:  # opened here: no other process can take the port
             self._address = f"http://127.0.0.1:{listener.getsockname()[1]}"
-            arguments = (listener, self._model, self._log)
+            arguments = (listener, self._model, self._log, self._variables)
             self._process = context.Process(target=container.serve, args=arguments, daemon=True)
             self._process.start()
         self.url, self.pid = f"{self._address}/score", cast(int, self._process.pid)

@@ -125,6 +125,12 @@ def ask_for_the_rest(arm: Arm) -> list[str]:
     arm("PUT", "models/toy-contract/versions/1", archived)
     arm("GET", "models/toy-contract/versions?listViewType=All&$top=1")
     arm("PUT", "models/toy-contract/versions/9", {"properties": {"modelUri": "nowhere"}})
+    for _ in range(2):
+        arm(
+            "PUT", "data/collected/versions/1", {"properties": {"dataType": "uri_folder", "dataUri": "azureml://there"}}
+        )
+    for name in ("collected", "none"):
+        arm("GET", f"data/{name}/versions/1")
     started = arm("PUT", "onlineEndpoints/tokens", endpoint(authMode="AMLToken"))
     arm("PUT", "onlineEndpoints/tokens", endpoint(authMode="AMLToken"))  # 409, while the first runs
     arm.settle(started)
