@@ -36,7 +36,7 @@ def main(endpoint: OnlineEndpoint, timeout: float) -> str:
     def write(change: Change, state: EndpointState) -> None:
         _create(endpoint, file, deadline) if change.create else _update(endpoint, change, state, deadline)
 
-    change = endpoint.change(plan, write, deadline, absent=Change("is created", create=True), overrule=True)
+    change = endpoint.change(plan, write, deadline, absent=Change("is created", create=True))
     say(f"{endpoint.name} {change.say}")
     step_output.output(endpoint=endpoint.name)
     step_output.summary(f"Endpoint **{endpoint.name}** {change.say}")

@@ -6,15 +6,15 @@ from typing import Any
 
 import click
 
+from scripts.lib.azure import endpoint_files
 from scripts.lib.azure.deployments import create
 from scripts.lib.azure.endpoint import OnlineEndpoint
-from scripts.lib.azure.endpoint_files import BLUE, GREEN, load_entity
+from scripts.lib.azure.endpoint_files import BLUE, GREEN
 from scripts.lib.azure.registered import verified
+from scripts.lib.azure.trying import asked
 from scripts.lib.azure.waiting import Deadline, say, within
-from scripts.lib.azure.workspace import load_yaml
 from scripts.lib.cli.command import command, endpoint_options, rollout_option, timeout_option
 from scripts.lib.decisions.deploying import Plan, Wanted, make_room, plan_deploy
-from scripts.lib.decisions.settings import Settings
 from scripts.lib.decisions.state import FIRST_ROLLOUT, EndpointState, Model, Shift, percentages
 from scripts.lib.github import provenance, step_output
 
@@ -36,10 +36,11 @@ def main(endpoint: OnlineEndpoint, version: int, digest: str, with_package: bool
     rolled back or never promoted are removed once the new one is there; what served before stays. What doesn't become
     healthy is removed again. Before anything else, what is registered is downloaded and its digest compared.
     """
+    files = {path: endpoint_files.settings(path) for path in (BLUE, GREEN)}
     model = verified(endpoint.workspace, str(version), digest, Deadline(timeout))
     registered = Model(model.name, str(model.version), model.tags.get("digest", ""))
-    first, prefix = load_yaml(BLUE)["name"], load_yaml(GREEN)["name"]
-    wanted = Wanted(registered, Settings(), rollout, first, prefix)
+    first, prefix = (endpoint_files.read(path).content["name"] for path in (BLUE, GREEN))
+    wanted = Wanted(registered, files[GREEN], rollout, first, prefix, files[BLUE])
     deadline, earlier = Deadline(timeout), Deadline(timeout / 2)  # half the time for what an earlier run left running
 
     def plan(state: EndpointState) -> Plan:
@@ -48,65 +49,67 @@ def main(endpoint: OnlineEndpoint, version: int, digest: str, with_package: bool
         return plan
 
     def write(plan: Plan, state: EndpointState) -> None:
-        entity = _entity(endpoint, plan, state, model, wanted, with_package, deadline) if plan.create else None
-        for name in plan.remove:
-            say(f"{name} is left over from an earlier rollout")
-            endpoint.remove(name, deadline)
-        if plan.first and not state.first_rollout:  # killed between creation and traffic, the next run still knows
-            marked = endpoint.look.endpoint(deadline)
-            marked.tags = {**(marked.tags or {}), **FIRST_ROLLOUT}
-            endpoint.put(marked, f"marking {endpoint.name} as not yet rolled out", deadline)
-        if entity:
-            create(endpoint, entity, deadline, make_room(state))
-        if plan.scale:
+        """One step: what is next is planned from what is there then, since a creation takes ten minutes."""
+        if plan.create:
+            _create(endpoint, plan, state, model, rollout, with_package, deadline)
+        elif plan.scale:
             _scale(endpoint, plan, deadline)
-        if plan.take_over:
+        elif plan.take_over:
             endpoint.shift(lambda state: plan_deploy(state, wanted).take_over or Shift({}, "", done=True), deadline)
-        for name in plan.after:
-            say(f"{name} is left over from an earlier rollout")
-            endpoint.remove(name, deadline)
+        else:
+            say(f"{plan.after[0]} is left over from an earlier rollout")
+            endpoint.remove(plan.after[0], deadline)
 
     def busy(state: EndpointState) -> bool:
         return not earlier.passed and (state.busy or any(d.busy for d in state.deployments.values()))
 
-    done = endpoint.change(plan, write, deadline, busy=busy)
+    steps = [endpoint.change(plan, write, deadline, busy=busy)]
+    while not steps[-1].done:
+        steps.append(endpoint.change(plan, write, deadline, busy=busy, known=[steps[-1].deployment]))
+    done = steps[-1]
     step_output.output(deployment=done.deployment, green=done.green, blue=done.blue, first="true" if done.first else "")
-    step_output.summary(done.say, f"Traffic: **{percentages(endpoint.read().traffic)}**")
+    step_output.summary(steps[0].say, f"Traffic: **{percentages(endpoint.read().traffic)}**")
     if not done.green:
         step_output.summary("There is nothing to promote: the promotion jobs are skipped.")
     return done.deployment
 
 
-def _entity(
+def _create(
     endpoint: OnlineEndpoint,
     plan: Plan,
     state: EndpointState,
     model: Any,
-    wanted: Wanted,
+    rollout: str,
     with_package: bool,
     deadline: Deadline,
-) -> Any:
-    """The deployment to create, from its YAML and what only this run knows."""
-    from azure.ai.ml import load_online_deployment
-
-    path = GREEN if plan.green else BLUE
-    entity = load_entity(load_online_deployment, path, name=plan.deployment, endpoint_name=endpoint.name)
-    entity.tags = {**entity.tags, **provenance.tags(), **model.tags}
-    entity.tags |= {"model": model.name, "version": str(model.version), "rollout": wanted.rollout}
-    entity.tags["replaces"] = str(state.deployments[plan.blue].ref) if plan.blue else ""
-    if not plan.blue:
-        del entity.tags["replaces"]  # whatever the file or the model says
+) -> None:
+    """The deployment of its file, with what only this run knows."""
+    for name in plan.remove:
+        say(f"{name} is left over from an earlier rollout")
+        endpoint.remove(name, deadline)
+    entity = endpoint_files.deployment(GREEN if plan.green else BLUE, plan.deployment, endpoint.name)
+    of_ours = {"model": model.name, "version": str(model.version), "rollout": rollout}
+    of_ours |= {"settings": entity.tags["settings"]}
+    of_ours |= {"replaces": str(state.deployments[plan.blue].ref)} if plan.blue else {}
+    entity.tags = {**entity.tags, **provenance.tags(), **model.tags, "replaces": None, **of_ours}
+    entity.tags = {tag: value for tag, value in entity.tags.items() if value is not None}
     entity.instance_count = max(entity.instance_count or 1, plan.instances)
     if with_package:
         entity.environment = _package(endpoint, model, deadline)
     else:
         entity.model = f"azureml:{model.name}:{model.version}"
-    return entity
+    if plan.first and not state.first_rollout:  # killed between creation and traffic, the next run still knows
+        marked = endpoint.look.endpoint(deadline)
+        marked.tags = {**(marked.tags or {}), **FIRST_ROLLOUT}
+        endpoint.put(marked, f"marking {endpoint.name} as not yet rolled out", deadline)
+    create(endpoint, entity, deadline, make_room(state))
 
 
 def _scale(endpoint: OnlineEndpoint, plan: Plan, deadline: Deadline) -> None:
     """As many instances as what serves has, for a green that stands at 0 % already."""
-    entity: Any = endpoint.client.online_deployments.get(plan.deployment, endpoint.name)
+    entity: Any = asked(
+        endpoint.workspace, deadline, lambda: endpoint.client.online_deployments.get(plan.deployment, endpoint.name)
+    )
     entity.instance_count = plan.instances
     endpoint.put_deployment(entity, f"scaling {plan.deployment} to {plan.instances}", deadline)
 

@@ -16,7 +16,8 @@ import click
 
 from scripts.lib.azure.loading import BLUE as BLUE
 from scripts.lib.azure.loading import GREEN as GREEN
-from scripts.lib.azure.loading import dropped, load, read, sentences
+from scripts.lib.azure.loading import dropped, load, sentences
+from scripts.lib.azure.loading import read as read
 from scripts.lib.azure.waiting import say
 from scripts.lib.azure.workspace import ENDPOINT
 from scripts.lib.decisions import file_rules
@@ -24,11 +25,6 @@ from scripts.lib.decisions import settings as decided
 from scripts.lib.decisions.creating import Described
 from scripts.lib.decisions.settings import Settings
 from scripts.lib.decisions.state import Refused
-
-
-def load_entity(_: Any, path: Path, **fields: str) -> Any:
-    """As `deployment`, until deploy.py asks that."""
-    return load(path, **fields)
 
 
 def deployment(path: Path, name: str, endpoint: str) -> Any:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import timezone
 from typing import Any
 
+from scripts.lib.azure.endpoint_files import live_fields
 from scripts.lib.decisions.state import Deployment, EndpointState, Model, Ref, positive
 
 
@@ -47,6 +48,7 @@ def deployment(entity: Any) -> Deployment:
         concurrency=getattr(entity.request_settings, "max_concurrent_requests_per_instance", None) or 1,
         machine=entity.instance_type or "",
         tags=tags,
+        fields=live_fields(entity),
     )
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from scripts.lib.decisions.record import Record, Takeover, marks, record, taken_over, written
+from scripts.lib.decisions.record import TAKEOVER, Record, Takeover, marks, record, taken_over, takeover, written
 from scripts.lib.decisions.roles import owner, pairs, roles
 from scripts.lib.decisions.settings import Settings, fits
 from scripts.lib.decisions.state import (
@@ -51,13 +51,17 @@ class Plan:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is to be deployed: a model with settings, the rollout's id, and the names in the two deployment files."""
+    """What is to be deployed: a model with settings, the rollout's id, and the names in the two deployment files.
+
+    An endpoint's first deployment has settings of its own.
+    """
 
     model: Model
     settings: Settings
     rollout: str
     first: str
     prefix: str
+    first_settings: Settings = field(default_factory=Settings)
 
     def fits(self, deployment: Deployment) -> bool:
         return self.model.same(deployment.model) and fits(deployment, self.settings)
@@ -100,7 +104,8 @@ def _first(endpoint: EndpointState, wanted: Wanted) -> Plan:
     present = endpoint.deployments.get(wanted.first)
     if present and present.busy:
         raise _at_work(present)
-    if present and present.healthy and wanted.fits(present):
+    fit = present and wanted.model.same(present.model) and fits(present, wanted.first_settings)
+    if present and present.healthy and fit:
         return Plan(present.name, f"{present.name} is there, healthy, at 0 %: the first", first=True)
     if present and present.healthy and (not present.ours or _foreign(present.rollout, wanted.rollout)):
         raise _in_the_way(endpoint, [present.name])
@@ -154,8 +159,12 @@ def _standing(endpoint: EndpointState, wanted: Wanted, blue: Deployment) -> Depl
 
 def _take_over(endpoint: EndpointState, rollout: str, blue: str, green: str) -> Shift | None:
     """The tags that make a green this rollout's, written with the same split; None where it is already."""
+    begun = takeover(endpoint)
     if owner(endpoint, green) == rollout and pairs(endpoint).get(green) == blue:
-        return None
+        if begun is None or begun.green.name == green:
+            return None
+        say = f"{begun.green.name}, which {begun.rollout} went on with, is no longer to replace {blue}"
+        return Shift(endpoint.traffic, say, tags=dict.fromkeys(TAKEOVER))
     say, split = f"{green} is this rollout's now, not {owner(endpoint, green) or 'nobody'}'s", endpoint.traffic
     old, new = endpoint.deployments[blue].ref, endpoint.deployments[green].ref
     if green not in split:
