@@ -1,5 +1,6 @@
 """What the rules refuse, as Azure's resource manager names it; `server.py` alone turns these into HTTP."""
 
+import json
 from typing import Any
 
 
@@ -48,3 +49,13 @@ class Conflict(ApiError):
 
 class TooLarge(ApiError):
     status, code = 413, "RequestEntityTooLarge"
+
+
+def passed_on(call: str, field: str, message: str) -> list[dict[str, Any]]:
+    """The details in which a refusal of the service behind the resource manager is passed on: JSON in a text.
+
+    Seen in MicrosoftLearning/mslearn-azure-ml#30.
+    """
+    title = "One or more validation errors occurred."
+    problem = json.dumps({"errors": {field: [message]}, "title": title, "status": 400, "traceId": "00-1-01"})
+    return [{"code": call, "message": f"InferencingClient HttpRequest error, error detail: {problem}"}]

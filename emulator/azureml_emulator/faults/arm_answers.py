@@ -5,10 +5,10 @@ for the permission that the call needs, `{verb}` for what a lock calls it. Micro
 and statuses: where no report had one, it is marked as a guess.
 """
 
-import json
 from typing import Any
 
 from azureml_emulator.arm.documents import Document
+from azureml_emulator.arm.errors import passed_on
 from azureml_emulator.arm.names import PROVIDER
 
 GROUP = "/subscriptions/{subscriptions}/resourceGroups/{resourceGroups}"
@@ -23,13 +23,6 @@ NOT_REGISTERED = (
 def said(status: int, message: str, code: str = "", **more: Any) -> Document:
     """One answer; its code is its name in the table unless another is given."""
     return {"status": status, "message": message, **({"code": code} if code else {}), **more}
-
-
-def inferencing(call: str, field: str, message: str, status: int = 400) -> list[Document]:
-    """The details in which a refusal of the service behind the resource manager is passed on, as JSON in a text."""
-    title = "One or more validation errors occurred."
-    problem = json.dumps({"errors": {field: [message]}, "title": title, "status": status, "traceId": "00-1-01"})
-    return [{"code": call, "message": f"InferencingClient HttpRequest error, error detail: {problem}"}]
 
 
 ANSWERS: dict[str, Document] = {
@@ -114,7 +107,7 @@ ANSWERS: dict[str, Document] = {
         400,
         "The request is invalid.",
         "BadRequest",
-        details=inferencing(
+        details=passed_on(
             "InferencingClientCreateDeploymentFailed",
             "VmSize",
             "Not enough quota available for Standard_F4s_v2 in SubscriptionId {subscriptions}. Current usage/limit: "
@@ -127,7 +120,7 @@ ANSWERS: dict[str, Document] = {
         400,
         "The request is invalid.",
         "BadRequest",
-        details=inferencing(
+        details=passed_on(
             "InferencingClientCallFailed",
             "",
             "There is already an endpoint with this name, Endpoint name needs to be unique within a region. "

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from azureml_emulator.arm.documents import Document, Scope, check_name, in_state, resource, updated
-from azureml_emulator.arm.errors import BadRequest, NotFound
+from azureml_emulator.arm.errors import BadRequest, NotFound, passed_on
 from azureml_emulator.arm.sent import Access, NotEmulated, Sent, Texts, Tracked, any_case, validated
 from azureml_emulator.arm.store import Store
 from azureml_emulator.resources.deployments import Deployments
@@ -15,6 +15,11 @@ from azureml_emulator.resources.tokens import ML, Tokens
 from azureml_emulator.serving.router import Route, Router, any_of
 
 MAX_MIRROR = 50
+#: Azure/azureml-examples#1931
+TAKEN = (
+    "There is already an endpoint with this name, Endpoint name needs to be unique within a region. "
+    "Try some other name."
+)
 TOKEN_SECONDS = 12 * 3600
 READ_ONLY = {"compute": None, "scoringUri": None, "swaggerUri": None, "provisioningState": "Succeeded"}
 
@@ -63,8 +68,8 @@ class Endpoints:
         key = _key(scope, name)
         old = self._store.get(key)
         if old is None and any(item["name"] == name for item in self._store.everywhere("onlineEndpoints")):
-            # A guess: that names are unique per region is known, the answer is not.
-            raise BadRequest(f"The endpoint name {name} is already taken in this region.")
+            details = passed_on("InferencingClientCallFailed", "", TAKEN)
+            raise BadRequest("The request is invalid.", details=details)
         path = f"onlineEndpoints/{name}"
         given = validated(Tracked[Properties].model_validate, body)
         self._check(scope, name, given.properties)

@@ -3,7 +3,8 @@
 import math
 import re
 
-from azureml_emulator.arm.errors import BadRequest
+from azureml_emulator.arm.errors import BadRequest, passed_on
+from azureml_emulator.arm.names import SUBSCRIPTION
 
 #: Sizes whose name doesn't say the number of cores.
 CORES = {"Standard_DS1_v2": 1, "Standard_DS2_v2": 2, "Standard_DS3_v2": 4, "Standard_DS4_v2": 8, "Standard_DS5_v2": 16}
@@ -40,8 +41,13 @@ def charged(instance_type: str, instances: int) -> int:
 
 
 def check_quota(instance_type: str, instances: int, used: int, quota: int) -> None:
-    """Raises BadRequest (OutOfQuota) when the deployment doesn't fit; whether Azure answers so at once is a guess."""
+    """Raises BadRequest when the deployment doesn't fit: OutOfQuota on Microsoft's page, in no field of the answer."""
     needed = charged(instance_type, instances)
     if used + needed > quota:
-        usage = f"Current usage/limit: {used}/{quota}. Additional needed: {needed}"
-        raise BadRequest(f"Not enough quota available for {instance_type} in the subscription. {usage}.", "OutOfQuota")
+        why = (
+            f"Not enough quota available for {instance_type} in SubscriptionId {SUBSCRIPTION}. Current usage/limit: "
+            f"{used}/{quota}. Additional needed: {needed} Please see troubleshooting guide, available here: "
+            "https://aka.ms/oe-tsg#error-outofquota"
+        )
+        details = passed_on("InferencingClientCreateDeploymentFailed", "VmSize", why)
+        raise BadRequest("The request is invalid.", details=details)

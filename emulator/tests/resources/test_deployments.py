@@ -119,13 +119,17 @@ async def test_the_quota_counts_all_deployments(tmp_path: Path) -> None:
     """ceil(1.2 × instances) × cores of those that are there and of the new one must fit."""
     async with local(tmp_path, core_quota=15) as here:
         big = deployment(MODEL, instances=2, instanceType="Standard_F8s_v2")
-        with pytest.raises(BadRequest, match=r"0/15. Additional needed: 24"):
+        with pytest.raises(BadRequest, match="The request is invalid") as first:
             here.azure.deployments.put(here.scope, ENDPOINT, "big", big)
         here.place("blue")
-        with pytest.raises(BadRequest, match=r"8/15. Additional needed: 8") as refusal:
+        with pytest.raises(BadRequest, match="The request is invalid") as second:
             here.azure.deployments.put(here.scope, ENDPOINT, "green", deployment(MODEL))
 
-    assert refusal.value.code == "OutOfQuota"
+    details = [refusal.value.more["details"][0] for refusal in (first, second)]
+    assert {detail["code"] for detail in details} == {"InferencingClientCreateDeploymentFailed"}
+    assert "0/15. Additional needed: 24 " in details[0]["message"]
+    assert "8/15. Additional needed: 8 " in details[1]["message"]
+    assert all("oe-tsg#error-outofquota" in detail["message"] for detail in details)
 
 
 @in_loop

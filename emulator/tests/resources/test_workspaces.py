@@ -51,7 +51,7 @@ def test_endpoint_names_are_unique_in_the_region(pair: tuple[Arm, Arm]) -> None:
     answer = live("PUT", "onlineEndpoints/only-one", endpoint())
 
     assert answer.status_code == 400
-    assert "already taken" in answer.json()["error"]["message"]
+    assert "unique within a region" in answer.json()["error"]["details"][0]["message"]
     assert live("GET", "onlineEndpoints/only-one").status_code == 404
 
 
