@@ -176,7 +176,7 @@ class World:
         has, had = deed.now.keys(deed.now.state.traffic), deed.was.keys(deed.was.state.traffic)
         if len(has) == 1 or deed.rollout == STRANGER or deed.what == "to":
             self.served |= has
-        if had != has and not has & deed.seen.before:
+        if had != has and deed.what not in ("back", "own") and not has & deed.seen.before:
             self.retired |= had - has
         self.retired -= has
 
@@ -239,7 +239,8 @@ def _truth(deed: str, by: Actor, split: Mapping[str, int], proposal: Mapping[str
     seen = by.seen
     if deed in ("mark", "takeover"):
         green = (proposal or {}).get("green_created")
-        return replace(seen, owners={**seen.owners, green: by.rollout}) if green else seen
+        took = replace(seen, owners={**seen.owners, green: by.rollout}) if green else seen
+        return replace(took, writer=by.rollout, forward=True) if green in seen.keys(split) else took
     names = seen.state.deployments
     has = frozenset(names[name].created for name in split if name in names)
     before = _before(deed, seen, split, has, proposal)
@@ -263,7 +264,7 @@ def _before(
         return has
     if proposal:
         return frozenset({proposal["blue_created"]} - {""})
-    if not had and deed == "to":
+    if not had and deed in ("to", "portal"):
         return seen.before | OPEN
     if len(has) == 1 and has <= seen.before and deed != "portal":
         return has
