@@ -207,8 +207,8 @@ class Actor:
 
 def wanted(rollout: str, version: int, settings: int = 0) -> Wanted:
     """What a run deploys: a model's version, with settings that are a number here."""
-    fields = {"settings": settings}
-    return Wanted(model(version), Settings(f"{settings:04}", fields), rollout, "default", "xgboost-model")
+    asked = Settings(f"{settings:04}", {"settings": str(settings)})
+    return Wanted(model(version), asked, rollout, "default", "xgboost-model", asked)
 
 
 def model(version: int) -> Model:
@@ -224,7 +224,7 @@ def deployment(name: str, wants: Wanted, replaces: Ref | None = None, instances:
 
 def by_hand(name: str, version: int) -> Deployment:
     """As somebody makes it without a rollout: no tag tells of it."""
-    return Deployment(name, replace(model(version), digest=""), SUCCEEDED, fields={"settings": 0})
+    return Deployment(name, replace(model(version), digest=""), SUCCEEDED, fields={"settings": "0"})
 
 
 def _named(state: EndpointState, listed: Mapping[str, Deployment]) -> set[str]:
