@@ -99,7 +99,10 @@ def green_can_answer_its_share(world: World, deed: Deed) -> bool:
 def the_way_back_goes_by_approval(world: World, deed: Deed) -> bool:
     """What a rollback would lead to is deleted only by the job delete-blue, approved, or by a person."""
     gone = deed.deployment
-    return deed.what not in ("delete", "superfluous") or gone is None or gone.created not in deed.seen.before
+    if deed.what not in ("delete", "superfluous") or gone is None:
+        return True
+    nothing = not deed.seen.state.traffic and not gone.healthy  # serves, and this one couldn't
+    return nothing or gone.created not in deed.seen.before
 
 
 def deploy_removes_only_what_never_served(world: World, deed: Deed) -> bool:

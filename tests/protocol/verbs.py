@@ -12,7 +12,7 @@ from typing import Any
 
 from scripts.lib.decisions.approval import Proposal, check, check_owner, plan_promotion, propose
 from scripts.lib.decisions.deploying import Plan, Wanted, plan_deploy
-from scripts.lib.decisions.record import mark
+from scripts.lib.decisions.record import TAGS, TAKEOVER, live, mark
 from scripts.lib.decisions.roles import roles
 from scripts.lib.decisions.state import EndpointState, Overwritten, Refused, Shift
 from scripts.lib.decisions.traffic import plan_first_traffic, plan_shift
@@ -40,8 +40,8 @@ def shift(me: Actor, deed: str, plan: Planner, overrule: bool = False, **facts: 
             if step.done:
                 return step
             yield
-            if me.read().traffic != state.traffic:
-                raise Overwritten("somebody changed the split meanwhile. show_endpoint")
+            if _written(me.read()) != _written(state):
+                raise Overwritten("somebody wrote meanwhile: show_endpoint")
             yield
             me.wrote = me.wrote or deed not in ("mark", "takeover")
             me.world.split(deed, me, step, me.take_weather(), **facts)
@@ -73,19 +73,23 @@ def _read_back(me: Actor, deed: str, was: EndpointState, step: Shift) -> Steps:
     raise Overwritten("somebody else wrote another split right after this one. show_endpoint")
 
 
+def _written(state: EndpointState) -> tuple[object, ...]:
+    return state.traffic, *(state.tags.get(name) for name in (*TAGS, *TAKEOVER))
+
+
 def _recorded(state: EndpointState, step: Shift) -> bool:
     return all(state.tags.get(name) == value for name, value in step.tags.items())
 
 
 def deploy(me: Actor, wants: Wanted, good: bool) -> Steps:
-    """deploy.py: gives the plan once all of it is done. Raises Failed where the new one doesn't become healthy."""
+    """deploy.py: one step at a time, each planned from what is there; gives the plan once nothing is left of it."""
     while True:
         with suppress(Lost):
             state = yield from _settled(me)
             plan = plan_deploy(state, wants)
-            if not plan.done:
-                yield from _carry_out(me, plan, state, wants, good)
-            return plan
+            if plan.done:
+                return plan
+            yield from _step(me, plan, state, wants, good)
 
 
 def _settled(me: Actor) -> Steps:
@@ -96,27 +100,26 @@ def _settled(me: Actor) -> Steps:
     return me.seen.state
 
 
-def _carry_out(me: Actor, plan: Plan, state: EndpointState, wants: Wanted, good: bool) -> Steps:
-    for name in plan.remove:
-        yield
-        me.world.delete(me, name, me.take_weather())
+def _step(me: Actor, plan: Plan, state: EndpointState, wants: Wanted, good: bool) -> Steps:
     if plan.create:
+        for name in plan.remove:
+            yield
+            me.world.delete(me, name, me.take_weather())
         yield from _create(me, plan, state, wants, good)
-    if plan.scale:
+    elif plan.scale:
         yield
         me.world.changes(plan.deployment, instances=plan.instances)
-    if plan.take_over:
+    elif plan.take_over:
         yield from _take_over(me, plan, wants)
-    for name in plan.after:
+    else:
         yield
-        if name in plan_deploy(me.read(), wants).after:
-            me.world.delete(me, name, me.take_weather())
+        me.world.delete(me, plan.after[0], me.take_weather())
 
 
 def _create(me: Actor, plan: Plan, state: EndpointState, wants: Wanted, good: bool) -> Steps:
     yield
-    if plan.deployment in me.read().deployments:
-        raise Failed(f"{plan.deployment} was made by somebody else meanwhile")
+    if plan.deployment in me.read(fresh=True).deployments:
+        raise Lost  # somebody made it meanwhile: all anew
     blue = state.deployments[plan.blue].ref if plan.blue else None
     made = deployment(plan.deployment, wants, blue, plan.instances)
     made = me.world.create(me, made, good, me.take_weather())
@@ -135,7 +138,7 @@ def _take_over(me: Actor, plan: Plan, wants: Wanted) -> Steps:
     def planned(state: EndpointState) -> Shift:
         return plan_deploy(state, wants).take_over or Shift(state.traffic, "", done=True)
 
-    green = me.seen.state.deployments[plan.deployment].created
+    green = me.seen.state.deployments[plan.deployment].created if plan.green else ""
     yield from shift(me, "takeover", planned, proposal={"green_created": green})
 
 
@@ -185,13 +188,13 @@ def promote(me: Actor, proposal: Proposal, percent: int, stage: bool = True) -> 
         return plan_promotion(state, percent, me.rollout, proposal, at_least=stage)
 
     yield from smoke_test(me, proposal["green"], marking=False)
-    done = yield from shift(me, "stage" if stage else "promotion", plan, proposal=proposal)
-    if not done.done:
+    yield from shift(me, "stage" if stage else "promotion", plan, proposal=proposal)
+    yield
+    state = me.read()
+    last = live(state)
+    for name in superfluous(state) if last and last.rollout == me.rollout else []:
         yield
-        for name in superfluous(me.read(fresh=True)):
-            yield
-            if name in superfluous(me.read()):
-                me.world.delete(me, name, why="superfluous")
+        me.world.delete(me, name, why="superfluous")
 
 
 def promote_to(me: Actor, name: str, percent: int) -> Steps:

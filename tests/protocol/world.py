@@ -176,7 +176,7 @@ class World:
         has, had = deed.now.keys(deed.now.state.traffic), deed.was.keys(deed.was.state.traffic)
         if len(has) == 1 or deed.rollout == STRANGER or deed.what == "to":
             self.served |= has
-        if had != has and not has & deed.seen.before:
+        if had != has and deed.what not in ("back", "own") and not has & deed.seen.before:
             self.retired |= had - has
         self.retired -= has
 
@@ -207,8 +207,8 @@ class Actor:
 
 def wanted(rollout: str, version: int, settings: int = 0) -> Wanted:
     """What a run deploys: a model's version, with settings that are a number here."""
-    fields = {"settings": settings}
-    return Wanted(model(version), Settings(f"{settings:04}", fields), rollout, "default", "xgboost-model")
+    asked = Settings(f"{settings:04}", {"settings": str(settings)})
+    return Wanted(model(version), asked, rollout, "default", "xgboost-model", asked)
 
 
 def model(version: int) -> Model:
@@ -224,7 +224,7 @@ def deployment(name: str, wants: Wanted, replaces: Ref | None = None, instances:
 
 def by_hand(name: str, version: int) -> Deployment:
     """As somebody makes it without a rollout: no tag tells of it."""
-    return Deployment(name, replace(model(version), digest=""), SUCCEEDED, fields={"settings": 0})
+    return Deployment(name, replace(model(version), digest=""), SUCCEEDED, fields={"settings": "0"})
 
 
 def _named(state: EndpointState, listed: Mapping[str, Deployment]) -> set[str]:
@@ -239,7 +239,8 @@ def _truth(deed: str, by: Actor, split: Mapping[str, int], proposal: Mapping[str
     seen = by.seen
     if deed in ("mark", "takeover"):
         green = (proposal or {}).get("green_created")
-        return replace(seen, owners={**seen.owners, green: by.rollout}) if green else seen
+        took = replace(seen, owners={**seen.owners, green: by.rollout}) if green else seen
+        return replace(took, writer=by.rollout, forward=True) if green in seen.keys(split) else took
     names = seen.state.deployments
     has = frozenset(names[name].created for name in split if name in names)
     before = _before(deed, seen, split, has, proposal)
@@ -263,7 +264,7 @@ def _before(
         return has
     if proposal:
         return frozenset({proposal["blue_created"]} - {""})
-    if not had and deed == "to":
+    if not had and deed in ("to", "portal"):
         return seen.before | OPEN
     if len(has) == 1 and has <= seen.before and deed != "portal":
         return has

@@ -33,6 +33,10 @@ def plan_shift(
         said = f"the split has changed: expected {percentages(expect)}, but it is {found}. Nothing was written."
         raise Refused(f"{said} Look with show_endpoint.")
     on_pair = before.keys() <= {to, other} if before else percent == 100  # all to one, after all was taken away
+    if not on_pair and not before:
+        raise Refused(
+            f"{endpoint.name} gets no traffic: promote --to {to} --percent 100 gives it back, then the share."
+        )
     if expect is None and not on_pair:
         raise Refused(
             f"traffic is not all on {to} and its counterpart ({other or 'none'}): {percentages(before)}. "
