@@ -42,10 +42,12 @@ def main(endpoint: OnlineEndpoint, version: int, digest: str, with_package: bool
     first, prefix = (endpoint_files.read(path).content["name"] for path in (BLUE, GREEN))
     wanted = Wanted(registered, files[GREEN], rollout, first, prefix, files[BLUE])
     deadline, earlier = Deadline(timeout), Deadline(timeout / 2)  # half the time for what an earlier run left running
+    steps: list[Plan] = []
 
     def plan(state: EndpointState) -> Plan:
         plan = plan_deploy(state, wanted)
-        deadline.tell(plan.say)
+        if not (steps and plan.done):
+            deadline.tell(plan.say)
         return plan
 
     def write(plan: Plan, state: EndpointState) -> None:
@@ -63,9 +65,8 @@ def main(endpoint: OnlineEndpoint, version: int, digest: str, with_package: bool
     def busy(state: EndpointState) -> bool:
         return not earlier.passed and (state.busy or any(d.busy for d in state.deployments.values()))
 
-    steps = [endpoint.change(plan, write, deadline, busy=busy)]
-    while not steps[-1].done:
-        steps.append(endpoint.change(plan, write, deadline, busy=busy, known=[steps[-1].deployment]))
+    while not steps or not steps[-1].done:
+        steps.append(endpoint.change(plan, write, deadline, busy=busy, known=[step.deployment for step in steps[-1:]]))
     done = steps[-1]
     step_output.output(deployment=done.deployment, green=done.green, blue=done.blue, first="true" if done.first else "")
     step_output.summary(steps[0].say, f"Traffic: **{percentages(endpoint.read().traffic)}**")
