@@ -9,28 +9,25 @@ from pathlib import Path
 
 import click
 
-from scripts.lib.azure import loading
-from scripts.lib.azure.endpoint_files import BLUE, GREEN, model_name, settings
+from scripts.lib.azure.endpoint_files import BLUE, GREEN, model_name
 from scripts.lib.azure.waiting import say
-from scripts.lib.azure.workspace import ENDPOINT, Workspace, endpoint_name
+from scripts.lib.azure.workspace import Workspace, endpoint_name
 from scripts.lib.cli.command import command
 from scripts.lib.decisions.state import Refused
-from scripts.lib.doctor import azure_checks, checks, finding, quota, trust
+from scripts.lib.doctor import azure_checks, checks, files, finding, quota, trust
 from scripts.lib.doctor.azure_facts import AzureFacts
 from scripts.lib.doctor.facts import GitHubFacts, told
 from scripts.lib.doctor.finding import CANNOT_TELL, OK, WRONG, Finding, Unknown
-from scripts.lib.doctor.quota import Shape
 from scripts.lib.github import repository_variables, step_output
 from scripts.lib.github.environment import ENVIRONMENTS, ROLLBACK, STAGING
 
-FILES = (ENDPOINT, BLUE, GREEN)
 REQUIREMENTS = Path("model/requirements.txt")
 STAGES = ("", "train", "deploy", "smoke-test", "promote-10", "promote-50", "promote-100")
 """After which a rollout may stop, "" for none: what rollout.yml offers; tests/workflows/approval_rules.py compares."""
 UNAPPROVED = "smoke-test"  # the last one before the first promotion
 #: With one of these wrong a rollout fails for sure; the others are advice, and reviewers decide how far it goes.
 FATAL = {"variables", "login", "workspace", "role", "OIDC subject", "endpoint name", "model requirements"}
-FATAL |= set(map(str, FILES))
+FATAL |= set(map(str, files.FILES))
 Variables = Mapping[str, str] | Unknown
 
 
@@ -52,7 +49,9 @@ def _variables(ctx: click.Context, param: click.Parameter, value: str | None) ->
 
 
 @command()
-@click.option("--files", is_flag=True, help="Check the files of endpoints/ alone: without GitHub, without Azure.")
+@click.option(
+    "--files", "only_files", is_flag=True, help="Check the files of endpoints/ alone: without GitHub, without Azure."
+)
 @click.option("--rollout", is_flag=True, help="First job of a rollout: fail only for what would fail it anyway.")
 @click.option("--stop-after", default="", type=click.Choice(STAGES), help="Where the rollout shall stop.")
 @click.option("--version", default="", callback=_version, metavar="N", help="The version it rolls out, if registered.")
@@ -64,7 +63,9 @@ def _variables(ctx: click.Context, param: click.Parameter, value: str | None) ->
     metavar="JSON",
     help="The repository's, as JSON. Else GitHub is asked.",
 )
-def main(files: bool, rollout: bool, stop_after: str, version: int | None, variables: dict[str, str] | None) -> None:
+def main(
+    only_files: bool, rollout: bool, stop_after: str, version: int | None, variables: dict[str, str] | None
+) -> None:
     """Check the files of endpoints/ and the set-up at GitHub and Azure; prints the findings as JSON. Changes nothing.
 
     Each is ok, wrong or cannot tell, with how to mend it. Exit code 1 if one is wrong, or if it can't be told who
@@ -73,11 +74,11 @@ def main(files: bool, rollout: bool, stop_after: str, version: int | None, varia
     """
     findings: list[Finding] = []
     click.get_current_context().call_on_close(lambda: click.echo(finding.as_json(findings)))  # also if it fails
-    for found in read_files() if files else examine(variables, registered=version is not None):
+    for found in files.check() if only_files else examine(variables, registered=version is not None):
         say(str(found))
         findings.append(found)
     step_output.summary("### The set-up", finding.as_table(findings))
-    if rollout and not files:
+    if rollout and not only_files:
         _let_out(findings, stop_after)
     _refuse([found for found in findings if (fatal if rollout else bad)(found)])
 
@@ -119,21 +120,12 @@ def _refuse(wrong: Sequence[Finding]) -> None:
         raise Refused(f"not ready: {names}. Mend it as said above, then run the doctor again.")
 
 
-def read_files() -> Iterator[Finding]:
-    """Whether each file of endpoints/ can be deployed: it is loaded as `deploy` does."""
-    problems = {path: loading.problems(path) for path in FILES}
-    for path, found in problems.items():
-        yield checks.file(str(path), found, [] if found else loading.dropped(path))
-    if not problems[BLUE] and not problems[GREEN]:
-        yield checks.alike(settings(BLUE), settings(GREEN))
-
-
 def examine(given: Mapping[str, str] | None, registered: bool) -> Iterator[Finding]:
     """All checks one after the other. `given` are the repository's variables, which GitHub is asked for otherwise.
 
     `registered`: the rollout is of a version that is registered already, so the requirements here say nothing of it.
     """
-    yield from read_files()
+    yield from files.check()
     github = GitHubFacts()
     variables: Variables = given if given is not None else github.ask(lambda known: known.variables())
     known: Mapping[str, str] = {} if isinstance(variables, Unknown) else variables
@@ -183,7 +175,7 @@ def at_azure(github: GitHubFacts, picked: Mapping[str, str], environments: Seque
 
 
 def _quota(azure: AzureFacts, endpoint: azure_checks.Endpoint | Unknown) -> Finding:
-    blue, green = told(lambda: _shape(BLUE)), told(lambda: _shape(GREEN))
+    blue, green = told(lambda: files.shape(BLUE)), told(lambda: files.shape(GREEN))
     if isinstance(endpoint, Unknown) or isinstance(blue, Unknown) or isinstance(green, Unknown):
         why = next(known for known in (endpoint, blue, green) if isinstance(known, Unknown))
         return finding.cannot_tell("core quota", why)
@@ -202,11 +194,6 @@ def _workspace(picked: Mapping[str, str]) -> Workspace | Unknown:
     if missing:
         return Unknown(f"which workspace? {', '.join(missing)} are not set.")
     return Workspace(*(picked[name] for name in repository_variables.WORKSPACE))
-
-
-def _shape(path: Path) -> Shape:
-    entity = loading.load(path, endpoint_name="any")
-    return Shape(entity.instance_type, entity.instance_count or 1)
 
 
 if __name__ == "__main__":

@@ -141,6 +141,7 @@ def test_another_model_s_endpoint_is_said(live: Live, client: MLClient) -> None:
     [
         "There is already an endpoint with this name, Endpoint name needs to be unique within a region.",
         "The specified endpoint name 'heart' is not available. Endpoint names must be unique within the region.",
+        "The endpoint name heart is already taken in this region.",
     ],
 )
 @pytest.mark.parametrize("kind", ["refuse", "fail"])
@@ -152,8 +153,8 @@ def test_a_name_that_is_taken_in_the_region(live: Live, faults: Faults, kind: st
     result = live.run("create_endpoint")
 
     assert result.exit_code == 1
-    assert f"another endpoint in this region is called {live.name}" in result.stderr
-    assert "ENDPOINT_NAME" in result.stderr
+    assert "the endpoint's name is taken in this region" in result.stderr
+    assert "Take another: ENDPOINT_NAME" in result.stderr
 
 
 def test_a_split_in_the_file_is_said_and_dropped(live: Live, client: MLClient) -> None:
@@ -177,7 +178,7 @@ def test_an_update_meets_a_promotion(live: Live, faults: Faults, client: MLClien
     result = live.run("create_endpoint")
 
     endpoint: Any = client.online_endpoints.get(live.name)
-    assert "once more: somebody changed the split" in result.stderr
+    assert f"once more: somebody changed {live.name} meanwhile" in result.stderr
     assert (endpoint.description, endpoint.traffic) == ("New words", {"default": 100})
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 import yaml
 
@@ -367,12 +368,15 @@ def test_a_split_in_endpoint_yml_is_dropped(key: str) -> None:
 
 
 def test_what_is_dropped_is_said(capsys: pytest.CaptureFixture[str]) -> None:
-    """With the reason, on standard error."""
+    """With the reason, on standard error, once a command, however often that plans anew."""
     change(GREEN, model="azureml:m:2")
 
-    endpoint_files.deployment(GREEN, "green", "heart")
+    with click.Context(click.Command("deploy")):
+        for _ in range(2):
+            endpoint_files.deployment(GREEN, "green", "heart")
 
-    assert f"{GREEN}: `model` is ignored: deploy names the registered version." in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert said.count(f"{GREEN}: `model` is ignored: deploy names the registered version.") == 1
 
 
 def test_the_doctor_says_what_is_ignored() -> None:

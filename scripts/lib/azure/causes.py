@@ -130,7 +130,8 @@ WORDS = [
     for pattern, cause in [
         (r"private link|private endpoint", PRIVATE),  # azure-cli-extensions#6294, MicrosoftDocs/azure-docs#90426
         (
-            r"already an endpoint with this name|unique within a region",  # Azure/mlops-project-template#29
+            # Azure/mlops-project-template#29, ansible-collections/azure#2231, and the local Azure ML's own words
+            r"already an endpoint with this name|unique within (a|the) region|already taken in this region",
             Cause("the endpoint's name is taken in this region", "Take another: ENDPOINT_NAME, or endpoint.yml."),
         ),
         (r"not enough quota|quota (is |was )?exceeded", NO_QUOTA),  # MicrosoftLearning/mslearn-azure-ml#30

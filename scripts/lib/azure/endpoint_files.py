@@ -42,7 +42,9 @@ def endpoint(name: str) -> Any:
 
 
 def described(entity: Any, *, asked: bool = False) -> Described:
-    """The SDK's entity of an endpoint in one spelling; of endpoint.yml's (`asked`) only the lines that the file has."""
+    """The SDK's entity of an endpoint, in one spelling; of endpoint.yml's (`asked`) only the lines that it has."""
+    if entity is None:
+        return Described()
     fixed = {"auth_mode": _word(entity.auth_mode), "public_network_access": _word(entity.public_network_access)}
     if identity := entity.identity:
         ids = sorted(str(one.resource_id).lower() for one in identity.user_assigned_identities or ())

@@ -8,29 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from scripts.lib.decisions.settings import Settings
 from scripts.lib.doctor.finding import Finding, Unknown, cannot_tell, ok, wrong
 from scripts.lib.github import required_reviewers
 from scripts.lib.github.environment import EVERY, PROTECTED, Environment
 from scripts.lib.github.repository_variables import PREFIX, VARIABLES, collides, missing, odd, staged
 
 OPEN_BRANCH = "doctor/any-branch", "any-branch"  # names that only a pattern for everything matches
-
-
-def file(path: str, problems: Sequence[str], ignored: Sequence[str]) -> Finding:
-    """Whether a file of endpoints/ is understood; `problems` and what is `ignored` are sentences about it."""
-    if problems:
-        return wrong(path, " ".join(problems), "Change it as said: `doctor --files` checks it again.")
-    return ok(path, " ".join(["it can be deployed.", *ignored]))
-
-
-def alike(first: Settings, later: Settings) -> Finding:
-    """Whether the first deployment gets the settings of the later ones."""
-    if first.digest == later.digest:
-        return ok("deployment settings", "the first deployment and later ones have the same.")
-    keys = sorted({key for key, _ in {*first.fields.items()} ^ {*later.fields.items()}})
-    say = f"the two deployment files differ in {', '.join(keys) or 'a value'}: the second rollout changes that."
-    return ok("deployment settings", say)
 
 
 def variables(found: Mapping[str, str] | Unknown, endpoint: str, page: str) -> Finding:

@@ -1,0 +1,46 @@
+"""The files of endpoints/, judged: each is loaded as `deploy` does, without GitHub and Azure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from scripts.lib.azure import loading
+from scripts.lib.azure.endpoint_files import BLUE, GREEN, settings
+from scripts.lib.azure.workspace import ENDPOINT
+from scripts.lib.decisions.settings import Settings
+from scripts.lib.doctor.finding import Finding, ok, wrong
+from scripts.lib.doctor.quota import Shape
+
+FILES = (ENDPOINT, BLUE, GREEN)
+
+
+def check() -> Iterator[Finding]:
+    """Whether each file can be deployed, and what follows where the two deployments' differ."""
+    problems = {path: loading.problems(path) for path in FILES}
+    for path, found in problems.items():
+        yield file(str(path), found, [] if found else loading.dropped(path))
+    if not problems[BLUE] and not problems[GREEN]:
+        yield alike(settings(BLUE), settings(GREEN))
+
+
+def shape(path: Path) -> Shape:
+    """What a deployment file asks for. Raises Refused where it isn't understood."""
+    entity = loading.load(path, endpoint_name="any")
+    return Shape(entity.instance_type, entity.instance_count or 1)
+
+
+def file(path: str, problems: Sequence[str], ignored: Sequence[str]) -> Finding:
+    """Whether a file of endpoints/ is understood; `problems` and what is `ignored` are sentences about it."""
+    if problems:
+        return wrong(path, " ".join(problems), "Change it as said: `doctor --files` checks it again.")
+    return ok(path, " ".join(["it is understood.", *ignored]))
+
+
+def alike(first: Settings, later: Settings) -> Finding:
+    """Whether the first deployment gets the settings of the later ones."""
+    if first.digest == later.digest:
+        return ok("deployment settings", "the first deployment and later ones have the same.")
+    keys = sorted({key for key, _ in {*first.fields.items()} ^ {*later.fields.items()}})
+    say = f"the two deployment files differ in {', '.join(keys) or 'a value'}: the second rollout changes that."
+    return ok("deployment settings", say)
