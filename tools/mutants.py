@@ -25,10 +25,13 @@ import yaml
 
 DECISIONS = "scripts/lib/decisions"
 TESTS = [f"tests/scripts/test_{name}.py" for name in ("decisions", "decision_edges", "approval", "model_folder")]
+CONTRACT = ("answers", "contract", "model_example", "number_types", "request_fit", "signature")
+OF_THE_CONTRACT = ["tests/scripts/test_contract.py", "tests/scripts/test_request_fit.py"]
 TARGETS = {  # file: the tests that are about it
     **{
         str(path): [*TESTS, "tests/scripts/test_compare_models.py"] for path in sorted(Path(DECISIONS).glob("[!_]*.py"))
     },
+    **{f"{DECISIONS}/{name}.py": OF_THE_CONTRACT for name in CONTRACT},
     "scripts/lib/github/required_reviewers.py": ["tests/scripts/test_reviewers.py"],
     "model/train.py": ["tests/model/test_train.py::test_gate_is_open_from_min_auc_on"],
 }

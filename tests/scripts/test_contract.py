@@ -100,7 +100,10 @@ def found(blue: Path, green: Path) -> Found:
 )
 def test_what_clients_send_must_fit(model: Models, old: Any, new: Any, expected: Found) -> None:
     """Blue's clients go on sending what blue's signature says, whatever green's does."""
-    assert found(model(inputs=old), model(inputs=new)) == expected
+    blue, green = model(inputs=old), model(inputs=new)
+
+    assert found(blue, green) == expected
+    assert not any(it.answered for it in differences(contract(blue), contract(green)))
 
 
 @pytest.mark.parametrize(
@@ -164,7 +167,10 @@ def test_what_is_answered_must_be_expected(model: Models, old: Any, new: Any, ex
 )
 def test_params_that_clients_know_stay(model: Models, old: Any, new: Any, expected: Found) -> None:
     """MLflow ignores a param that it doesn't know, and hands None to the model for one without a default."""
-    assert found(model(inputs=[AGE], params=old), model(inputs=[AGE], params=new)) == expected
+    blue, green = (model(inputs=[AGE], params=params) for params in (old, new))
+
+    assert found(blue, green) == expected
+    assert not any(it.answered for it in differences(contract(blue), contract(green)))
 
 
 @pytest.mark.parametrize(
@@ -180,7 +186,8 @@ def test_params_that_clients_know_stay(model: Models, old: Any, new: Any, expect
         ([0, 1], None, [True]),
         (None, [0, 1], []),
         (None, None, []),
-        ("[0, 1]", [0, 1], []),  # as a tag has them
+        ([0, 1], "[0, 1]", []),  # as a tag has them
+        ("[0, 1]", [2], [True, False]),
         ("{", [0, 1], []),
         ({"a": 1}, [0, 1], []),
     ],
@@ -190,6 +197,57 @@ def test_labels_are_what_clients_know(model: Models, old: Any, new: Any, expecte
     assert found(model(labels=old, inputs=[AGE]), model(labels=new, inputs=[AGE])) == [
         ("labels", breaks) for breaks in expected
     ]
+
+
+@pytest.mark.parametrize(("old", "new"), [(None, [AGE]), ([AGE], None)])
+def test_what_one_says_nothing_of_is_not_compared(model: Models, old: Any, new: Any) -> None:
+    """A model without a signature for its answers may answer anything."""
+    blue, green = (model(inputs=[AGE], outputs=outputs) for outputs in (old, new))
+
+    assert found(blue, green) == []
+
+
+INPUTS = {"inputs": [AGE]}
+EXAMPLE = {"columns": ["age"], "data": [[1.5]]}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "what"),
+    [
+        (INPUTS, {"inputs": [AGE, SEX]}, "required, and blue's clients don't send it"),
+        (INPUTS, {"inputs": [AGE, column("b", required=False)]}, "new, and optional"),
+        ({"inputs": [AGE, SEX]}, INPUTS, "not asked for any more; whoever sends it is answered all the same"),
+        ({"inputs": [column("age", required=False)]}, INPUTS, "required, where blue does without it"),
+        (INPUTS, {"inputs": [column("age", required=False)]}, "optional now"),
+        (
+            INPUTS,
+            {"inputs": [column("age", "long")]},
+            "long, where blue has double: what doesn't fit is changed silently",
+        ),
+        ({"inputs": [column("age", "long")]}, INPUTS, "double, where blue has long"),
+        (INPUTS, {"inputs": [column("age", "string")]}, "string, where blue has double"),
+        ({"outputs": [{"type": "long"}]}, {"outputs": [{"type": "double"}]}, "double, where blue has long"),
+        ({"inputs": [tensor("int8", 1)]}, {"inputs": [tensor("int8", 2)]}, "shape [2], where blue has [1]"),
+        ({"params": []}, {"params": [column("a", default=None)]}, "a new param without a default"),
+        ({"params": []}, {"params": [column("a", default=1)]}, "a new param"),
+        ({"params": [column("a", default=1)]}, {"params": []}, "ignored: green has no such param"),
+        (
+            {"params": [column("a", default=1)]},
+            {"params": [column("a", default=2)]},
+            "2 where it isn't sent, 1 by blue",
+        ),
+        ({}, INPUTS, "blue has none, so it isn't known what its clients send"),
+        (INPUTS, {}, "green has none, so what it is sent is neither cast nor checked"),
+        ({**INPUTS, "example": EXAMPLE}, INPUTS, "only blue has one; what is sent is cast to it"),
+        (INPUTS, {**INPUTS, "example": EXAMPLE}, "only green has one; what is sent is cast to it"),
+        ({**INPUTS, "labels": [0, 1]}, {**INPUTS, "labels": [0]}, "never 1 any more"),
+        ({**INPUTS, "labels": [0]}, {**INPUTS, "labels": [0, 1]}, "1: blue never answers that"),
+        ({**INPUTS, "labels": [0]}, INPUTS, "green doesn't say which it has"),
+    ],
+)
+def test_each_difference_is_told(model: Models, old: Any, new: Any, what: str) -> None:
+    """In words for whoever reviews it."""
+    assert [it.what for it in differences(contract(model(**old)), contract(model(**new)))][-1] == what
 
 
 @pytest.mark.parametrize(("old", "new"), [(None, [AGE]), ([AGE], None), ([AGE], "spoilt"), ([AGE], [{"name": "a"}])])

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from scripts.lib.decisions.contract import Field
 from scripts.lib.decisions.request_fit import misfits
+from scripts.lib.decisions.signature import Field
 
 
 def wrong(value: Any, kind: str, **more: Any) -> list[str]:

@@ -29,7 +29,7 @@ def changed(old: Any, new: Any, where: str = "the answer") -> str:
     if isinstance(old, list):
         if len(old) != len(new):
             return f"{where}: {len(new)} entries, not {len(old)}"
-        pairs = [(f"{where}, entry {at}", a, b) for at, (a, b) in enumerate(zip(old, new, strict=True))]
+        pairs = [(f"{where}, entry {at}", value, new[at]) for at, value in enumerate(old)]
     elif isinstance(old, dict):
         if gone := [key for key in old if key not in new]:
             return f"{where}: without {', '.join(gone)}"

@@ -17,19 +17,10 @@ from scripts.lib.decisions.metrics import table
 from scripts.lib.decisions.model_example import example, narrowed
 from scripts.lib.decisions.model_folder import mlmodel
 from scripts.lib.decisions.number_types import holds
+from scripts.lib.decisions.signature import Field, fields, holds_shape
 
 TRAILER = re.compile(r"(?im)^[\s*-]*contract-change:(.+)$")
 LABELS = "labels"
-
-
-@dataclass(frozen=True)
-class Field:
-    """A column, a tensor, a param or an output. `shape` has -1 for any size, None for what is no tensor."""
-
-    type: str
-    required: bool = True
-    shape: tuple[int, ...] | None = None
-    default: Any = None
 
 
 @dataclass(frozen=True)
@@ -61,7 +52,7 @@ def contract(folder: Path) -> Contract:
     described = mlmodel(folder)
     signature, metadata = described.get("signature"), described.get("metadata")
     parts = signature if isinstance(signature, dict) else {}
-    inputs, outputs, params = (_fields(parts.get(part)) for part in ("inputs", "outputs", "params"))
+    inputs, outputs, params = (fields(parts.get(part)) for part in ("inputs", "outputs", "params"))
     sent = example(folder, described)
     if inputs and sent:
         cast = {name: narrowed(field.type, name, sent) for name, field in inputs.items()}
@@ -104,44 +95,20 @@ def unexcused(found: Iterable[Difference], allowed: Iterable[str]) -> list[Diffe
     return [it for it in found if it.breaks and not any(_names(name, it.column) for name in names)]
 
 
-def shown(found: Sequence[Difference], left: Iterable[Difference]) -> str:
+def shown(found: Sequence[Difference], left: Sequence[Difference]) -> str:
     """The differences as a Markdown table; `left` are the breaks that nobody has allowed."""
-    unmeant = list(left)
-    verdicts = [("**yes**" if it in unmeant else "yes, which is meant") if it.breaks else "no" for it in found]
-    rows = [(it.column, it.what, verdict) for it, verdict in zip(found, verdicts, strict=True)]
+    rows = [(it.column, it.what, _verdict(it, left)) for it in found]
     return table(("", "what differs", "breaks clients"), rows)
+
+
+def _verdict(found: Difference, left: Sequence[Difference]) -> str:
+    if not found.breaks:
+        return "no"
+    return "**yes**" if found in left else "yes, which is meant"
 
 
 def _names(name: str, column: str) -> bool:
     return column == name or column.startswith((f"{name}.", f"{name}[]", f"{name}{{}}"))
-
-
-def _fields(text: Any) -> dict[str, Field] | None:
-    """A part of the signature, which is JSON, by name; unnamed ones by position. None where it says nothing."""
-    try:
-        specs = json.loads(text) if isinstance(text, str) else text
-        return dict(pair for at, spec in enumerate(specs) for pair in _leaves(str(spec.get("name", at)), spec))
-    except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
-        return None
-
-
-def _leaves(name: str, spec: Mapping[str, Any], asked: bool = True) -> Iterator[tuple[str, Field]]:
-    """A column, or each part of one that is an object, an array or a map."""
-    required = asked and bool(spec.get("required", not spec.get("optional", False)))
-    match spec["type"]:
-        case "tensor":
-            tensor = spec["tensor-spec"]
-            yield name, Field(tensor["dtype"], required, tuple(tensor["shape"]))
-        case "object":
-            for key, part in spec["properties"].items():
-                yield from _leaves(f"{name}.{key}", part, required)
-        case "array":
-            yield from _leaves(f"{name}[]", spec["items"], required)
-        case "map":
-            yield from _leaves(f"{name}{{}}", spec["values"], required)
-        case kind:
-            shape = spec.get("shape")
-            yield name, Field(kind, required, tuple(shape) if shape else None, spec.get("default"))
 
 
 def _signatures(blue: Contract, green: Contract) -> Iterator[Difference]:
@@ -204,9 +171,8 @@ def _kinds(column: str, old: Field, new: Field, answered: bool) -> Iterator[Diff
         more = ": what doesn't fit is changed silently" if silently else ""
         yield Difference(column, f"{new.type}, where blue has {old.type}{more}", not fits, answered)
     if old.shape != new.shape:
-        fits = wide.shape is not None and narrow.shape is not None and len(wide.shape) == len(narrow.shape)
-        fits = fits and all(a in (-1, b) for a, b in zip(wide.shape or (), narrow.shape or (), strict=True))
-        yield Difference(column, f"shape {_size(new.shape)}, where blue has {_size(old.shape)}", not fits, answered)
+        what = f"shape {_size(new.shape)}, where blue has {_size(old.shape)}"
+        yield Difference(column, what, not holds_shape(wide.shape, narrow.shape), answered)
 
 
 def _labels(old: list[Any] | None, new: list[Any] | None) -> Iterator[Difference]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from scripts.lib.decisions.contract import Field
+from scripts.lib.decisions.signature import Field
 
 WHOLE = frozenset({"long", "integer", "boolean"})
 NUMBERS = WHOLE | {"double", "float"}
