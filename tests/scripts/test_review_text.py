@@ -6,9 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from azureml_emulator.github.server import LocalGitHub
 from scripts.lib.decisions.approval import Proposal, propose
 from scripts.lib.decisions.record import mark
 from scripts.lib.decisions.state import FIRST_ROLLOUT, Deployment, EndpointState
+from scripts.lib.github.commits import lost
 from scripts.lib.github.review_text import age, comparison_table, consequence, learnt, side_effects
 from tests.support.decisions import default, deployment, endpoint, green, recorded, stranger, tagged
 
@@ -116,3 +118,27 @@ def test_an_older_commit_is_said_to_be_older() -> None:
 
     assert "xgboost-model-2 is **older**: it lacks 2 that are in default's" in told
     assert age(seen(at(0)), 0) == []
+
+
+@pytest.fixture
+def history(github: LocalGitHub, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Three commits of a repository on GitHub, the oldest first."""
+    for name, value in github.environ().items():
+        monkeypatch.setenv(name, value)
+    shas = [letter * 40 for letter in "abc"]
+    for sha in shas:
+        github.add_commit(sha)
+    return shas
+
+
+def test_github_tells_which_commit_is_older(history: list[str]) -> None:
+    """By what one has and the other lacks."""
+    old, newer, new = history
+
+    assert [lost(new, old), lost(new, newer), lost(old, new), lost(new, new)] == [2, 1, 0, 0]
+
+
+@pytest.mark.parametrize("commit", ["", "main", "../../secrets", "d" * 40])
+def test_a_commit_that_nobody_knows_is_not_called_older(history: list[str], commit: str) -> None:
+    """A tag may hold anything, and a fork's commit isn't here."""
+    assert (lost(commit, history[0]), lost(history[0], commit)) == (0, 0)
