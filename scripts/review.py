@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 
 import click
 
@@ -11,10 +10,9 @@ from scripts.lib.azure.endpoint import OnlineEndpoint
 from scripts.lib.azure.waiting import Deadline, say
 from scripts.lib.cli import names, option_types
 from scripts.lib.cli.command import command, endpoint_options, timeout_option
-from scripts.lib.decisions.approval import Proposal, check, check_owner, propose
+from scripts.lib.decisions.approval import check, check_owner, propose
 from scripts.lib.decisions.state import Refused, percentages
-from scripts.lib.github import review_text, step_output
-from scripts.lib.github.api import CannotTell, GitHub
+from scripts.lib.github import commits, review_text, step_output
 
 
 @command()
@@ -53,7 +51,7 @@ def main(
         asks = review_text.consequence(proposal, job, percent, bake, stage) if job else "Nothing waits for approval."
         text = [
             *review_text.learnt(state),
-            *review_text.age(proposal, _lost(proposal)),
+            *review_text.age(proposal, commits.lost(proposal["blue_commit"], proposal["green_commit"])),
             review_text.comparison_table(state, proposal),
             f"Traffic now: **{percentages(state.traffic)}**",
             asks,
@@ -69,18 +67,6 @@ def main(
     step_output.output(proposal=printed if job else "", bake="" if bake is None else str(60 * bake))
     step_output.summary(*text)
     return printed
-
-
-def _lost(proposal: Proposal) -> int:
-    """How many commits blue's has and green's lacks; 0, too, where GitHub can't be asked, or doesn't know them."""
-    commits = proposal["green_commit"], proposal["blue_commit"]
-    if not all(commits) or not os.environ.get("GITHUB_TOKEN"):
-        return 0
-    try:
-        return len(GitHub.here().compare(*commits))
-    except CannotTell as why:
-        say(str(why))
-        return 0
 
 
 if __name__ == "__main__":

@@ -86,6 +86,8 @@ def rollback_watches_what_can_leave_a_split(files: Files) -> Findings:
         "|| contains(needs.*.result, 'failure') && !contains(needs.*.outputs.held, 'true'))"
     ):
         yield f"if {job.get('if')}"
+    if job["steps"][-1]["run"] != 'python -m scripts.rollback --own --rollout "$ROLLOUT"':
+        yield f"{job['steps'][-1]}"
     if [step.get("if") for step in job["steps"]] != ["always()"] * 3:
         yield "steps that a cancelled run leaves out"
 

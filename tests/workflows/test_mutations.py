@@ -74,7 +74,7 @@ MUTATIONS: dict[str, Mutate] = {
     "a stored secret": replaced(r"(client-id: \"?\$\{\{) [\w.-]+", r"\1 secrets.CLIENT_ID"),
     "the token for a script that needs none": replaced(r"VERSION: .*", "VERSION: ${{ github.token }}"),
     "an input dropped": dropped(
-        r"^ {10}(reviewers|person|proposal|percent|next|next-percent|target|[a-z]+-id|always): "
+        r"^ {10}(reviewers|person|proposal|percent|rollout|next|next-percent|target|[a-z]+-id|always): "
     ),
     "one of several inputs dropped": replaced(
         r"(?:target: production|[\w-]+: \"\$\{\{ [\w.-]+ \}\}\")(?:, )?(?=.*\}$)", ""
@@ -97,6 +97,22 @@ MUTATIONS: dict[str, Mutate] = {
     "minutes that nobody checked": replaced(r"needs\.review\.outputs\.bake", "inputs.bake"),
     "another stage's output": replaced(r"needs\.promote-10\.outputs", "needs.smoke-test.outputs"),
     "another digest": replaced(r"needs\.train\.outputs\.digest", "inputs.version"),
+    "an id of one's own": replaced(r"needs\.register\.outputs\.rollout", "github.run_id"),
+    "an attempt's id": replaced(r"steps\.register\.outputs\.rollout", "github.run_attempt"),
+    "no id": replaced(r" --rollout \"\$ROLLOUT\"", ""),
+    "an id by hand": replaced(r"^( +)(reviewers: production\n)", r"\1\2\1rollout: mine\n"),
+    "a mark on what serves": replaced(r"\(needs\.deploy\.outputs\.green \|\| .*first\) && (.*) \|\| ''", r"\1"),
+    "a cancelled job holds": replaced(r"job\.status == 'failure' && ", ""),
+    "a job holds whatever it did": replaced(r" && steps\.[\w-]+\.outputs\.(wrote|bad) != 'true'", ""),
+    "no job holds": replaced(r" && !contains\(needs\.\*\.outputs\.held, 'true'\)", ""),
+    "what was not deployed is taken back": replaced(r"^ +&& \(needs\.deploy\.result == 'cancelled' .*\n", ""),
+    "what others wrote is taken back": replaced(r" --own", ""),
+    "a stage that lowers": replaced(r"--at-least ", ""),
+    "traffic for whatever is tested": replaced(r"outputs\.first == 'true'", "outputs.deployment != ''"),
+    "another way back": replaced(r"steps\.first\.outputs\.target", "github.ref_name"),
+    "a contract that nobody checks": replaced(r"(green != ''\n +run: python -m scripts\.)check_contract", r"\1invoke"),
+    "a change of the contract that gets lost": dropped(r"^ +contract-change: \$"),
+    "a review of whoever is green": replaced(r" (\$\{GREEN:\+)?--green \"\$GREEN\"\}?", ""),
 }
 
 

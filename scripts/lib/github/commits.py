@@ -23,3 +23,13 @@ def messages(base: str, head: str) -> list[str]:
         if told := provenance.git("log", "--format=%B", f"{base}..{head}"):
             return [told]
         raise
+
+
+def lost(old: str, new: str) -> int:
+    """How many commits `old` has and `new` doesn't, as GitHub tells, else git; 0, too, where neither knows both."""
+    if not (SHA.fullmatch(old) and SHA.fullmatch(new)):
+        return 0
+    try:
+        return len(GitHub.here().compare(new, old))
+    except CannotTell:
+        return int(provenance.git("rev-list", "--count", f"{new}..{old}") or 0)
