@@ -22,6 +22,7 @@ NAMED = {"model": "deploy names the registered version", "endpoint_name": "endpo
 SPLIT = dict.fromkeys(("traffic", "mirror_traffic"), "promote and rollback alone set the split")
 #: Keys that the SDK takes and the scripts set themselves, with the reason that people are told.
 DROPPED = {ENDPOINT: SPLIT, BLUE: NAMED, GREEN: NAMED}
+Keys = Mapping[str, tuple[str, ...]]
 #: What the SDK says of a key, and what people can do about it.
 SAID = {
     "Missing data for required field.": "is missing: write it",
@@ -55,7 +56,8 @@ def load(path: Path, **fields: str) -> Any:
     try:
         entity = sdk_s(io.StringIO(yaml.safe_dump({**document.content, **fields})), relative_origin=str(path))
     except Exception as error:  # of a file it didn't expect the SDK raises what comes: TypeError, MlException, OSError
-        said = _said(error, document.content)
+        keys = file_rules.ENDPOINT_KEYS if path == ENDPOINT else file_rules.DEPLOYMENT_KEYS
+        said = _said(error, document.content, keys)
         wrong |= {key: why for key, why in said.items() if not any(f"{ours}.".startswith(f"{key}.") for ours in wrong)}
         wrong = wrong or {"": f"can't be loaded: {' '.join(str(error).split())}"}
     if wrong:
@@ -83,28 +85,30 @@ def _names() -> list[str]:
     return [str(read(file).content.get("name")) for file in (BLUE, GREEN)]
 
 
-def _said(error: Exception, content: Mapping[str, Any]) -> dict[str, str]:
+def _said(error: Exception, content: Mapping[str, Any], keys: Keys) -> dict[str, str]:
     """Each key that the SDK refuses, with the reason in words of ours."""
     from marshmallow import ValidationError
 
     cause = error.__cause__ or error
-    return dict(_flat(cause.messages, content, "")) if isinstance(cause, ValidationError) else {}
+    flat = _flat(cause.messages, content, "") if isinstance(cause, ValidationError) else ()
+    return {path: _why(said, path, value, keys) for path, said, value in flat}
 
 
-def _flat(messages: Any, content: Any, path: str) -> Iterator[tuple[str, str]]:
+def _flat(messages: Any, content: Any, path: str) -> Iterator[tuple[str, str, Any]]:
+    """Each key with what the SDK says of it, and its value."""
     if isinstance(messages, dict):
         for key, inner in messages.items():
             below = content.get(key) if isinstance(content, dict) else None
             yield from _flat(inner, below, path if key in ("_schema", "value") else f"{path}.{key}".lstrip("."))
     elif isinstance(messages[-1], str):
-        yield path, _why(" ".join(messages[0].split()), path, content)
+        yield path, " ".join(messages[0].split()), content
     else:
         yield from _flat(messages[-1], content, path)  # of several alternatives the last is the written-out one
 
 
-def _why(said: str, path: str, value: Any) -> str:
+def _why(said: str, path: str, value: Any, keys: Keys) -> str:
     if said == "Unknown field.":
-        near = file_rules.nearest(path)
+        near = file_rules.nearest(path, keys)
         return "is no key that Azure knows: " + (f"write `{near}`" if near else "take it out")
     if said == "Not a valid string.":
         return f'must be a text: write "{value}"' if isinstance(value, int | float) else "must be a text"

@@ -20,17 +20,19 @@ OURS = ("first-rollout", "rollout", "takeover", "mark-")
 TEXTS = ("tags", "properties", "environment_variables")
 IDS = "user_assigned_identities"
 PROBE = ("failure_threshold", "initial_delay", "period", "success_threshold", "timeout")
-#: What may stand where: to find out what a misspelt or misplaced key was meant to be. The SDK judges, not this table.
-KEYS = {
+#: What may stand where: to find out what a misspelt or misplaced key was meant to be. The SDK judges, not these tables.
+ENDPOINT_KEYS = {
+    "": ("auth_mode", "description", "identity", "name", "properties", "public_network_access", "tags"),
+    "identity": ("type", IDS),
+}
+DEPLOYMENT_KEYS = {
     "": (
-        "app_insights_enabled", "auth_mode", "code_configuration", "data_collector", "description",
-        "egress_public_network_access", "environment", "environment_variables", "identity", "instance_count",
-        "instance_type", "liveness_probe", "model_mount_path", "name", "properties", "public_network_access",
-        "readiness_probe", "request_settings", "scale_settings", "tags",
+        "app_insights_enabled", "code_configuration", "data_collector", "description", "egress_public_network_access",
+        "environment", "environment_variables", "instance_count", "instance_type", "liveness_probe", "model_mount_path",
+        "name", "properties", "readiness_probe", "request_settings", "scale_settings", "tags",
     ),
     "code_configuration": ("code", "scoring_script"),
     "environment": ("build", "conda_file", "image", "inference_config", "name", "version"),
-    "identity": ("type", IDS),
     "request_settings": ("max_concurrent_requests_per_instance", "max_queue_wait_ms", "request_timeout_ms"),
     "scale_settings": ("type",),
     "liveness_probe": PROBE,
@@ -105,14 +107,14 @@ def clash(first: str, prefix: str) -> Wrong:
     return {"name": f"is {first}, what green-deployment.yml calls a version: write default"} if taken else {}
 
 
-def nearest(path: str) -> str:
+def nearest(path: str, keys: Mapping[str, tuple[str, ...]]) -> str:
     """The key that one which Azure doesn't know was meant to be, with what it stands in; "" where nothing is near."""
     parent, _, key = path.rpartition(".")
-    places = {name: f"{section}.{name}".lstrip(".") for section, names in KEYS.items() for name in names}
-    unique = [name for name in places if sum(name in names for names in KEYS.values()) == 1]
-    here = [f"{parent}.{name}".lstrip(".") for name in get_close_matches(key.lower(), KEYS.get(parent, ()), 1)]
-    elsewhere = [places[name] for name in get_close_matches(key.lower(), unique, 1, 0.9)]
-    return next((found for found in elsewhere + here if found != path), "")
+    places = [(name, f"{section}.{name}".lstrip(".")) for section, names in keys.items() for name in names]
+    unique = {name: place for name, place in places if sum(name == other for other, _ in places) == 1}
+    elsewhere = [unique[name] for name in get_close_matches(key.lower(), unique, 1, 0.9)]
+    here = [f"{parent}.{name}".lstrip(".") for name in get_close_matches(key.lower(), keys.get(parent, ()), 1)]
+    return next(iter(elsewhere + here), "")
 
 
 def _managed(document: Document) -> Wrong:
