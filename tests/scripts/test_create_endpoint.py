@@ -18,6 +18,7 @@ from scripts.lib.decisions.state import FIRST_ROLLOUT, Deployment, EndpointState
 from tests.support.scripts import Live, change, repository, run, toy_model
 
 NUMBERS = itertools.count()
+IDENTITY = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/rollout"
 OURS = Described(tags={"model": "heart"})
 
 
@@ -205,3 +206,20 @@ def test_what_the_file_doesn_t_say_is_left() -> None:
     live = Described("Words", {"model": "heart", "a": "b"}, {"auth_mode": "aad_token", "identity": "system_assigned"})
 
     assert plan_endpoint(EndpointState("heart"), live, OURS, "").done
+
+
+@pytest.mark.parametrize(
+    "identity",
+    [
+        {"type": "system_assigned"},
+        {"type": "SystemAssigned"},
+        {"type": "user_assigned", "user_assigned_identities": [{"resource_id": IDENTITY}]},
+    ],
+    ids=str,
+)
+def test_an_identity_that_stays_is_no_change(live: Live, identity: dict[str, Any]) -> None:
+    """However it is spelt, and whichever it is."""
+    change(ENDPOINT, identity=identity)
+    live.do("create_endpoint")
+
+    assert "is there already" in live.run("create_endpoint").stderr
