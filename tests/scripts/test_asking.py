@@ -99,6 +99,16 @@ def test_nobody_there_is_not_bad(endpoint: OnlineEndpoint, state: EndpointState,
         ask(endpoint, replace(state, scoring_uri=address), GREEN, patience=0.5)
 
 
+def test_a_request_that_nobody_answers_ends(endpoint: OnlineEndpoint, state: EndpointState, faults: Faults) -> None:
+    """Within the deployment's own time, and some for the way; then it is asked again."""
+    faults.add("hold", **SCORE, times=1)
+
+    started = time.monotonic()
+    ask(endpoint, state, GREEN, patience=30)
+
+    assert 5 < time.monotonic() - started < 30
+
+
 def test_an_answer_that_breaks_off_is_not_bad(endpoint: OnlineEndpoint, state: EndpointState) -> None:
     """Half an answer is none."""
     with socket.create_server(("127.0.0.1", 0)) as listener:

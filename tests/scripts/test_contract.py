@@ -11,7 +11,7 @@ import pytest
 
 from scripts.lib.decisions.answers import changed, parsed
 from scripts.lib.decisions.contract import Difference, contract, declared, differences, shown, unexcused
-from scripts.lib.decisions.model_example import ROWS, first_rows, made_up, narrowed
+from scripts.lib.decisions.model_example import first_rows, made_up, narrowed
 from scripts.lib.decisions.number_types import holds
 
 AGE, SEX = {"name": "age", "type": "double"}, {"name": "sex", "type": "string"}
@@ -43,7 +43,8 @@ class Models:
             described["signature"] = {name: json.dumps(part) for name, part in parts.items()}
         if example is not None:
             described["saved_input_example_info"] = {"artifact_path": "example.json", "type": kind, **(info or {})}
-            (folder / "example.json").write_text(json.dumps(example))
+            for place in (folder, self.folder):
+                (place / "example.json").write_text(json.dumps(example))
         (folder / "MLmodel").write_text(json.dumps(described))
         return folder
 
@@ -337,12 +338,11 @@ def test_a_long_example_is_cut() -> None:
 
     cut = first_rows(body)
 
-    assert cut == {"input_data": {"columns": ["a"], "index": [*range(ROWS)], "data": body_rows(ROWS)}, "params": {}}
+    assert cut == {
+        "input_data": {"columns": ["a"], "index": [*range(20)], "data": [[at] for at in range(20)]},
+        "params": {},
+    }
     assert first_rows({"input_data": [[1]]}) == {"input_data": [[1]]}
-
-
-def body_rows(rows: int) -> list[list[int]]:
-    return [[at] for at in range(rows)]
 
 
 def test_requests_are_made_up_from_a_signature() -> None:
@@ -353,6 +353,15 @@ def test_requests_are_made_up_from_a_signature() -> None:
         {"columns": ["age", "sex"], "index": [0], "data": [[1.5, "a"]]},
         {"columns": ["age"], "index": [0], "data": [[1.5]]},
     ]
+
+
+def test_a_made_up_value_is_of_the_column_s_type() -> None:
+    """Fractions for what may have them, so that cutting them off could show."""
+    kinds = ("double", "float", "long", "integer", "boolean", "string")
+
+    (body,) = made_up({kind: (kind, True) for kind in kinds})
+
+    assert repr(body["input_data"]["data"]) == "[[1.5, 1.5, 1, 1, True, 'a']]"
 
 
 @pytest.mark.parametrize(

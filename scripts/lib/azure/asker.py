@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from scripts.lib.azure.endpoint import OnlineEndpoint
 from scripts.lib.azure.errors import passes
-from scripts.lib.azure.scoring_client import Answer, Body, Unanswered, primary_key, score
+from scripts.lib.azure.scoring_client import LONGEST, Answer, Body, Unanswered, primary_key, score
 from scripts.lib.azure.waiting import Deadline
 from scripts.lib.decisions.state import EndpointState, Refused
 
@@ -42,6 +42,7 @@ class Asker:
         self.name = name
         self._endpoint, self._uri = endpoint, state.scoring_uri
         self._key = ""
+        self._limit = _limit(state, name)
         self._given, self._left = patience, patience
 
     def __call__(self, body: Body, final: int = 200) -> Answer:
@@ -60,7 +61,7 @@ class Asker:
     def _once(self, body: Body) -> Answer:
         try:
             self._key = self._key or primary_key(self._endpoint)
-            answer = score(self._uri, self._key, body, self.name)
+            answer = score(self._uri, self._key, body, self.name, self._limit)
         except Exception as error:
             why = str(error) if isinstance(error, Unanswered) else passes(error)
             if not why:
@@ -87,3 +88,10 @@ def brief(answer: Answer) -> str:
         return answer.body
     by = f" by {answer.deployment}" if answer.deployment else ""
     return " ".join(f"HTTP {answer.status}{by} {answer.body[:200]}".split())
+
+
+def _limit(state: EndpointState, name: str) -> float:
+    """Within how many seconds a deployment answers, by its settings."""
+    fields = state.deployments[name].fields if name in state.deployments else {}
+    milliseconds = str(fields.get("request_settings.request_timeout_ms", ""))
+    return int(milliseconds) / 1000 if milliseconds.isdecimal() else LONGEST

@@ -23,12 +23,11 @@ def file_name(described: Mapping[str, Any]) -> str:
 
 def example(folder: Path, described: Mapping[str, Any]) -> Body | None:
     """The example as a request, None without one that can be sent."""
-    name = file_name(described)
-    try:
-        content: Any = json.loads((folder / name).read_text(encoding="utf-8")) if name else None
+    try:  # without a name it is the folder, which can't be read
+        content: Any = json.loads((folder / file_name(described)).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return None
-    info = described["saved_input_example_info"] if name else {}
+    info = described["saved_input_example_info"]
     params = None
     if info.get("params") and isinstance(content, dict):
         content, params = content.get("inputs"), content.get("params")
