@@ -88,18 +88,24 @@ def test_a_split_that_reads_back_late_is_waited_for(pair: Live, faults: Faults) 
 
 @pytest.mark.parametrize(
     ("status", "says"),
-    [(status, "Azure did not set the split: Somebody: no") for status in (429, 500, 503, 403, 400)]
-    + [(401, "Azure does not accept the login: Somebody: no")],
+    [
+        (429, "Azure is busy: Somebody: no"),
+        (500, "Azure is out of order: Somebody: no"),
+        (503, "Azure is out of order: Somebody: no"),
+        (403, "Azure refused: Somebody: no"),
+        (400, "Azure refused: Somebody: no"),
+        (401, "Azure does not accept the login: Somebody: no"),
+    ],
 )
 def test_what_stays_is_said(pair: Live, faults: Faults, status: int, says: str) -> None:
     """A write that Azure goes on refusing ends with exit code 1, what happened, and the split as it was."""
     faults.add("refuse", method="PUT", path=ENDPOINT, status=status, code="Somebody", message="no", times=0)
 
-    result = pair.run(*SHIFT)
+    result = pair.run(*SHIFT, "--timeout", 3)
 
     faults.clear()
     assert result.exit_code == 1
-    assert says in result.stderr
+    assert f"setting the traffic to default 90 %, {GREEN} 10 %: {says}" in result.stderr
     assert ("is left with default 100 %" in result.stderr) == (status != 401)
     assert "Traceback" not in result.output
     assert pair.traffic == BEFORE
@@ -107,7 +113,7 @@ def test_what_stays_is_said(pair: Live, faults: Faults, status: int, says: str) 
 
 def test_a_busy_endpoint_is_given_up_in_time(pair: Live, faults: Faults) -> None:
     """409 for ever ends with the timeout, says that another operation is running, and changes nothing."""
-    faults.add("refuse", method="PUT", path=ENDPOINT, status=409, times=0)
+    faults.add("refuse", method="PUT", path=ENDPOINT, like="OperationInProgress", times=0)
 
     result = pair.run(*SHIFT, "--timeout", 2)
 

@@ -69,9 +69,9 @@ def within(deadline: Deadline, what: str, call: Callable[[], Result]) -> Result:
     return outcome.result()
 
 
-def answered(deadline: Deadline, call: Callable[[], Result], most: float = ANSWER) -> Result:
-    """The result of a call that is answered at once. Raises Unanswered where it isn't, or what the call raised."""
-    outcome, seconds = _begun(call), max(GRACE, min(deadline.left, most))
+def answered(deadline: Deadline, call: Callable[[], Result], most: float | None = None) -> Result:
+    """The result of a call that is answered soon (`most`: seconds). Raises Unanswered, or what the call raised."""
+    outcome, seconds = _begun(call), max(GRACE, min(deadline.left, ANSWER if most is None else most))
     if not concurrent.futures.wait([outcome], seconds).done:
         raise Unanswered(f"Azure did not answer for {seconds:.0f} s")
     return outcome.result()
