@@ -275,10 +275,10 @@ def test_stale_approval(serving: Repository, approval: Approval, waiting: Future
     assert serving.traffic == BLUE
 
 
-def another_version(repository: Repository) -> int:
-    """A third version, registered once."""
-    folder = repository.tree.parent / "2"
-    made = folder if folder.exists() else toy_model(folder, answer=1, metadata={"labels": [1, 0]})
+def another_version(repository: Repository, answer: int = 1) -> int:
+    """A third version, or one that answers otherwise, registered once."""
+    folder = repository.tree.parent / f"another-{answer}"
+    made = folder if folder.exists() else toy_model(folder, answer=answer, metadata={"labels": [1, 0]})
     return int(repository.script("register_model", made))
 
 
@@ -341,6 +341,18 @@ def test_a_run_without_work_takes_nothing_back(serving: Repository, tmp_path: Pa
     assert {*PROMOTING, "delete-blue", "rollback"} <= {*results(run, "skipped")}
     assert "review" not in run.jobs["rollout/smoke-test"].steps
     assert serving.traffic == {GREEN: 100}
+
+
+@pytest.mark.drill
+def test_a_green_that_is_found_bad_is_remembered(serving: Repository) -> None:
+    """Its smoke test fails: nothing is promoted, the rollback has nothing to do, and whoever looks is told."""
+    version = another_version(serving, answer=7)
+
+    run = rollout(serving, {"version": str(version)})
+
+    assert (results(run, "failure"), run.jobs["rollout/rollback"].result) == (["smoke-test"], "success")
+    assert serving.traffic == BLUE
+    assert "failed its smoke test" in serving.endpoint()["situation"]
 
 
 @pytest.mark.drill
