@@ -20,6 +20,7 @@ import psutil
 import pytest
 
 from azureml_emulator.faults.client import Faults
+from azureml_emulator.testing import Arm
 from azureml_emulator.workflows.act import STAND_INS, Job, Run, copy_tree
 from tests.support.repository import COLLEAGUE, DEPLOYING, PROMOTING, Repository, repository, results
 from tests.support.scripts import toy_model
@@ -345,14 +346,16 @@ def test_a_run_without_work_takes_nothing_back(serving: Repository, tmp_path: Pa
 
 @pytest.mark.drill
 def test_a_green_that_is_found_bad_is_remembered(serving: Repository) -> None:
-    """Its smoke test fails: nothing is promoted, the rollback has nothing to do, and whoever looks is told."""
+    """Its smoke test fails: nothing is promoted, a mark stays for whoever reviews it, and promote.yml refuses it, too."""
     version = another_version(serving, answer=7)
 
     run = rollout(serving, {"version": str(version)})
+    by_hand = serving.dispatch("promote", {"percent": "100", "delete-blue": "false", "bake": "0"})
+    tags = Arm(serving.environ)("GET", f"onlineEndpoints/{serving.variables['ENDPOINT_NAME']}").json()["tags"]
 
+    assert "failed its smoke test" in tags[f"mark-xgboost-model-{version}"]
     assert (results(run, "failure"), run.jobs["rollout/rollback"].result) == (["smoke-test"], "success")
-    assert serving.traffic == BLUE
-    assert "failed its smoke test" in serving.endpoint()["situation"]
+    assert (results(by_hand, "failure"), serving.traffic) == (["review"], BLUE)
 
 
 @pytest.mark.drill
