@@ -346,7 +346,7 @@ def test_a_run_without_work_takes_nothing_back(serving: Repository, tmp_path: Pa
 
 @pytest.mark.drill
 def test_a_green_that_is_found_bad_is_remembered(serving: Repository) -> None:
-    """Its smoke test fails: nothing is promoted, a mark stays for whoever reviews it, and promote.yml refuses it, too."""
+    """Its smoke test fails: nothing is promoted, a mark stays for the next review, and promote.yml refuses it, too."""
     version = another_version(serving, answer=7)
 
     run = rollout(serving, {"version": str(version)})
