@@ -10,13 +10,13 @@ import click
 
 from scripts.lib.azure.asking import FoundBad, ask
 from scripts.lib.azure.endpoint import OnlineEndpoint
-from scripts.lib.azure.errors import reason
-from scripts.lib.azure.waiting import Deadline, TimedOut, say
+from scripts.lib.azure.errors import brief, explain
+from scripts.lib.azure.waiting import Deadline, say
 from scripts.lib.cli import names, option_types
 from scripts.lib.cli.command import command, endpoint_options, rollout_option, timeout_option
 from scripts.lib.decisions.approval import plan_promotion
 from scripts.lib.decisions.record import live
-from scripts.lib.decisions.state import EndpointState, Refused, Shift, percentages
+from scripts.lib.decisions.state import EndpointState, Shift, percentages
 from scripts.lib.decisions.traffic import gaining, plan_first_traffic, plan_shift
 from scripts.lib.decisions.way_back import superfluous
 from scripts.lib.github import step_output
@@ -91,8 +91,6 @@ def _asked(endpoint: OnlineEndpoint, plan: Plan, state: EndpointState) -> Shift:
 
 def _remove_superfluous(endpoint: OnlineEndpoint, rollout: str, deadline: Deadline) -> None:
     """Only after a split of this rollout's own. The split is what counts: what can't be deleted now is told."""
-    from azure.core.exceptions import AzureError
-
     name = "what earlier rollouts left"
     try:
         state = endpoint.read()
@@ -100,8 +98,10 @@ def _remove_superfluous(endpoint: OnlineEndpoint, rollout: str, deadline: Deadli
         for name in superfluous(state) if last and last.rollout == rollout else []:
             endpoint.remove(name, deadline)
             say(f"{name} is deleted: neither blue nor green, nor the way back")
-    except (AzureError, Refused, TimedOut) as error:
-        say(f"{name} could not be deleted now: {reason(error)} The next promotion does it, or delete_blue NAME.")
+    except Exception as error:
+        if explain(error) is None:
+            raise
+        say(f"{name} could not be deleted now: {brief(error)}. The next promotion does it, or delete_blue NAME.")
 
 
 if __name__ == "__main__":

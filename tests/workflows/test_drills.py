@@ -20,6 +20,7 @@ import psutil
 import pytest
 
 from azureml_emulator.faults.client import Faults
+from azureml_emulator.testing import Arm
 from azureml_emulator.workflows.act import STAND_INS, Job, Run, copy_tree
 from tests.support.repository import COLLEAGUE, DEPLOYING, PROMOTING, Repository, repository, results
 from tests.support.scripts import toy_model
@@ -275,10 +276,10 @@ def test_stale_approval(serving: Repository, approval: Approval, waiting: Future
     assert serving.traffic == BLUE
 
 
-def another_version(repository: Repository) -> int:
-    """A third version, registered once."""
-    folder = repository.tree.parent / "2"
-    made = folder if folder.exists() else toy_model(folder, answer=1, metadata={"labels": [1, 0]})
+def another_version(repository: Repository, answer: int = 1) -> int:
+    """A third version, or one that answers otherwise, registered once."""
+    folder = repository.tree.parent / f"another-{answer}"
+    made = folder if folder.exists() else toy_model(folder, answer=answer, metadata={"labels": [1, 0]})
     return int(repository.script("register_model", made))
 
 
@@ -341,6 +342,20 @@ def test_a_run_without_work_takes_nothing_back(serving: Repository, tmp_path: Pa
     assert {*PROMOTING, "delete-blue", "rollback"} <= {*results(run, "skipped")}
     assert "review" not in run.jobs["rollout/smoke-test"].steps
     assert serving.traffic == {GREEN: 100}
+
+
+@pytest.mark.drill
+def test_a_green_that_is_found_bad_is_remembered(serving: Repository) -> None:
+    """Its smoke test fails: nothing is promoted, a mark stays for the next review, and promote.yml refuses it, too."""
+    version = another_version(serving, answer=7)
+
+    run = rollout(serving, {"version": str(version)})
+    by_hand = serving.dispatch("promote", {"percent": "100", "delete-blue": "false", "bake": "0"})
+    tags = Arm(serving.environ)("GET", f"onlineEndpoints/{serving.variables['ENDPOINT_NAME']}").json()["tags"]
+
+    assert "failed its smoke test" in tags[f"mark-xgboost-model-{version}"]
+    assert (results(run, "failure"), run.jobs["rollout/rollback"].result) == (["smoke-test"], "success")
+    assert (results(by_hand, "failure"), serving.traffic) == (["review"], BLUE)
 
 
 @pytest.mark.drill
