@@ -11,7 +11,7 @@ from scripts.lib.decisions.state import Deployment, Shift
 from tests.protocol import verbs
 from tests.protocol.invariants import judge
 from tests.protocol.probes import PROBES
-from tests.protocol.runs import Back, ByHand, Promotion, Run, Work
+from tests.protocol.runs import Back, ByHand, Promotion, Run, Work, looked_through
 from tests.protocol.world import STRANGER, Actor, World, by_hand, wanted
 
 WHO = st.integers(0, 7)
@@ -100,9 +100,11 @@ class Machine(RuleBasedStateMachine):
 
     # What people do by hand.
 
-    @rule(touches=TOUCHES)
-    def rollback(self, touches: int) -> None:
-        self._begin(ByHand(self.world, verbs.rollback), touches)
+    @rule(touches=TOUCHES, weather=WEATHER)
+    def rollback(self, touches: int, weather: str) -> None:
+        work = ByHand(self.world, lambda me: looked_through(me, verbs.rollback(me)))
+        self.works.append(work)
+        work.go_on(touches, weather)
 
     @precondition(lambda self: self.world.now.state.deployments)
     @rule(who=WHO)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from scripts.lib.decisions.approval import propose
-from scripts.lib.decisions.deploying import plan_deploy
+from scripts.lib.decisions.deploying import Wanted, plan_deploy
 from scripts.lib.decisions.record import BY_HAND
 from scripts.lib.decisions.roles import roles
 from scripts.lib.decisions.situation import situation
@@ -122,3 +122,23 @@ def _works(state: EndpointState, plan: Callable[[], Shift], depth: int) -> bool:
 
 
 PROBES = [going_back_leads_to_what_served_before, every_refusal_leads_on, there_is_a_line_for_every_state]
+
+
+def nothing_to_deploy_is_true(state: EndpointState, wants: Wanted) -> None:
+    """A run ends without anything to promote only where that very model serves with those settings."""
+    serving = [state.deployments[name] for name in state.traffic]
+    if not any(d.model.same(wants.model) and d.settings in ("", wants.settings.digest) for d in serving):
+        raise Broken(f"nothing to deploy, though {wants.model} with {wants.settings} doesn't serve: {state}")
+
+
+def an_own_rollback_leaves_nothing(world: World, rollout: str) -> None:
+    """When the job rollback has ended well, no share is left that its rollout gave, however late its reads were."""
+    moment = world.now
+    if moment.state.tags.get("rollout") == rollout == moment.writer and moment.forward and moment.before - OPEN:
+        raise Broken(f"the job rollback of {rollout} left its own split: {moment}")
+
+
+def what_is_left_alone_is_there(world: World, shift: Shift) -> None:
+    """Whoever says that nothing is to be done has seen what is so, not what was."""
+    if shift.done and shift.split != world.now.state.traffic:
+        raise Broken(f"{shift.say}: that was so once; now: {world.now}")

@@ -8,12 +8,24 @@ from typing import Any
 from scripts.lib.decisions.approval import Proposal
 from scripts.lib.decisions.state import Overwritten, Refused
 from tests.protocol import verbs
-from tests.protocol.probes import leads_on
+from tests.protocol.probes import (
+    an_own_rollback_leaves_nothing,
+    leads_on,
+    nothing_to_deploy_is_true,
+    what_is_left_alone_is_there,
+)
 from tests.protocol.verbs import RED, Steps
 from tests.protocol.world import Actor, World, wanted
 
 STAGES = {"promote-10": 10, "promote-50": 50, "promote-100": 100}
 JOBS = ["deploy", "smoke-test", *STAGES, "delete-blue"]
+
+
+def looked_through(me: Actor, verb: Steps) -> Steps:
+    """A verb that goes back; what it says to be so already, is."""
+    shift = yield from verb
+    what_is_left_alone_is_there(me.world, shift)
+    return shift
 
 
 class Work:
@@ -104,7 +116,6 @@ class Run(Work):
         self.name = f"{repository}/actions/runs/{number}/attempts"
         super().__init__(world, f"{self.name}/1")
         self.attempt, self.version, self.settings, self.good = 1, version, settings, good
-        self.nothing = False  # to promote: deploy said so
         self.green = self.failed = ""
         self._start("deploy")
 
@@ -123,9 +134,11 @@ class Run(Work):
         if job == "deploy":
             plan = yield from verbs.deploy(self.me, wanted(self.me.rollout, self.version, self.settings), self.good)
             self.green, self.deployment, self.first = plan.green, plan.deployment, plan.first
-            self.nothing = not plan.green and not plan.first
+            if not plan.green and not plan.first:
+                self.world.idle.add(self.me.rollout)
+                nothing_to_deploy_is_true(self.me.seen.state, wanted(self.me.rollout, self.version, self.settings))
         elif job == "smoke-test":
-            yield from verbs.smoke_test(self.me, self.deployment, marking=not self.nothing)
+            yield from verbs.smoke_test(self.me, self.deployment, marking=self.me.rollout not in self.world.idle)
             if self.first:
                 yield from verbs.first_traffic(self.me, self.deployment)
             self.proposal = (yield from verbs.review(self.me, self.green)) if self.green else None
@@ -135,7 +148,8 @@ class Run(Work):
         elif job == "delete-blue":
             yield from verbs.delete_blue(self.me, self.proposal["blue"], self.proposal)
         else:
-            yield from verbs.own_rollback(self.me)
+            yield from looked_through(self.me, verbs.own_rollback(self.me))
+            an_own_rollback_leaves_nothing(self.world, self.me.rollout)
 
     def _ends(self, value: Any) -> None:
         super()._ends(value)
@@ -168,7 +182,7 @@ class Run(Work):
 
     def again(self, all_jobs: bool) -> None:
         """Somebody runs it again: all of it is a rollout of its own, the failed jobs are the same one."""
-        self.nothing = False
+        self.world.idle.discard(self.me.rollout)
         if all_jobs:
             self.attempt += 1
             self.me = Actor(self.world, f"{self.name}/{self.attempt}")
@@ -188,7 +202,7 @@ class Back(Work):
     def _looks(self) -> Steps:
         target = None
         try:
-            target = next(iter((yield from verbs.rollback(self.me)).split), None)
+            target = next(iter((yield from looked_through(self.me, verbs.rollback(self.me))).split), None)
         except RED as error:
             self.result = str(error)
         for run in [run for run in self.runs if not run.over]:
@@ -196,4 +210,4 @@ class Back(Work):
             yield
             while not run.over:
                 run.go_on(20)
-        yield from verbs.rollback(self.me, target)
+        yield from looked_through(self.me, verbs.rollback(self.me, target))

@@ -93,7 +93,7 @@ class World:
         self.approved: set[Key] = set()
         self.served: set[Key] = set()  # had all traffic, or got some from a stranger
         self.retired: set[Key] = set()  # gave its traffic to a successor
-        self.deeds = 0
+        self.idle: set[str] = set()  # rollouts whose deploy had nothing to do
 
     def rest(self) -> None:
         """Time goes by: every read is up to date again."""
@@ -170,7 +170,6 @@ class World:
         )
 
     def _happens(self, deed: Deed) -> None:
-        self.deeds += 1
         self.judge(self, deed)
         self._pass(deed.now)
         has, had = deed.now.keys(deed.now.state.traffic), deed.was.keys(deed.was.state.traffic)

@@ -17,7 +17,7 @@ def plan_rollback(endpoint: EndpointState, rollout: str, to: str | None = None) 
         raise Refused(f"{endpoint.name} has no deployment {to}; it has: {names}. Look with show_endpoint.")
     target = endpoint.deployments[to] if to else way_back(endpoint)
     if endpoint.traffic == {target.name: 100}:
-        return Shift(endpoint.traffic, f"already there: {percentages(endpoint.traffic)}", done=True)
+        return _already_there(endpoint)
     return _back(endpoint, target, rollout)
 
 
@@ -42,7 +42,7 @@ def plan_own_rollback(endpoint: EndpointState, rollout: str) -> Shift:
         said = f"this rollout wrote {percentages(found.split)}, somebody outside the workflows since then {now_is}"
         return _hold(endpoint, said)
     if found.back or found.blue is None:
-        return Shift(endpoint.traffic, f"already there: {now_is}", done=True)
+        return _already_there(endpoint)
     return _back(endpoint, endpoint.standing(found.blue) or _gone(endpoint, found.blue), rollout)
 
 
@@ -138,6 +138,11 @@ def _back(endpoint: EndpointState, target: Deployment, rollout: str) -> Shift:
     for more in [d for d in left if d.capacity > target.capacity][:1]:
         say += f"; {target.name} answers {target.capacity} requests at once, {more.name} {more.capacity}"
     return Shift(split, say, tags=tags)
+
+
+def _already_there(endpoint: EndpointState) -> Shift:
+    """Nothing to write, if that still is so after a while: a late read shows the split before green's."""
+    return Shift(endpoint.traffic, f"already there: {percentages(endpoint.traffic)}", done=True, hold=True)
 
 
 def _hold(endpoint: EndpointState, why: str) -> Shift:
