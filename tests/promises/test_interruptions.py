@@ -15,6 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ from tests.support.scripts import GREEN, Live, repository, run, toy_model
 
 #: What differs from run to run in a path: an operation's id, the hash of a model's content, the next version.
 CHANGING = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{64}|(?<=/versions/)\d+")
+#: And in a tag: when a deployment was created, or somebody wrote.
+TIMES = re.compile(r"\d{4}-\d\d-\d\dT[0-9:.]+(\+00:00|Z)")
 NUMBERS = itertools.count(100)
 State = dict[str, Any]
 Site = tuple[str, str, int]  # a call: its method, its path, how many such calls came before it
@@ -59,7 +62,10 @@ class World:
         return f"onlineEndpoints/{self.live.name}" + (f"/deployments/{deployment}" if deployment else "")
 
     def bring(self, endpoint: str | None, traffic: Mapping[str, int], *deployments: str) -> None:
-        """Makes the endpoint one of `documents` with just these deployments and this split; None: there is none."""
+        """Makes the endpoint one of `documents` with just these deployments and this split; None: there is none.
+
+        What its tags, and green's, say of other deployments is about those that are there now.
+        """
         there = {item["name"] for item in self.arm("GET", f"{self.path()}/deployments").json().get("value", [])}
         if endpoint is None or there - set(deployments) or not there:
             self.write("DELETE", self.path())
@@ -70,10 +76,20 @@ class World:
             self.write("PUT", self.path(), self.documents["new"])
         for name in deployments:
             if name not in there:
-                self.write("PUT", self.path(name), self.documents[name])
-        document = self.documents[endpoint]
+                self.write("PUT", self.path(name), self.present(self.documents[name]))
+        document = self.present(self.documents[endpoint])
         document["properties"]["traffic"] = dict(traffic)
         self.write("PUT", self.path(), document)
+
+    def present(self, document: Any) -> Any:
+        """A copy whose tags have the creation times of what is there."""
+        listed = self.arm("GET", f"{self.path()}/deployments").json()["value"]
+        tags = dict(document["tags"])
+        for item in listed:
+            ref = re.compile(rf"\b({item['name']}) {TIMES.pattern}")
+            created = datetime.fromisoformat(item["systemData"]["createdAt"]).isoformat(timespec="microseconds")
+            tags = {name: ref.sub(rf"\g<1> {created}", value) for name, value in tags.items()}
+        return {**document, "tags": tags, "properties": dict(document["properties"])}
 
     def write(self, method: str, path: str, document: Any = None) -> None:
         answer = self.arm(method, path, document)
@@ -88,10 +104,10 @@ class World:
         found = answer.json()
         listed = self.arm("GET", f"{self.path()}/deployments").json()["value"]
         return {
-            "tags": found["tags"],
+            "tags": timeless(found["tags"]),
             "state": found["properties"]["provisioningState"],
             "traffic": {name: percent for name, percent in found["properties"]["traffic"].items() if percent},
-            "deployments": {item["name"]: (item["tags"], item["sku"], item["properties"]["model"]) for item in listed},
+            "deployments": {item["name"]: (timeless(item["tags"]), item["sku"], item["properties"]["model"]) for item in listed},
             "states": {item["properties"]["provisioningState"] for item in listed},
             "versions": self.versions(),
         }
@@ -102,19 +118,27 @@ class World:
         return [item["name"] for item in answer.json().get("value", [])]
 
 
+def timeless(tags: Mapping[str, str]) -> dict[str, str]:
+    return {name: TIMES.sub("then", value) for name, value in tags.items()}
+
+
 @pytest.fixture(scope="module")
 def world(azure: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """A new endpoint, and the versions 1 and 2 of a model."""
+    """A new endpoint, and the versions 1 to 3 of a model."""
     folder = tmp_path_factory.mktemp("interrupted")
     with repository(folder / "repository", model="toy-interrupted"), fork_server() as processes:
         for answer in (0, 1):
             run("register_model", toy_model(folder / f"toy-{answer}", answer=answer))
+        run("register_model", toy_model(folder / "toy-3", answer=0, metadata={"labels": [0, 1]}))
         faults = Faults(Path(azure["SSL_CERT_FILE"]).parent)
         world = World(Live("toy-interrupted"), Arm(azure), faults, processes, folder)
         world.finish("create_endpoint")
         world.documents["new"] = world.arm("GET", world.path()).json()
-        for version, name in enumerate(("default", GREEN), start=1):
-            world.finish("deploy", "--version", version)
+        world.finish("deploy", "--version", 1)
+        world.documents["untested"] = world.arm("GET", world.path()).json()
+        world.finish("promote", "--first", "default")
+        world.finish("deploy", "--version", 2)
+        for name in ("default", GREEN):
             world.documents[name] = world.arm("GET", world.path(name)).json()
         world.documents["served"] = world.arm("GET", world.path()).json()
         yield world
@@ -130,6 +154,11 @@ def empty(world: World) -> None:
     world.bring("new", {})
 
 
+def untested(world: World) -> None:
+    """The first deployment waits at 0 % for its smoke test."""
+    world.bring("untested", {}, "default")
+
+
 def serving(world: World) -> None:
     """Only `default` is there, with all traffic."""
     world.bring("served", {"default": 100}, "default")
@@ -138,6 +167,20 @@ def serving(world: World) -> None:
 def waiting(world: World) -> None:
     """Green waits at 0 %."""
     world.bring("served", {"default": 100}, "default", GREEN)
+
+
+def left_over(world: World) -> None:
+    """Green was rolled back, and its mark says so: the next deploy removes it."""
+    world.bring("served", {"default": 100}, "default", GREEN)
+    world.finish("promote", "--percent", 10)
+    world.finish("rollback")
+
+
+def superfluous(world: World) -> None:
+    """Green has all the traffic, blue is the way back, and version 3, which is to replace green, waits."""
+    world.bring("served", {"default": 100}, "default", GREEN)
+    world.finish("promote", "--percent", 100)
+    world.finish("deploy", "--version", 3)
 
 
 def halfway(world: World) -> None:
@@ -159,14 +202,20 @@ class Case:
     prepare: Callable[[World], None]
 
     def __str__(self) -> str:
-        options = "".join(str(argument) for argument in self.arguments if argument == "--with-package")
+        options = "".join(str(argument) for argument in self.arguments if argument in ("--with-package", "--first"))
         return f"{self.script}{options}-{self.prepare.__name__}"
 
 
 CASES = [
     Case("create_endpoint", (), absent),
     Case("deploy", ("--version", 1), empty),
+    Case("promote", ("--first", "default"), untested),
+    Case("promote", ("--percent", 100), untested),
     Case("deploy", ("--version", 2), serving),
+    Case("deploy", ("--version", 2, "--rollout", "another"), waiting),
+    Case("deploy", ("--version", 1, "--rollout", "another"), promoted),
+    Case("deploy", ("--version", 3), left_over),
+    Case("promote", ("--percent", 10), superfluous),
     Case("promote", ("--to", GREEN, "--percent", 10, "--expect", f"default=100,{GREEN}=0"), waiting),
     Case("promote", ("--percent", 100), halfway),
     Case("rollback", (), halfway),

@@ -33,7 +33,7 @@ def rollout(azure: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> 
     with repository(folder / "repository", model="toy-promote"):
         live = Live("toy-promote")
         live.do("create_endpoint")
-        for number, (auc, commit) in enumerate([(0.9, "aaaaaaa"), (0.95, "bbbbbbb")], start=1):
+        for number, (auc, commit) in enumerate([(0.9, "aaaaaaa"), (0.95, "bbbbbbb")]):
             toy = toy_model(folder / str(number), answer=number, metadata={"auc": auc})
             run("register_model", toy, GITHUB_SHA=commit, **RUN)
         live.serve(1)
