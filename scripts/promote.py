@@ -11,6 +11,7 @@ import click
 from scripts.lib.azure.asking import FoundBad, ask
 from scripts.lib.azure.endpoint import OnlineEndpoint
 from scripts.lib.azure.errors import brief, explain
+from scripts.lib.azure.marking import mark
 from scripts.lib.azure.waiting import Deadline, say
 from scripts.lib.cli import names, option_types
 from scripts.lib.cli.command import command, endpoint_options, rollout_option, timeout_option
@@ -66,7 +67,7 @@ def main(
         proposal = None if expect is None else option_types.proposal(expect)
         share = option_types.SHARE(percent)
         plan = partial(plan_promotion, percent=share, rollout=rollout, expected=proposal, at_least=at_least)
-    shift = endpoint.shift(partial(_asked, endpoint, plan), deadline)
+    shift = endpoint.shift(partial(_asked, endpoint, plan, rollout), deadline)
     say(shift.say)
     step_output.summary(f"Traffic: **{percentages(shift.split)}**")
     if not (first or to):
@@ -74,7 +75,7 @@ def main(
     return json.dumps(dict(shift.split))
 
 
-def _asked(endpoint: OnlineEndpoint, plan: Plan, state: EndpointState) -> Shift:
+def _asked(endpoint: OnlineEndpoint, plan: Plan, rollout: str, state: EndpointState) -> Shift:
     """The plan, once who gets more has answered. The output `wrote` says that a write begins, or that it is bad."""
     shift = plan(state)
     try:
@@ -83,6 +84,7 @@ def _asked(endpoint: OnlineEndpoint, plan: Plan, state: EndpointState) -> Shift:
             shift = plan(endpoint.read())  # that may have taken a minute
     except FoundBad:
         step_output.output(wrote="true")
+        mark(endpoint, state.deployments[name], "answered wrongly before its promotion", rollout)
         raise
     if not shift.done:
         step_output.output(wrote="true")
@@ -93,9 +95,8 @@ def _remove_superfluous(endpoint: OnlineEndpoint, rollout: str, deadline: Deadli
     """Only after a split of this rollout's own. The split is what counts: what can't be deleted now is told."""
     name = "what earlier rollouts left"
     try:
-        state = endpoint.read()
-        last = live(state)
-        for name in superfluous(state) if last and last.rollout == rollout else []:
+        while (last := live(state := endpoint.read())) and last.rollout == rollout and (left := superfluous(state)):
+            name = left[0]  # each planned from what is there then
             endpoint.remove(name, deadline)
             say(f"{name} is deleted: neither blue nor green, nor the way back")
     except Exception as error:

@@ -13,17 +13,14 @@ import click
 from scripts.lib.azure.asker import PATIENCE, Asker, CouldNotAsk
 from scripts.lib.azure.asking import Ask, FoundBad, check_requests, labels, right_input, right_requests, told
 from scripts.lib.azure.endpoint import OnlineEndpoint
-from scripts.lib.azure.errors import explain
+from scripts.lib.azure.marking import mark
 from scripts.lib.azure.scoring_client import ROWS, Body, alone
-from scripts.lib.azure.waiting import Deadline, say
 from scripts.lib.cli import names, paths
 from scripts.lib.cli.command import command, endpoint_options
-from scripts.lib.decisions import record
 from scripts.lib.decisions.roles import roles
-from scripts.lib.decisions.state import Deployment, EndpointState, Refused, Shift, percentages
-from scripts.lib.github import step_output
+from scripts.lib.decisions.state import EndpointState, Refused, percentages
+from scripts.lib.github import provenance, step_output
 
-MARKING = 120.0  # seconds
 NOT_THE_INPUT = frozenset({401, 403, 404, 408, 429})  # 4xx that say nothing about what was sent
 
 
@@ -33,13 +30,15 @@ NOT_THE_INPUT = frozenset({401, 403, 404, 408, 429})  # 4xx that say nothing abo
 @click.option("--requests", type=paths.FILE, default=ROWS, help="Rows, each of which is asked alone.")
 @click.option("--labels", "given", help="What a prediction may be, as a JSON list; else the deployment's tag says it.")
 @click.option("--patience", type=click.FloatRange(min=0), default=PATIENCE, metavar="SECONDS", help="For what passes.")
-@click.option("--rollout", metavar="ID", help="Whose rollout it is: then a failure is marked, for the next review.")
+@click.option("--mark", "marked", is_flag=True, help="Mark a failure, for the next review.")
+@click.option("--rollout", metavar="ID", help="Mark it as this rollout's.")
 def main(
     endpoint: OnlineEndpoint,
     name: str | None,
     requests: Path,
     given: str | None,
     patience: float,
+    marked: bool,
     rollout: str | None,
 ) -> str:
     """Send the sample request and each row of a file to NAME, and check every answer; prints the latencies as JSON.
@@ -65,8 +64,8 @@ def main(
     step_output.summary(f"Smoke test of **{name}**: {len(failures)} failures; `{json.dumps(result)}`")
     if failures:
         step_output.output(bad="true")
-        if rollout:
-            remember(endpoint, state.deployments[name], f"failed its smoke test on {record.now()[:10]}, {rollout}")
+        if rollout := rollout or (provenance.rollout_id() if marked else ""):
+            mark(endpoint, state.deployments[name], "failed its smoke test", rollout)
         raise FoundBad(name, failures)
     return json.dumps(result)
 
@@ -78,21 +77,6 @@ def candidate(state: EndpointState) -> str:
         found = f"{percentages(state.traffic)} and {', '.join(state.deployments) or 'no deployment'}"
         raise Refused(f"{state.name} has {found}, but no green. Which is to be asked? smoke_test NAME")
     return green or next(iter(state.deployments))
-
-
-def remember(endpoint: OnlineEndpoint, deployment: Deployment, what: str) -> None:
-    """Mark the deployment, for the next review, under the split that is there. That it fails is no other failure."""
-
-    def plan(state: EndpointState) -> Shift:
-        gone = state.standing(deployment.ref) is None
-        return Shift(state.traffic, "marked", done=gone, tags=record.mark(deployment, what))
-
-    try:
-        endpoint.shift(plan, Deadline(MARKING))
-    except Exception as error:
-        if (why := explain(error)) is None:
-            raise
-        say(f"{deployment.name} is not marked for the next review: {why}")
 
 
 def wrong_input(ask: Ask, bodies: dict[str, Body]) -> list[str]:

@@ -107,7 +107,9 @@ class World:
             "tags": timeless(found["tags"]),
             "state": found["properties"]["provisioningState"],
             "traffic": {name: percent for name, percent in found["properties"]["traffic"].items() if percent},
-            "deployments": {item["name"]: (timeless(item["tags"]), item["sku"], item["properties"]["model"]) for item in listed},
+            "deployments": {
+                item["name"]: (timeless(item["tags"]), item["sku"], item["properties"]["model"]) for item in listed
+            },
             "states": {item["properties"]["provisioningState"] for item in listed},
             "versions": self.versions(),
         }

@@ -27,7 +27,6 @@ NEEDED = {
     "deploy": ["--version", "1"],
     "smoke_test": ["default"],
     "check_contract": ["green"],
-    "check_contract": ["green"],
     "delete_blue": ["default"],
     "promote": ["--percent", "10"],
 }

@@ -178,12 +178,14 @@ class Steady:
     def __init__(self) -> None:
         self._seen: object = None
         self._since = 0.0
+        self._changed = False
 
     def so(self, shift: Shift, state: EndpointState, deadline: Deadline) -> bool:
-        """Pauses before the next look where it isn't. Raises Refused at the deadline."""
+        """Pauses before the next look where it isn't. Raises Refused where it still changes at the deadline."""
         if self._seen != (seen := (dict(state.traffic), dict(state.tags))):
+            self._changed = self._seen is not None
             self._seen, self._since = seen, time.monotonic()
-        if time.monotonic() - self._since >= STEADY:
+        if time.monotonic() - self._since >= STEADY or (deadline.passed and not self._changed):
             return True
         if deadline.passed:
             raise Refused(f"{shift.say}; but --timeout ended before it had been so for {STEADY:.0f} s. Run this again.")
