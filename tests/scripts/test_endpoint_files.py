@@ -9,7 +9,6 @@ from typing import Any
 
 import click
 import pytest
-import yaml
 
 from scripts.lib.azure import endpoint_files, loading
 from scripts.lib.azure.endpoint_files import BLUE, GREEN
@@ -91,7 +90,10 @@ def test_the_first_deployment_isn_t_called_like_a_version() -> None:
     """Else version 2 would be written over it."""
     change(BLUE, name="xgboost-model-2")
 
-    assert "what green-deployment.yml calls a version" in problem(BLUE)
+    result = run("doctor", "--files")
+
+    assert result.exit_code == 1
+    assert f"{BLUE}: `name` is xgboost-model-2, what green-deployment.yml calls a version" in result.stderr
 
 
 @pytest.mark.parametrize("section", ["environment_variables", "tags", "properties"])
@@ -213,7 +215,11 @@ def test_a_value_that_azure_doesn_t_take(fields: dict[str, Any], says: str) -> N
         ({"tags": {"model": "m", "rollout": "x"}}, "`tags.rollout` is the rollout's own tag"),
         ({"tags": {"model": "m", "mark-default": "x"}}, "`tags.mark-default` is the rollout's own tag"),
         ({"tags": {"owner": "me"}}, "`tags.model` is missing"),
-        ({"tags": {"model": "a b"}}, "`tags.model` is no name of a model"),
+        ({"tags": {"model": "a b"}}, "`tags.model` is 'a b'"),
+        ({"tags": {"model": 5}}, '`tags.model` must be a text: write "5"'),
+        ({"tags": 5}, "`tags` must hold lines"),
+        ({"tags": None}, "`tags` is empty"),
+        ({"identity": 5}, "`identity` must hold lines"),
     ],
     ids=str,
 )
@@ -296,10 +302,21 @@ def test_a_byte_order_mark_is_no_mistake() -> None:
 
 @pytest.mark.parametrize("path", [ENDPOINT, BLUE, GREEN], ids=str)
 def test_a_file_that_is_missing(path: Path) -> None:
-    """It is named."""
+    """It is named, it alone."""
     path.unlink()
 
+    result = run("doctor", "--files")
+
     assert f"{path} is missing" in problem(path)
+    assert [found["name"] for found in json.loads(result.stdout) if found["verdict"] == "wrong"] == [str(path)]
+
+
+def test_a_folder_in_the_place_of_a_file() -> None:
+    """What can't be read isn't a bug of the scripts."""
+    GREEN.unlink()
+    GREEN.mkdir()
+
+    assert f"{GREEN} can't be read" in problem(GREEN)
 
 
 @pytest.mark.parametrize(("path", "keys"), [(ENDPOINT, ENDPOINT_KEYS), (GREEN, DEPLOYMENT_KEYS)], ids=str)
@@ -403,9 +420,10 @@ def test_the_name_of_the_model_is_the_tag() -> None:
     assert endpoint_files.model_name() == "toy-files"
 
 
-def test_a_model_without_a_name_is_refused() -> None:
+@pytest.mark.parametrize("tags", [{}, {"model": ""}, {"model": 5}, {"model": "a b"}, {"model": ["a"]}, None, 5, ["a"]])
+def test_a_model_without_a_name_is_refused(tags: Any) -> None:
     """The sentence names file and key."""
-    ENDPOINT.write_text(yaml.safe_dump({"name": "heart", "tags": {"model": 5}}))
+    change(ENDPOINT, tags=tags)
 
-    with pytest.raises(Refused, match=r'endpoint.yml: `tags.model` must be a text: write "5"'):
+    with pytest.raises(Refused, match=r"endpoint\.yml: `tags\.model` "):
         endpoint_files.model_name()

@@ -68,8 +68,8 @@ def live_fields(entity: Any) -> dict[str, str]:
 def model_name() -> str:
     """The registered model's name, whose one home is the tag `model` in endpoints/endpoint.yml."""
     document = read(ENDPOINT)
-    if why := file_rules.endpoint(document).get("tags.model"):
-        raise Refused(*sentences(ENDPOINT, {"tags.model": why}))
+    if wrong := file_rules.model(document):
+        raise Refused(*sentences(ENDPOINT, wrong))
     return str(document.content["tags"]["model"])
 
 

@@ -74,15 +74,16 @@ def problems(path: Path) -> list[str]:
     """Why a file of endpoints/ can't be used, each with what to write instead."""
     try:
         load(path, **({} if path == ENDPOINT else {"endpoint_name": "any"}))
-        return sentences(path, file_rules.clash(*_names())) if path == BLUE else []
-    except FileNotFoundError as error:
-        return [f"{error.filename} is missing: take it from the template."]
+    except FileNotFoundError:
+        return [f"{path} is missing: take it from the template."]
     except Refused as error:
         return str(error).splitlines()
+    return []
 
 
-def _names() -> list[str]:
-    return [str(read(file).content.get("name")) for file in (BLUE, GREEN)]
+def clash() -> list[str]:
+    """What is wrong with the names of both deployment files together."""
+    return sentences(BLUE, file_rules.clash(*(read(path).content["name"] for path in (BLUE, GREEN))))
 
 
 def _said(error: Exception, content: Mapping[str, Any], keys: Keys) -> dict[str, str]:

@@ -61,7 +61,10 @@ def _hush() -> None:
 
 def read_yaml(path: Path) -> Document:
     """A file of endpoints/. Raises Refused where it is no YAML mapping, or YAML would read it otherwise than meant."""
-    return strict_yaml.parse(path.read_bytes(), str(path))
+    try:
+        return strict_yaml.parse(path.read_bytes(), str(path))
+    except (IsADirectoryError, PermissionError) as error:
+        raise Refused(f"{path} can't be read: {error.strerror}.") from error
 
 
 def load_yaml(path: Path) -> dict[str, Any]:

@@ -57,18 +57,29 @@ Wrong = dict[str, str]
 
 def endpoint(document: Document) -> Wrong:
     """What is wrong with endpoint.yml."""
-    tags = document.content.get("tags")
-    tags = tags if isinstance(tags, dict) else {}
-    wrong = {f"tags.{name}": "is the rollout's own tag: take another name" for name in tags if name.startswith(OURS)}
-    if not re.fullmatch(r"[A-Za-z0-9][\w.-]{0,254}", str(tags.get("model") or ""), re.ASCII):
-        why = "is missing" if not tags.get("model") else "is no name of a model: letters, digits, `.`, `_` and `-`"
-        wrong["tags.model"] = f"{why}: write the name under which the model is registered"
+    tags = document.content.get("tags", {})
+    wrong: Wrong = {}
+    if isinstance(tags, dict):  # else the SDK refuses it
+        wrong = {f"tags.{tag}": "is the rollout's own tag: take another name" for tag in tags if tag.startswith(OURS)}
+        wrong |= model(document)
     identity = document.content.get("identity")
     if isinstance(identity, dict) and "user" in str(identity.get("type")) and not identity.get(IDS):
         wrong[f"identity.{IDS}"] = "is missing: write the list of `resource_id`s"
     if "compute" in document.content:
         wrong["compute"] = "makes a Kubernetes endpoint, but the scripts roll out to managed ones: take the line out"
     return common(document) | wrong | name(document, 3, LONGEST)
+
+
+def model(document: Document) -> Wrong:
+    """What is wrong with the tag `model` of endpoint.yml."""
+    name = at(document.content, "tags.model")
+    if not name:
+        return {"tags.model": "is missing: write the name under which the model is registered"}
+    if not isinstance(name, str):
+        return dict(found for found in _texts(document) if found[0] == "tags.model")
+    if not re.fullmatch(r"[A-Za-z0-9][\w.-]{0,254}", name, re.ASCII):
+        return {"tags.model": f"is {name!r}, but must have letters, digits, `.`, `_` and `-` alone"}
+    return {}
 
 
 def first_deployment(document: Document) -> Wrong:

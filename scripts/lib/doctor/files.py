@@ -18,9 +18,12 @@ FILES = (ENDPOINT, BLUE, GREEN)
 def check() -> Iterator[Finding]:
     """Whether each file can be deployed, and what follows where the two deployments' differ."""
     problems = {path: loading.problems(path) for path in FILES}
+    comparable = not problems[BLUE] and not problems[GREEN]
+    if comparable:
+        problems[BLUE] = loading.clash()
     for path, found in problems.items():
         yield file(str(path), found, [] if found else loading.dropped(path))
-    if not problems[BLUE] and not problems[GREEN]:
+    if comparable:
         yield alike(settings(BLUE), settings(GREEN))
 
 
