@@ -78,12 +78,15 @@ def test_a_name_that_azure_spells_otherwise(path: Path, name: Any, says: str) ->
     assert says in found
 
 
-@pytest.mark.parametrize(("length", "fits"), [(22, True), (23, False)])
-def test_a_name_leaves_room_for_version_and_settings(length: int, fits: bool) -> None:
+@pytest.mark.parametrize(("path", "least", "most"), [(ENDPOINT, 3, 32), (BLUE, 3, 32), (GREEN, 1, 22)], ids=str)
+def test_how_long_a_name_may_be(path: Path, least: int, most: int) -> None:
     """With a version of four digits, and four of the settings, a green's name has 32 letters at most."""
-    change(GREEN, name="x" * length)
+    fits = []
+    for length in range(1, 35):
+        change(path, name="x" * length)
+        fits += [] if loading.problems(path) else [length]
 
-    assert (loading.problems(GREEN) == []) == fits
+    assert fits == list(range(least, most + 1))
 
 
 def test_the_first_deployment_isn_t_called_like_a_version() -> None:
