@@ -91,6 +91,16 @@ def test_what_would_cut_off_callers_is_refused(live: Live, client: MLClient, key
     assert (endpoint.auth_mode, endpoint.description != "New words") == (before, True)
 
 
+def test_what_the_file_is_silent_about_is_no_change(live: Live) -> None:
+    """The SDK's defaults aren't what somebody asks for."""
+    before = ENDPOINT.read_text()
+    change(ENDPOINT, auth_mode="aml_token")
+    live.do("create_endpoint")
+    ENDPOINT.write_text("\n".join(line for line in before.splitlines() if "auth_mode" not in line))
+
+    assert "is there already" in live.run("create_endpoint").stderr
+
+
 @pytest.mark.parametrize("spelt", ["Key", "KEY", "key"])
 def test_another_spelling_is_no_change(live: Live, spelt: str) -> None:
     """Azure reads its words in any case."""

@@ -6,7 +6,6 @@ The one place that understands these files: what `deploy` loads, `doctor --files
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
@@ -45,10 +44,10 @@ def described(entity: Any, *, asked: bool = False) -> Described:
     """The SDK's entity of an endpoint, in one spelling; of endpoint.yml's (`asked`) only the lines that it has."""
     if entity is None:
         return Described()
-    fixed = {"auth_mode": _word(entity.auth_mode), "public_network_access": _word(entity.public_network_access)}
+    fixed = {key: str(_plain(getattr(entity, key)) or "").lower() for key in ("auth_mode", "public_network_access")}
     if identity := entity.identity:
         ids = sorted(str(one.resource_id).lower() for one in identity.user_assigned_identities or ())
-        fixed["identity"] = " ".join([_word(identity.type), *ids])
+        fixed["identity"] = " ".join([str(identity.type).lower(), *ids])
     named = read(ENDPOINT).content if asked else fixed
     fixed = {key: value for key, value in fixed.items() if value and key in named}
     return Described((entity.description or "").strip(), entity.tags or {}, fixed)
@@ -81,12 +80,6 @@ def _tell_dropped(path: Path) -> None:
         if line not in told:
             told.add(line)
             say(line)
-
-
-def _word(value: Any) -> str:
-    """An enumeration's value as files have it: `AADToken` is aad_token."""
-    text = str(getattr(value, "value", value) or "")
-    return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", text).lower()
 
 
 def _nested(entity: Any, asked: Mapping[str, Any] | None = None, folder: Path = Path()) -> dict[str, Any]:
