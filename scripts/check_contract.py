@@ -43,8 +43,8 @@ def main(endpoint: OnlineEndpoint, green: str, allow: tuple[str, ...], patience:
     blue = pairs(state).get(green)
     if blue is None:
         return _without_blue(green)
-    pair = state.deployments[blue], state.deployments[green]
-    old, new = (_contract(endpoint, deployment, Deadline(timeout)) for deployment in pair)
+    pair, deadline = (state.deployments[blue], state.deployments[green]), Deadline(timeout)
+    old, new = (_contract(endpoint, deployment, deadline) for deployment in pair)
     said = differences(old, new)
     asked = list(compared(old, *(Asker(endpoint, state, name, patience) for name in (blue, green))))
     allowed = declared(f"Contract-Change: {text}" for text in allow)

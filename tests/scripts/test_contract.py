@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from scripts.check_contract import not_meant
 from scripts.lib.decisions.answers import changed, parsed
 from scripts.lib.decisions.contract import Difference, contract, declared, differences, shown, unexcused
 from scripts.lib.decisions.model_example import first_rows, made_up, narrowed
@@ -425,6 +426,18 @@ def test_the_table_tells_what_breaks_clients() -> None:
     lines = shown(found, found[2:]).splitlines()
 
     assert lines[2:] == ["| a | gone | no |", "| b | new | yes, which is meant |", "| c | new | **yes** |"]
+
+
+def test_what_is_meant_explains_what_the_answers_show() -> None:
+    """A new column explains that green refuses old requests, but not that it answers otherwise; nor the other way."""
+    column, labels = Difference("thal", "", True), Difference("labels", "", True, answered=True)
+    refused, otherwise = Difference("input", "", True), Difference("output", "", True, answered=True)
+
+    assert not_meant([column], [refused, otherwise], {"thal"}) == [otherwise]
+    assert not_meant([labels], [refused, otherwise], {"labels"}) == [refused]
+    assert not_meant([column, labels], [refused], {"labels"}) == [column, refused]
+    assert not_meant([Difference("age", "", False)], [refused], set()) == [refused]
+    assert not_meant([], [refused, otherwise], {"input", "output"}) == []
 
 
 # answers
