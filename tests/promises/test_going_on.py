@@ -148,6 +148,19 @@ def test_a_lock_on_a_deployment_is_said_at_once(pair: Live, faults: Faults) -> N
     assert "a lock forbids it: ScopeLocked" in result.stderr and "once more" not in result.stderr
 
 
+@pytest.mark.parametrize("kind", ["refuse", "fail"])
+def test_a_missing_quota_is_said_with_what_makes_room(pair: Live, faults: Faults, kind: str) -> None:
+    """Whether Azure refuses the creation or ends it so: what serves stays, and the command is named."""
+    faults.add(kind, method="PUT", path=f"{ENDPOINT}/deployments/*", like="OutOfQuota")
+
+    result = pair.run("deploy", "--version", 3)
+
+    assert result.exit_code == 1
+    assert "no quota left for it: " in result.stderr and "Not enough quota available" in result.stderr
+    assert f"delete_blue {GREEN}" in result.stderr or "ask for more quota" in result.stderr
+    assert pair.traffic == BEFORE
+
+
 def test_a_second_refused_login_in_a_row_stays(half: Live, faults: Faults) -> None:
     """The first gets a new token; then whoever runs it is told to sign in."""
     fault = faults.add("refuse", method="PUT", path=ENDPOINT, like="ExpiredAuthenticationToken", times=0)
