@@ -35,6 +35,7 @@ def main(endpoint: OnlineEndpoint, name: str, expect: Proposal | None, timeout: 
             check(state, expect)
         return step
 
+    endpoint.look.expect(name)
     step = endpoint.change(
         plan,
         lambda *_: endpoint.remove(name, deadline),

@@ -67,6 +67,7 @@ def main(
         proposal = None if expect is None else option_types.proposal(expect)
         share = option_types.SHARE(percent)
         plan = partial(plan_promotion, percent=share, rollout=rollout, expected=proposal, at_least=at_least)
+    endpoint.look.expect(to, first)
     shift = endpoint.shift(partial(_asked, endpoint, plan, rollout), deadline)
     say(shift.say)
     step_output.summary(f"Traffic: **{percentages(shift.split)}**")

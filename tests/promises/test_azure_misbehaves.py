@@ -137,7 +137,7 @@ def test_a_failed_operation_is_said(pair: Live, faults: Faults) -> None:
 def test_what_cannot_be_read_is_not_guessed(pair: Live, faults: Faults) -> None:
     """A write failed, and nobody knows how the endpoint is left: that is said, beside Azure's words."""
     faults.add("fail", method="PUT", path=ENDPOINT, code="Boom", message="no capacity")
-    faults.add("refuse", method="GET", path=ENDPOINT, status=403, skip=2, times=0)
+    faults.add("refuse", method="GET", path=ENDPOINT, status=403, skip=4, times=0)
 
     result = pair.run(*SHIFT)
 

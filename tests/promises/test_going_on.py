@@ -97,26 +97,16 @@ def test_an_operation_that_is_canceled_is_begun_again(half: Live, faults: Faults
     assert half.traffic == BEFORE
 
 
-def test_a_canceled_creation_is_begun_again(pair: Live, faults: Faults) -> None:
-    """What reads Canceled makes room for the next try."""
+def test_a_canceled_creation_or_deletion_is_begun_again(pair: Live, faults: Faults) -> None:
+    """What reads Canceled makes room for the next try, and what is left over is deleted in the end."""
     faults.add("fail", method="PUT", path=f"{ENDPOINT}/deployments/*", code="OperationCanceled")
+    faults.add("fail", method="DELETE", path=f"{ENDPOINT}/deployments/{GREEN}", code="OperationCanceled")
 
-    assert pair.do("deploy", "--version", 3) == "xgboost-model-3"
-    assert pair.deployments["xgboost-model-3"]["state"] == "Succeeded"
+    printed = pair.do("deploy", "--version", 3)
+    states = {name: found["state"] for name, found in pair.deployments.items()}
     pair.do("deploy", "--version", 2)
 
-
-def test_a_canceled_deletion_is_begun_again(pair: Live, faults: Faults) -> None:
-    """As any other operation."""
-    pair.do("promote", "--percent", 100)
-    faults.add("fail", method="DELETE", path=f"{ENDPOINT}/deployments/default", code="OperationCanceled")
-
-    pair.do("delete_blue", "default")
-
-    assert list(pair.deployments) == [GREEN]
-    pair.do("deploy", "--version", 1)
-    pair.do("promote", "--percent", 100)
-    pair.do("deploy", "--version", 2)
+    assert (printed, states) == ("xgboost-model-3", {"default": "Succeeded", "xgboost-model-3": "Succeeded"})
 
 
 def test_only_a_rollback_goes_on_after_a_failure(half: Live, faults: Faults) -> None:
@@ -156,6 +146,19 @@ def test_a_lock_on_a_deployment_is_said_at_once(pair: Live, faults: Faults) -> N
     faults.clear()
     assert result.exit_code == 1
     assert "a lock forbids it: ScopeLocked" in result.stderr and "once more" not in result.stderr
+
+
+@pytest.mark.parametrize("kind", ["refuse", "fail"])
+def test_a_missing_quota_is_said_with_what_makes_room(pair: Live, faults: Faults, kind: str) -> None:
+    """Whether Azure refuses the creation or ends it so: what serves stays, and the command is named."""
+    faults.add(kind, method="PUT", path=f"{ENDPOINT}/deployments/*", like="OutOfQuota")
+
+    result = pair.run("deploy", "--version", 3)
+
+    assert result.exit_code == 1
+    assert "no quota left for it: " in result.stderr and "Not enough quota available" in result.stderr
+    assert f"delete_blue {GREEN}" in result.stderr or "ask for more quota" in result.stderr
+    assert pair.traffic == BEFORE
 
 
 def test_a_second_refused_login_in_a_row_stays(half: Live, faults: Faults) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,7 +11,8 @@ import pytest
 
 from azureml_emulator.faults.client import Faults
 from azureml_emulator.testing import Arm
-from tests.support.scripts import GREEN, Live, pair_endpoint, restore, run, toy_model
+from scripts.lib.azure import endpoint
+from tests.support.scripts import GREEN, Live, pair_endpoint, restore, run, toy_model, write
 
 BEFORE, HALF = {"default": 100}, {"default": 50, GREEN: 50}
 ENDPOINT = "*/onlineEndpoints/toy-unseen"
@@ -177,3 +180,53 @@ def test_what_is_gone_is_found_out_once(pair: Live, arm: Arm) -> None:
 
     assert result.exit_code == 0
     assert "there is no endpoint toy-nowhere" in result.stderr
+
+
+def test_a_split_that_is_left_to_others_is_watched(half: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another rollout wrote it: only after it has read the same for a while that is believed."""
+    monkeypatch.setattr(endpoint, "STEADY", 3.0)
+    began = time.monotonic()
+
+    result = half.run("rollback", "--own", "--rollout", "octo/other/actions/runs/1/attempts/1")
+
+    assert (result.exit_code, half.traffic) == (0, HALF)
+    assert time.monotonic() - began > 3
+    assert "left alone" in result.stderr
+
+
+def test_a_late_read_of_an_own_write_is_not_left_alone(
+    pair: Live, faults: Faults, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rollout's own promotion shows only after some reads: its rollback goes back from it all the same."""
+    monkeypatch.setattr(endpoint, "STEADY", 5.0)
+    ours = ("--rollout", "octo/heart/actions/runs/7/attempts/1")
+    pair.do("promote", "--percent", 10, "--rollout", "octo/heart/actions/runs/6/attempts/1")
+    faults.add("stale", path=ENDPOINT, seconds=4)
+    promotion = pair.run("promote", "--percent", 50, *ours, "--timeout", 2)
+
+    result = pair.run("rollback", "--own", *ours)
+
+    assert promotion.exit_code == 1
+    assert (result.exit_code, pair.traffic) == (0, BEFORE), result.output
+
+
+def test_a_record_that_somebody_overwrote_is_noticed(pair: Live, arm: Arm, faults: Faults) -> None:
+    """Another rollout writes the same split right after: a promotion tells whose it is now, a rollback is content."""
+    theirs = {**pair.tags, "rollout": "octo/other/actions/runs/9/attempts/1"}
+    stop = threading.Event()
+
+    def overwrite() -> None:
+        while not stop.is_set():
+            if arm("GET", f"onlineEndpoints/{pair.name}").json()["properties"]["traffic"].get(GREEN) == 50:
+                write(arm, pair, HALF, theirs)
+                stop.set()
+
+    thread = threading.Thread(target=overwrite)
+    thread.start()
+    faults.add("stale", path=ENDPOINT, reads=6)
+    result = pair.run("promote", "--percent", 50, "--timeout", 20)
+    stop.set()
+    thread.join()
+
+    assert result.exit_code == 1
+    assert "octo/other/actions/runs/9" in result.stderr

@@ -16,7 +16,7 @@ from azureml_emulator.process import running
 from scripts.lib.azure import endpoint
 from scripts.lib.azure.errors import explain, redact
 from tests.support import ROOT
-from tests.support.scripts import run
+from tests.support.scripts import repository, run, toy_model
 
 
 def told(result: Result) -> str:
@@ -144,6 +144,28 @@ def test_an_azure_that_hangs_up(azure: dict[str, str], faults: Faults) -> None:
     faults.add("drop", path="*/onlineEndpoints/told", times=0)
 
     assert "Azure can't be reached" in told(run("show_endpoint", ENDPOINT_NAME="told"))
+
+
+@pytest.mark.parametrize(
+    ("like", "says", "then"),
+    [
+        ("KeyBasedAuthenticationNotPermitted", "allows no account keys", "--system-datastores-auth-mode identity"),
+        ("AuthenticationFailed", "a key that was rotated", "az ml workspace sync-keys"),
+        ("AuthorizationFailure", "storage account's firewall", "within that network"),
+        ("AuthorizationPermissionMismatch", "no right to these blobs", "Storage Blob Data Contributor"),
+    ],
+)
+def test_what_storage_refuses_is_explained(
+    azure: dict[str, str], faults: Faults, tmp_path: Path, like: str, says: str, then: str
+) -> None:
+    """The SDK raises a bare Exception for some: a sentence all the same, which names the role of what refused."""
+    with repository(tmp_path / "repository", model="toy-storage"):
+        faults.add("refuse", path="*.blob.*", like=like, times=0)
+
+        message = told(run("register_model", toy_model(tmp_path / "model", answer=like)))
+
+    assert says in message and then in message and like in message
+    assert "AzureML Data Scientist" not in message
 
 
 def test_an_endpoint_that_is_not_named(azure: dict[str, str]) -> None:

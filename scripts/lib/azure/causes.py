@@ -31,6 +31,10 @@ NETWORK = "Run this from within that network, or its owner lets this address in.
 BLOB_ROLE = "Give the identity the role Storage Blob Data Contributor on the workspace's storage account."
 RELOGIN = Cause("Azure does not accept the login", SIGN_IN, again=1)
 NO_LOGIN = Cause("Azure does not accept the login", SIGN_IN)
+NO_TOKEN = Cause(
+    "there is no login", SIGN_IN, again=3
+)  # azure-identity says the same of a short outage and a wrong one
+LATE_TOKEN = Cause("the login did not come in time", SIGN_IN, again=inf)
 BUSY = Cause("Azure is busy", "Run this again later; show_endpoint tells how it is left.", again=inf)
 BROKEN = Cause("Azure is out of order", "Run this again later; show_endpoint tells how it is left.", again=inf)
 UNREACHED = Cause("Azure can't be reached", "Check the network, then run this again.", again=inf)
@@ -159,7 +163,9 @@ WORDS = [
         (r"AADSTS(90033|50196|1024|90012)\b", BUSY),
         (r"AADSTS\d+", NO_LOGIN),
         # Azure/azure-cli#20404: `az` didn't answer within the credential's process_timeout
-        (r"failed to invoke (the )?azure cli|timed out", Cause("the login did not come in time", SIGN_IN, again=inf)),
+        (r"failed to invoke (the )?azure cli", LATE_TOKEN),
+        (r"\baz login\b", NO_LOGIN),
+        (r"(?s)retrieve a token.*(connection (aborted|refused|reset)|max retries|timed out)", LATE_TOKEN),
         (
             r"Unknown cloud environment",
             Cause(

@@ -83,8 +83,11 @@ class OnlineEndpoint(Resources):
                     write(step, state)
                     return step
             except Exception as error:
-                if not tries.another(error):
-                    raise self._with_what_is_left(error) from error
+                if tries.another(error):
+                    continue
+                if isinstance(error, Refused | TimedOut) or signed_out(error) or (message := explain(error)) is None:
+                    raise
+                raise Refused(f"{message}\n{self.how_it_is_left()}") from error
 
     def shift(
         self,
@@ -125,12 +128,6 @@ class OnlineEndpoint(Resources):
         if state.busy or any(deployment.busy for deployment in state.deployments.values()):
             return f"An operation on {self.name} still runs: show_endpoint tells how that ends."
         return f"{self.name} is left with {percentages(state.traffic)}."
-
-    def _with_what_is_left(self, error: Exception) -> Exception:
-        """An error that ended a write, told with how the endpoint is left; while it may still run, nobody knows."""
-        if isinstance(error, Refused | TimedOut) or signed_out(error) or (message := explain(error)) is None:
-            return error
-        return Refused(f"{message}\n{self.how_it_is_left()}")
 
     def _nowhere(self) -> NoReturn:
         raise Refused(f"there is no endpoint {self.name} in workspace {self.workspace.name}. Run create_endpoint.")

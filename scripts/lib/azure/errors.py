@@ -64,7 +64,7 @@ def passes(error: Exception) -> str | None:
 def signed_out(error: Exception) -> bool:
     """Whether Azure doesn't accept the login, so that it can't be asked anything else, either."""
     found = azures(error)
-    return found is not None and cause(found) in (causes.RELOGIN, causes.NO_LOGIN)
+    return found is not None and cause(found).then == causes.SIGN_IN
 
 
 def told(error: Exception) -> str:
@@ -106,7 +106,7 @@ def cause(error: Exception) -> Cause:
         return found
     status = getattr(error, "status_code", None) or 0
     if isinstance(error, ClientAuthenticationError) and not status:
-        return causes.NO_LOGIN
+        return causes.NO_TOKEN
     return causes.BROKEN if status >= 500 else causes.BY_STATUS.get(status, Cause())
 
 

@@ -26,10 +26,10 @@ class Look:
         self._gone: set[str] = set()
         self._expected: set[str] = set()
 
-    def expect(self, name: str) -> None:
-        """From now on a deployment is asked for by its name where the list lacks it."""
-        self._expected.add(name)
-        self._gone.discard(name)
+    def expect(self, *names: str | None) -> None:
+        """From now on these deployments are asked for by their names where the list lacks them."""
+        self._expected |= {name for name in names if name}
+        self._gone -= self._expected
 
     def state(self, deadline: Deadline, known: Iterable[str] = ()) -> EndpointState | None:
         """The endpoint with its deployments, None where it isn't there.

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from math import inf
 from typing import TypeVar
 
-from scripts.lib.azure import causes
-from scripts.lib.azure.errors import Ended, Passing, azures, brief, cause, retry_after
+from scripts.lib.azure.errors import Ended, Passing, azures, brief, cause, retry_after, signed_out
 from scripts.lib.azure.waiting import Deadline, TimedOut, Unanswered, answered
 from scripts.lib.azure.workspace import Workspace
 from scripts.lib.decisions.state import Overwritten, Refused
@@ -30,7 +29,7 @@ class Tries:
         if self._row > self._often(error) or self._deadline.passed:
             return False
         found = azures(error)
-        if found and cause(found) is causes.RELOGIN:
+        if signed_out(error):
             self._workspace.sign_in_again()
         self._deadline.pause(f"once more: {brief(error)}", max(self._pause, retry_after(found) if found else 0))
         self._pause = min(LONGEST, self._pause * GROWTH)

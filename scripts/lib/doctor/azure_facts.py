@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from scripts.lib.azure.errors import explain, reason
+from scripts.lib.azure.trying import asked
+from scripts.lib.azure.waiting import Deadline
 from scripts.lib.azure.workspace import Workspace
 from scripts.lib.decisions.state import Refused
 from scripts.lib.doctor.azure_checks import NO_LOGIN, NO_RIGHT, NO_WORKSPACE, REACHED, UNKNOWN, Endpoint, Reach
@@ -15,6 +17,7 @@ from scripts.lib.doctor.quota import Shape, Usage
 from scripts.lib.setup.azure import group_id, workspace_id
 
 T = TypeVar("T")
+PATIENCE = 10.0  # seconds for which one question is asked again through what passes
 Document = dict[str, Any]
 
 
@@ -65,7 +68,7 @@ def _permitted(call: Callable[[Workspace], T], workspace: Workspace) -> T:
     from azure.core.exceptions import HttpResponseError
 
     try:
-        return call(workspace)
+        return asked(workspace, Deadline(PATIENCE), lambda: call(workspace))
     except HttpResponseError as error:
         if error.status_code == 403:
             raise Refused(f"the login has no right to read it: {shorten(reason(error))}") from error
