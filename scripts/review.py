@@ -47,8 +47,8 @@ def main(
             check_owner(proposal, rollout)
         if not proposal["blue"] and (bake is not None or percent not in (None, 100)):
             raise Refused(
-                f"{proposal['green']} is the endpoint's first deployment: it gets all traffic (--percent 100), and there "
-                "is no blue to delete. Start promote.yml once more."
+                f"{proposal['green']} is the endpoint's first deployment: it gets all traffic (--percent 100), and "
+                "there is no blue to delete. Start promote.yml once more."
             )
         stage = bool(rollout)
         asks = review_text.consequence(proposal, job, percent, bake, stage) if job else "Nothing waits for approval."
