@@ -46,8 +46,11 @@ def main(
         check(state, proposal)
         if rollout:
             check_owner(proposal, rollout)
-        if bake is not None and not proposal["blue"]:
-            raise Refused(f"{proposal['green']} is the endpoint's first: there is no blue to delete afterwards.")
+        if not proposal["blue"] and (bake is not None or percent not in (None, 100)):
+            raise Refused(
+                f"{proposal['green']} is the endpoint's first deployment: it gets all traffic (--percent 100), and "
+                "there is no blue to delete. Start promote.yml once more."
+            )
         stage = bool(rollout)
         asks = review_text.consequence(proposal, job, percent, bake, stage) if job else "Nothing waits for approval."
         text = [

@@ -94,6 +94,30 @@ def test_a_first_deployment_is_asked() -> None:
     assert gaining(endpoint({}, default()), Shift({"default": 100}, "")) == ["default"]
 
 
+@pytest.fixture
+def begun(rollout: Live, arm: Arm) -> Iterator[Live]:
+    """An endpoint whose first deployment waits."""
+    live = Live("toy-promotion-begun")
+    live.do("create_endpoint")
+    live.do("deploy", "--version", 1)
+    yield live
+    arm("DELETE", f"onlineEndpoints/{live.name}")
+
+
+def test_a_first_deployment_is_offered_whole(begun: Live) -> None:
+    """A share of it, or a blue to delete, is refused before anybody is asked; an approval of 100 % finishes it."""
+    results = [
+        begun.run("review", "--next", "promote", "--percent", 50),
+        begun.run("review", "--next", "promote", "--percent", 100, "--bake", 0),
+    ]
+    approved = begun.do("review", "--next", "promote", "--percent", 100)
+    begun.do("promote", "--percent", 100, "--expect", approved)
+
+    assert [result.exit_code for result in results] == [1, 1]
+    assert all("the endpoint's first deployment" in result.stderr for result in results)
+    assert begun.traffic == {"default": 100}
+
+
 @pytest.fixture(scope="module")
 def third(rollout: Live) -> Iterator[Live]:
     """An endpoint on which version 2 serves, its way back `default` stands, and version 4 waits."""

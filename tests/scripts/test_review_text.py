@@ -74,6 +74,16 @@ def test_what_the_promotion_deletes_is_told() -> None:
     assert side_effects(at(0), seen(at(0)), 10) == []
 
 
+def test_the_way_back_of_what_serves_is_deleted_with_its_successor_s_split() -> None:
+    """As things are it is needed: once green has a share, what serves now is the way back."""
+    third = green(3, GREEN)
+    state = recorded(endpoint({GREEN.name: 100}, BLUE, GREEN, third), BLUE, GREEN)
+
+    assert side_effects(state, seen(state, third.name), 10) == [
+        "It also deletes default (version 1): without traffic, and not the way back."
+    ]
+
+
 def test_who_else_loses_traffic_is_told() -> None:
     """A third deployment's share goes to the pair."""
     third = stranger()

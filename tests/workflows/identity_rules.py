@@ -28,7 +28,13 @@ def a_rollout_has_one_id(files: Files) -> Findings:
 
 @rule
 def a_lever_has_an_id_of_its_own(files: Files) -> Findings:
-    """promote.yml and rollback.yml act for their own runs, which the scripts know by themselves."""
+    """promote.yml and rollback.yml act for their own runs, which the scripts know by themselves.
+
+    What promote.yml finds bad it marks; it asks whoever is green before it asks a reviewer.
+    """
+    asks = [step["run"] for step in files.jobs["promote.review"]["steps"] if "smoke_test" in step.get("run", "")]
+    if asks != ["python -m scripts.smoke_test --mark"]:
+        yield f"promote.review: {asks}"
     for where, step in files.steps.items():
         if where.startswith(("promote.", "rollback.")) and "--rollout" in step.get("run", ""):
             yield f"{where}: {step['run']}"

@@ -107,6 +107,7 @@ MUTATIONS: dict[str, Mutate] = {
     "no job holds": replaced(r" && !contains\(needs\.\*\.outputs\.held, 'true'\)", ""),
     "what was not deployed is taken back": replaced(r"^ +&& \(needs\.deploy\.result == 'cancelled' .*\n", ""),
     "what others wrote is taken back": replaced(r" --own", ""),
+    "a bad answer that is forgotten": replaced(r" --mark", ""),
     "a stage that lowers": replaced(r"--at-least ", ""),
     "traffic for whatever is tested": replaced(r"outputs\.first == 'true'", "outputs.deployment != ''"),
     "another way back": replaced(r"steps\.first\.outputs\.target", "github.ref_name"),
