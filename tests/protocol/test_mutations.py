@@ -108,7 +108,9 @@ MUTATIONS = [
         "if present and present.healthy and (not present.ours",
         "if False and (not present.ours",
     ),
-    Mutation("the first gets nothing untested", "traffic", "if endpoint.traffic or endpoint.mirror or not", "if not"),
+    Mutation(
+        "the first takes nothing from others", "traffic", "if endpoint.traffic or endpoint.mirror or not", "if not"
+    ),
     Mutation("traffic on a third is refused", "traffic", "if expect is None and not on_pair:", "if False:"),
     Mutation(
         "Ambiguous names a way out",
