@@ -102,7 +102,7 @@ def the_way_back_goes_by_approval(world: World, deed: Deed) -> bool:
     if deed.what not in ("delete", "superfluous") or gone is None:
         return True
     nothing = not deed.seen.state.traffic and not gone.healthy  # serves, and this one couldn't
-    return nothing or gone.created not in deed.seen.before
+    return nothing or {gone.created} != deed.seen.before
 
 
 def deploy_removes_only_what_never_served(world: World, deed: Deed) -> bool:
@@ -149,6 +149,12 @@ def nobody_is_overwritten(world: World, deed: Deed) -> bool:
     return deed.what != "create" or made is None or made.name not in deed.seen.state.deployments
 
 
+def nothing_is_taken_from_a_third(world: World, deed: Deed) -> bool:
+    """The first gets traffic only where nobody has any; a share for one is taken from its counterpart alone."""
+    had, has = deed.seen.state.traffic.keys(), deed.now.state.traffic.keys()
+    return not (deed.what == "first" and had) and not (deed.what == "to" and len(had | has) > 2)
+
+
 def who_had_nothing_to_do_writes_nothing(world: World, deed: Deed) -> bool:
     """A run whose deploy had nothing to do changes nothing, whatever its smoke test finds."""
     return deed.rollout not in world.idle
@@ -180,6 +186,7 @@ RULES: list[Rule] = [
     what_stands_is_used,
     green_starts_as_large_as_blue,
     nobody_is_overwritten,
+    nothing_is_taken_from_a_third,
     who_had_nothing_to_do_writes_nothing,
 ]
 

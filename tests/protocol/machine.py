@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from scripts.lib.decisions.state import Deployment, Shift
 from tests.protocol import verbs
@@ -15,9 +15,10 @@ from tests.protocol.runs import Back, ByHand, Promotion, Run, Work, looked_throu
 from tests.protocol.world import STRANGER, Actor, World, by_hand, wanted
 
 WHO = st.integers(0, 7)
-TOUCHES = st.sampled_from([1, 2, 3, 5, 8, 100, 100])
+TOUCHES = st.sampled_from([1, 2, 3, 5, 0, 0, 100])  # 0: to the end of the job
 WEATHER = st.sampled_from(["fine"] * 4 + ["late", "late", "old list", "short list", "lost", "lost after"])
 REPOSITORIES = st.sampled_from(["octo/heart", "octo/heart", "octo/other"])
+CHANGES = ["deleted", "updated", "endpoint updated", "1", "2", "3", "3", "Failed", "Updating", "Succeeded"]
 NAMES = st.sampled_from(["default", "xgboost-model-2", "xgboost-model-3", "experiment"])
 
 
@@ -29,6 +30,13 @@ class Machine(RuleBasedStateMachine):
         self.world = World(judge)
         self.works: list[Work] = []
         self.numbers = self.versions = 0
+
+    @initialize(serves=st.booleans(), instances=st.integers(1, 2))
+    def begins(self, serves: bool, instances: int) -> None:
+        """With nothing, or with a first version that serves."""
+        if serves:
+            self.merge("octo/heart", 0, True, 0, True, 1)
+            self.world.changes("default", instances=instances)
 
     # What workflows do.
 
@@ -55,12 +63,13 @@ class Machine(RuleBasedStateMachine):
         self._one(self._busy(), who).go_on(touches, weather)
 
     @precondition(lambda self: self._waiting())
-    @rule(who=WHO, touches=st.sampled_from([0, 2, 4, 100]), approvals=st.sampled_from([0, 0, 1, 3]))
+    @rule(who=WHO, touches=st.sampled_from([-1, 2, 4, 5, 0, 100]), approvals=st.sampled_from([0, 0, 1, 3]))
     def approve(self, who: int, touches: int, approvals: int) -> None:
         work = self._one(self._waiting(), who)
         self.world.rest()
         work.approve()
-        work.go_on(touches)
+        if touches >= 0:
+            work.go_on(touches)
         self._press_on(work, approvals)
 
     @precondition(lambda self: self._waiting())
@@ -69,9 +78,12 @@ class Machine(RuleBasedStateMachine):
         self._one(self._waiting(), who).reject()
 
     @precondition(lambda self: self._going())
-    @rule(who=WHO)
-    def cancel_or_kill_the_runner(self, who: int) -> None:
-        self._one(self._going(), who).cancel()
+    @rule(who=WHO, touches=st.sampled_from([-1, 0, 3]), weather=WEATHER)
+    def cancel_or_kill_the_runner(self, who: int, touches: int, weather: str) -> None:
+        work = self._one(self._going(), who)
+        work.cancel()
+        if touches >= 0:
+            work.go_on(touches, weather)
 
     @precondition(lambda self: self._going())
     @rule(who=WHO)
@@ -149,32 +161,23 @@ class Machine(RuleBasedStateMachine):
         if name not in self.world.now.state.deployments:
             self.world.create(stranger, by_hand(name, max(1, self.versions)), good)
 
-    @precondition(lambda self: self._idle())
-    @rule(who=WHO)
-    def delete_by_hand(self, who: int) -> None:
-        self.world.delete(Actor(self.world, STRANGER), self._one(self._idle(), who))
-
     @precondition(lambda self: self.world.now.state.deployments)
-    @rule(who=WHO)
-    def update_from_a_file(self, who: int) -> None:
-        """A deployment's tags are erased."""
+    @rule(who=WHO, change=st.sampled_from(CHANGES))
+    def changes_by_hand(self, who: int, change: str) -> None:
+        """Deleted without traffic, updated from a file that knows no tags, scaled, failed."""
         found = self._deployment(who)
-        bare = replace(found.model, digest="")
-        self.world.changes(found.name, tags={}, replaces=None, rollout="", settings="", model=bare)
-
-    @rule()
-    def endpoint_from_a_file(self) -> None:
-        self.world.erase()
-
-    @precondition(lambda self: self.world.now.state.deployments)
-    @rule(who=WHO, instances=st.integers(1, 3))
-    def scale(self, who: int, instances: int) -> None:
-        self.world.changes(self._deployment(who).name, instances=instances)
-
-    @precondition(lambda self: self.world.now.state.deployments)
-    @rule(who=WHO, state=st.sampled_from(["Succeeded", "Succeeded", "Failed", "Updating"]))
-    def changes_state(self, who: int, state: str) -> None:
-        self.world.changes(self._deployment(who).name, state=state)
+        if change == "deleted":
+            if found.name not in self.world.now.state.traffic:
+                self.world.delete(Actor(self.world, STRANGER), found.name)
+        elif change == "updated":
+            bare = replace(found.model, digest="")
+            self.world.changes(found.name, tags={}, replaces=None, rollout="", settings="", model=bare)
+        elif change.isdigit():
+            self.world.changes(found.name, instances=int(change))
+        elif change == "endpoint updated":
+            self.world.erase()
+        else:
+            self.world.changes(found.name, state=change)
 
     @rule()
     def time_goes_by(self) -> None:
@@ -201,7 +204,8 @@ class Machine(RuleBasedStateMachine):
                 return
             self.world.rest()
             work.approve()
-        work.go_on(100 if approvals else 0)
+        if approvals:
+            work.go_on(100)
 
     def _number(self) -> str:
         self.numbers += 1
@@ -225,7 +229,3 @@ class Machine(RuleBasedStateMachine):
 
     def _ended(self) -> list[Run]:
         return [work for work in self.works if isinstance(work, Run) and work.over]
-
-    def _idle(self) -> list[str]:
-        state = self.world.now.state
-        return [name for name in state.deployments if name not in state.traffic]

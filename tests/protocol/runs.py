@@ -17,6 +17,7 @@ from tests.protocol.probes import (
 from tests.protocol.verbs import RED, Steps
 from tests.protocol.world import Actor, World, wanted
 
+MANY = 100  # calls: no job has as many
 STAGES = {"promote-10": 10, "promote-50": 50, "promote-100": 100}
 JOBS = ["deploy", "smoke-test", *STAGES, "delete-blue"]
 
@@ -43,10 +44,10 @@ class Work:
         return self.doing is None and not self.waits
 
     def go_on(self, touches: int, weather: str = "fine") -> None:
-        """As many calls as are told, the first of them in some weather."""
-        self.me.weather = weather
-        for _ in range(touches):
-            if self.doing is None:
+        """As many calls as are told, or with 0 to the end of the job; the first of them in some weather."""
+        self.me.weather, job = weather, self.doing
+        for _ in range(touches or MANY):
+            if self.doing is None or (self.doing is not job and not touches):
                 return
             try:
                 next(self.doing)

@@ -245,7 +245,7 @@ def _truth(deed: str, by: Actor, split: Mapping[str, int], proposal: Mapping[str
     before = _before(deed, seen, split, has, proposal)
     if deed == "portal":
         recorded = seen.recorded
-        before |= recorded[1] if recorded[0] == split else frozenset()
+        before |= (recorded[1] or OPEN) if recorded[0] == split else frozenset()
         return replace(seen, writer=STRANGER, before=before)
     owners = {**seen.owners, **({proposal["green_created"]: by.rollout} if proposal else {})}
     forward = deed not in ("back", "own") and not (len(has) == 1 and has <= seen.before)
@@ -263,10 +263,10 @@ def _before(
         return has
     if proposal:
         return frozenset({proposal["blue_created"]} - {""})
-    if not had and deed in ("to", "portal"):
+    if not had:
         return seen.before | OPEN
     if len(has) == 1 and has <= seen.before and deed != "portal":
-        return has
+        return has if len(seen.before) == 1 else seen.before | OPEN
     if len(had) != 1 or has == had:
         return seen.before
     third = has - had - seen.before
