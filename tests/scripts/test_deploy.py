@@ -142,9 +142,10 @@ def test_the_first_deployment_gets_all_traffic(new: Live, versions: dict[str, st
 
 
 def test_a_deployment_says_where_it_comes_from(calm: Live, versions: dict[str, str], client: MLClient) -> None:
-    """Its tags are those of the model version, and the version itself."""
+    """Its tags are those of the model version, the version itself, its rollout, and the digest of its settings."""
     tags = dict(client.online_deployments.get("default", calm.name).tags)
 
+    assert len(tags.pop("settings")) == 12
     assert tags == {
         **client.models.get("toy-deploy", versions["first"]).tags,
         "model": "toy-deploy",

@@ -351,10 +351,10 @@ def test_a_stranger_with_greens_name_keeps_it(state: str) -> None:
 
 
 def test_all_names_taken_is_refused() -> None:
-    """The error names those in the way."""
+    """The error names those in the way, and the command that deletes one."""
     taken = [stranger(name) for name in ("xgboost-model-2", "xgboost-model-2-dige", "xgboost-model-2-sett")]
 
-    with pytest.raises(Refused, match=r"deployments xgboost-model-2, .* are in the way. Delete one"):
+    with pytest.raises(Refused, match=r"in the way.*xgboost-model-2, xgboost-model-2-sett.*--name NAME"):
         deploy(endpoint({"default": 100}, default(), *taken), 2, settings="settings")
 
 

@@ -282,6 +282,13 @@ def test_a_takeover_beats_record_and_claims() -> None:
     assert roles(begun(state, three, two)) == ("xgboost-model-3", "xgboost-model-2")
 
 
+def test_of_two_that_wait_the_one_that_was_taken_over_counts() -> None:
+    """Though it was rolled back once and the other never: whoever goes on with it knows that."""
+    state = marked(endpoint({"default": 100}, default(), green(2), green(3)), green(2))
+
+    assert roles(begun(state, default(), green(2))) == ("default", "xgboost-model-2")
+
+
 def test_at_rest_the_record_tells_who_was_green() -> None:
     """Somebody took all traffic away from one of several pairs."""
     state = endpoint({}, default(), green(2), green(3))

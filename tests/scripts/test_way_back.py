@@ -333,7 +333,9 @@ def test_a_first_rollout_has_nothing_to_take_back() -> None:
     """It is its endpoint's first: nobody served before."""
     state = recorded(endpoint({"default": 100}, default()), None, default())
 
-    assert plan_own_rollback(state, RUN).done and not plan_own_rollback(state, RUN).hold
+    shift = plan_own_rollback(state, RUN)
+
+    assert (shift.done, shift.split) == (True, {"default": 100})
 
 
 def test_a_rollout_whose_blue_is_gone_is_red() -> None:
