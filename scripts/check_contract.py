@@ -37,6 +37,7 @@ def main(endpoint: OnlineEndpoint, green: str, allow: tuple[str, ...], patience:
     refused, or answered in another kind, and neither --allow nor a `Contract-Change: COLUMN` in the message of a commit
     since blue's says that this is meant. The traffic is not touched.
     """
+    endpoint.look.expect(green)
     state = endpoint.read()
     if green not in state.deployments:
         raise Refused(f"{state.name} has no deployment {green}; it has: {', '.join(state.deployments) or 'none'}.")

@@ -39,6 +39,7 @@ def main(
     """
     if bake is not None and percent != 100:
         raise click.UsageError("--bake goes with --percent 100: blue is the way back until green has all.")
+    endpoint.look.expect(green)
     state = endpoint.settled(Deadline(timeout)) or endpoint.read()
     proposal = propose(state, green)
     if proposal:

@@ -50,6 +50,7 @@ def main(
     """
     bodies = right_requests(requests)
     wrong = broken(bodies[0])
+    endpoint.look.expect(name)
     state = endpoint.read()
     name = name or candidate(state)
     allowed = labels(state, name, given)

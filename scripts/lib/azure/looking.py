@@ -11,7 +11,7 @@ from scripts.lib.azure import entities
 from scripts.lib.azure.errors import Passing
 from scripts.lib.azure.waiting import Deadline, answered
 from scripts.lib.azure.workspace import Workspace
-from scripts.lib.decisions.record import record
+from scripts.lib.decisions.record import MARK, record
 from scripts.lib.decisions.state import Deployment, EndpointState, Ref, Refused
 
 Result = TypeVar("Result")
@@ -26,10 +26,10 @@ class Look:
         self._gone: set[str] = set()
         self._expected: set[str] = set()
 
-    def expect(self, name: str) -> None:
-        """From now on a deployment is asked for by its name where the list lacks it."""
-        self._expected.add(name)
-        self._gone.discard(name)
+    def expect(self, *names: str | None) -> None:
+        """From now on these deployments are asked for by their names where the list lacks them."""
+        self._expected |= {name for name in names if name}
+        self._gone -= self._expected
 
     def state(self, deadline: Deadline, known: Iterable[str] = ()) -> EndpointState | None:
         """The endpoint with its deployments, None where it isn't there.
@@ -111,9 +111,10 @@ def check_workspace(workspace: Workspace, deadline: Deadline) -> None:
 
 
 def _named(state: EndpointState) -> set[str]:
-    """The deployments that the endpoint itself tells of: its traffic, its record, and the claims of those seen."""
+    """The deployments that the endpoint itself tells of: its traffic, record and marks, and the claims of those seen."""
     last = record(state)
     refs = [d.replaces for d in state.deployments.values()]
     refs += [Ref.parse(state.tags.get(tag, "")) for tag in ("takeover-blue", "takeover-green")]
     refs += [last.blue, last.green] if last else []
+    refs += [Ref(tag.removeprefix(MARK)) for tag in state.tags if tag.startswith(MARK)]
     return {ref.name.lower() for ref in refs if ref} | state.traffic.keys() | state.mirror.keys()
