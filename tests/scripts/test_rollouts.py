@@ -329,7 +329,7 @@ def test_a_rollback_by_hand_goes_on_from_a_hotfix_that_was_given_up() -> None:
 
 
 def test_a_green_whose_blue_serves_no_more_is_not_promoted_over_it() -> None:
-    """v3 waits over a bad v2, which is rolled back meanwhile: its stage would give v2 the rest. Deployed again it may."""
+    """v3 waits over v2, which is rolled back meanwhile: a stage would give v2 the rest. Deployed again, it may."""
     waits = deployed(TWO, 3, run(3))
     back = put(waits, plan_rollback(waits, BY_HAND))
 

@@ -111,7 +111,7 @@ def check_workspace(workspace: Workspace, deadline: Deadline) -> None:
 
 
 def _named(state: EndpointState) -> set[str]:
-    """The deployments that the endpoint itself tells of: its traffic, record and marks, and the claims of those seen."""
+    """The deployments that the endpoint itself tells of: its traffic, its tags, and the claims of those seen."""
     last = record(state)
     refs = [d.replaces for d in state.deployments.values()]
     refs += [Ref.parse(state.tags.get(tag, "")) for tag in ("takeover-blue", "takeover-green")]
