@@ -8,6 +8,7 @@ from functools import partial
 
 import click
 
+from scripts.lib.azure.asker import PATIENCE
 from scripts.lib.azure.asking import FoundBad, ask
 from scripts.lib.azure.endpoint import OnlineEndpoint
 from scripts.lib.azure.errors import brief, explain
@@ -57,6 +58,7 @@ def main(
     deadline = Deadline(timeout)
     if (first is None) == (percent is None) or (first and (to or expect or at_least)):
         raise click.UsageError("--percent, or --first with nothing else.")
+    endpoint.look.expect(to, first)
     plan: Plan
     if first or percent is None:
         plan = partial(plan_first_traffic, name=first or "", rollout=rollout)
@@ -66,9 +68,10 @@ def main(
     else:
         proposal = None if expect is None else option_types.proposal(expect)
         share = option_types.SHARE(percent)
+        endpoint.look.expect(*((proposal["blue"], proposal["green"]) if proposal else ()))
         plan = partial(plan_promotion, percent=share, rollout=rollout, expected=proposal, at_least=at_least)
     endpoint.look.expect(to, first)
-    shift = endpoint.shift(partial(_asked, endpoint, plan, rollout), deadline)
+    shift = endpoint.shift(partial(_asked, endpoint, plan, rollout, deadline), deadline)
     say(shift.say)
     step_output.summary(f"Traffic: **{percentages(shift.split)}**")
     if not (first or to):
@@ -76,13 +79,13 @@ def main(
     return json.dumps(dict(shift.split))
 
 
-def _asked(endpoint: OnlineEndpoint, plan: Plan, rollout: str, state: EndpointState) -> Shift:
+def _asked(endpoint: OnlineEndpoint, plan: Plan, rollout: str, deadline: Deadline, state: EndpointState) -> Shift:
     """The plan, once who gets more has answered. The output `wrote` says that a write begins, or that it is bad."""
     shift = plan(state)
     try:
         for name in [] if shift.done else gaining(state, shift):
-            ask(endpoint, state, name)
-            shift = plan(endpoint.read())  # that may have taken a minute
+            ask(endpoint, state, name, min(PATIENCE, deadline.left))
+            shift = plan(endpoint.read(deadline))  # that may have taken a minute
     except FoundBad:
         step_output.output(wrote="true")
         mark(endpoint, state.deployments[name], "answered wrongly before its promotion", rollout)

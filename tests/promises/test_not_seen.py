@@ -102,6 +102,47 @@ def test_a_blue_that_the_list_lacks_is_not_gone_already(pair: Live, faults: Faul
     assert "default still gets traffic" in result.stderr
 
 
+@pytest.mark.parametrize(
+    "script",
+    [
+        ("smoke_test", GREEN),
+        ("check_contract", GREEN),
+        ("review", "--green", GREEN),
+        ("promote", "--to", GREEN, "--percent", 10),
+        ("rollback", "--to", GREEN),
+    ],
+)
+def test_who_is_named_is_asked_for_by_name(pair: Live, faults: Faults, script: tuple[object, ...]) -> None:
+    """A green that was just created may not be listed yet; whoever names it finds it."""
+    faults.add("hide", path=LIST, name=GREEN, times=2)
+
+    pair.do(*script)
+
+
+def test_what_the_list_lacks_is_deleted_by_its_name(pair: Live, faults: Faults) -> None:
+    """No tag tells of a left-over but itself: named, it isn't gone already."""
+    faults.add("hide", path=LIST, name=GREEN, times=2)
+
+    pair.do("delete_blue", GREEN)
+
+    assert GREEN not in pair.deployments
+    pair.do("deploy", "--version", 2)
+
+
+def test_a_mark_outlives_a_list_that_lacks_its_deployment(pair: Live, arm: Arm, faults: Faults) -> None:
+    """What was learnt of a deployment is kept by a promotion of others, though their list lacks it."""
+    pair.do("promote", "--percent", 10)
+    pair.do("rollback")
+    arm.deployment(pair.name, "stranger", "models/toy-unseen/versions/3", instances=4)
+    pair.do("promote", "--to", "stranger", "--percent", 100, "--expect", "default=100")
+    faults.add("hide", path=LIST, name=GREEN, times=2)
+
+    pair.do("rollback")
+
+    assert f"mark-{GREEN}" in arm("GET", f"onlineEndpoints/{pair.name}").json()["tags"]
+    arm("DELETE", f"onlineEndpoints/{pair.name}/deployments/stranger")
+
+
 def test_a_green_that_the_list_lacks_is_used(pair: Live, faults: Faults) -> None:
     """Deploying its model again doesn't put another deployment over it."""
     created = pair.deployments[GREEN]["created"]

@@ -328,6 +328,16 @@ def test_a_rollback_by_hand_goes_on_from_a_hotfix_that_was_given_up() -> None:
     assert plan_rollback(back, BY_HAND, V1).split == {V1: 100}
 
 
+def test_a_green_whose_blue_serves_no_more_is_not_promoted_over_it() -> None:
+    """v3 waits over v2, which is rolled back meanwhile: a stage would give v2 the rest. Deployed again, it may."""
+    waits = deployed(TWO, 3, run(3))
+    back = put(waits, plan_rollback(waits, BY_HAND))
+
+    with pytest.raises(Refused, match=f"{V2}, which {V3} is to replace, serves no more"):
+        plan_promotion(back, 10, run(3), propose(back, V3), at_least=True)
+    assert promoted(deployed(back, 3, run(4)), 10, run(4)).traffic == {V1: 90, V3: 10}
+
+
 def test_what_still_stands_is_used_not_rebuilt() -> None:
     """v2 serves, v1 was kept: v1 rolled out again is the same deployment, at 0 %, to replace v2."""
     again = deployed(TWO, 1, run(3))

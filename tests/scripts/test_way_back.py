@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from scripts.lib.decisions.record import live, marks
-from scripts.lib.decisions.state import Ambiguous, EndpointState, Refused, Shift
+from scripts.lib.decisions.state import Ambiguous, Deployment, EndpointState, Refused, Shift
 from scripts.lib.decisions.way_back import plan_delete_blue, plan_own_rollback, plan_rollback, superfluous
 from tests.support.decisions import (
     NAMES,
@@ -25,6 +25,7 @@ from tests.support.decisions import (
     endpoints,
     green,
     marked,
+    model,
     portal,
     put,
     recorded,
@@ -438,6 +439,15 @@ def test_a_green_that_was_rolled_back_is_superfluous() -> None:
 
     assert superfluous(state) == [GREEN]
     assert superfluous(replace(state, mirror={GREEN: 10})) == []
+
+
+def test_nothing_is_superfluous_where_nothing_tells_of_a_way_back() -> None:
+    """Record and claim are erased: what served before may be any of them, so none is deleted."""
+    state = endpoint({GREEN: 100}, default(), Deployment(GREEN, model(2)))
+
+    assert superfluous(state) == []
+    with pytest.raises(Refused, match="It stays"):
+        plan_delete_blue(state, "default")
 
 
 @given(endpoints())

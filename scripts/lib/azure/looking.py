@@ -11,7 +11,7 @@ from scripts.lib.azure import entities
 from scripts.lib.azure.errors import Passing
 from scripts.lib.azure.waiting import Deadline, answered
 from scripts.lib.azure.workspace import Workspace
-from scripts.lib.decisions.record import record
+from scripts.lib.decisions.record import MARK, record
 from scripts.lib.decisions.state import Deployment, EndpointState, Ref, Refused
 
 Result = TypeVar("Result")
@@ -111,9 +111,10 @@ def check_workspace(workspace: Workspace, deadline: Deadline) -> None:
 
 
 def _named(state: EndpointState) -> set[str]:
-    """The deployments that the endpoint itself tells of: its traffic, its record, and the claims of those seen."""
+    """The deployments that the endpoint itself tells of: its traffic, its tags, and the claims of those seen."""
     last = record(state)
     refs = [d.replaces for d in state.deployments.values()]
     refs += [Ref.parse(state.tags.get(tag, "")) for tag in ("takeover-blue", "takeover-green")]
     refs += [last.blue, last.green] if last else []
+    refs += [Ref(tag.removeprefix(MARK)) for tag in state.tags if tag.startswith(MARK)]
     return {ref.name.lower() for ref in refs if ref} | state.traffic.keys() | state.mirror.keys()

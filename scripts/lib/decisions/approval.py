@@ -91,6 +91,8 @@ def check(state: EndpointState, expected: Proposal, rollout: str = "", aim: Mapp
         differences.append("the pair that was reviewed is gone")
     elif not (green := state.deployments[pair["green"]]).healthy:
         differences.append(f"green {green.name} is {green.state}, not healthy")
+    elif pair["blue"] not in ("", *state.traffic) and state.traffic.keys() - {pair["green"]}:
+        differences.append(f"{pair['blue']}, which {green.name} is to replace, serves no more")
     if differences:
         raise Refused(
             f"{'; '.join(differences)}. Nothing is written: {percentages(state.traffic)} stays. "

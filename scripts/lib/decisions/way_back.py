@@ -90,7 +90,8 @@ def plan_delete_blue(endpoint: EndpointState, name: str) -> Shift:
 def superfluous(endpoint: EndpointState) -> list[str]:
     """What rollouts have left: at 0 %, and neither of the pair that is blue and green, nor the way back.
 
-    Nothing where somebody took all traffic away: whoever starts it again may need any of them.
+    Nothing where somebody took all traffic away: whoever starts it again may need any of them. Where neither record
+    nor claim tells of a way back, it may be any that isn't marked.
     """
     if not endpoint.traffic:
         return []
@@ -100,6 +101,8 @@ def superfluous(endpoint: EndpointState) -> list[str]:
     needed = {*endpoint.traffic, *endpoint.mirror, way}
     waiting = {green for green, blue in found.items() if blue in endpoint.traffic and green not in marks(endpoint)}
     spared = needed | waiting | ({before.name} if before else set())
+    if not last and not any(endpoint.deployments[name].replaces for name in endpoint.traffic):
+        spared |= endpoint.deployments.keys() - marks(endpoint).keys()
     return [d.name for d in endpoint.deployments.values() if d.ours and d.name not in spared]
 
 
