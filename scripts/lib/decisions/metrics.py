@@ -3,7 +3,9 @@
 import math
 from collections.abc import Mapping, Sequence
 
-NO_METRICS = frozenset({"version", "model", "digest", "data_sha256", "commit", "run", "replaces"})
+NO_METRICS = frozenset(
+    {"version", "model", "digest", "data_sha256", "commit", "run", "replaces", "rollout", "settings"}
+)
 """Tags that say where a model comes from; the digits of a hash may look like a number."""
 
 
