@@ -190,7 +190,8 @@ def test_nobody_to_ask_is_no_break(live: Live, green: Any, faults: Faults) -> No
 def test_a_blue_that_nobody_registered_is_said(live: Live, green: Any, azure: dict[str, str], faults: Faults) -> None:
     """Its signature isn't known; what both answer to the sample request still is."""
     name = green(answer="1")
-    faults.add("refuse", method="GET", path="*/models/toy-contract/versions/1", status=404, code="UserError", times=0)
+    for path in ("*/models/toy-contract/versions/1", "*/models/toy-contract/versions"):
+        faults.add("refuse", method="GET", path=path, status=404, code="UserError", times=0)
 
     result = live.run("check_contract", name)
 
