@@ -116,6 +116,14 @@ def test_one_setting_spelt_in_two_ways(one: dict[str, Any], other: dict[str, Any
     assert digest(**one) == digest(**other) != digest()
 
 
+def test_the_fields_are_the_file_s_lines_alone() -> None:
+    """What the SDK fills in isn't asked for: who switched it on by hand has no other settings."""
+    assert {key.partition(".")[0] for key in endpoint_files.settings(GREEN).fields} == {
+        "instance_type",
+        "request_settings",
+    }
+
+
 def test_the_content_of_files_counts() -> None:
     """A folder of code and a conda file are settings, under whatever path."""
     code, conda = Path("endpoints/code"), Path("endpoints/conda.yml")
