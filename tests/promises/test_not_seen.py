@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+import os
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,7 +15,10 @@ import pytest
 from azureml_emulator.faults.client import Faults
 from azureml_emulator.testing import Arm
 from scripts.lib.azure import endpoint
-from tests.support.scripts import GREEN, Live, pair_endpoint, restore, run, toy_model, write
+from scripts.lib.azure.waiting import Deadline
+from scripts.lib.decisions.state import Overwritten
+from scripts.lib.decisions.traffic import plan_shift
+from tests.support.scripts import GREEN, Live, opened, pair_endpoint, restore, run, toy_model, write
 
 BEFORE, HALF = {"default": 100}, {"default": 50, GREEN: 50}
 ENDPOINT = "*/onlineEndpoints/toy-unseen"
@@ -48,7 +54,7 @@ def half(pair: Live) -> Live:
 
 
 @pytest.mark.parametrize("like", ["ParentResourceNotFound", "ResourceNotFound", "NotFound", "ResourceGroupNotFound"])
-@pytest.mark.parametrize("times", [1, 2, 3])
+@pytest.mark.parametrize("times", [1, 2, 3] if os.environ.get("SOAK") else [2])
 def test_a_rollback_does_not_believe_a_single_answer(half: Live, faults: Faults, like: str, times: int) -> None:
     """Whatever a few 404s say is missing, the endpoint is asked for again, and goes back."""
     faults.add("refuse", method="GET", path=ENDPOINT, like=like, times=times)
@@ -154,7 +160,7 @@ def test_a_green_that_the_list_lacks_is_used(pair: Live, faults: Faults) -> None
     assert pair.deployments[GREEN]["created"] == created
 
 
-@pytest.mark.parametrize("status", [404, 500, 503, 429, 403])
+@pytest.mark.parametrize("status", [404, 503, 403])
 def test_a_look_that_is_lost_is_no_failed_write(pair: Live, faults: Faults, status: int) -> None:
     """The operation can't be seen: the endpoint itself tells how it went."""
     faults.add("refuse", method="GET", path=OPERATION, status=status, times=0)
@@ -251,23 +257,27 @@ def test_a_late_read_of_an_own_write_is_not_left_alone(
     assert (result.exit_code, pair.traffic) == (0, BEFORE), result.output
 
 
-def test_a_record_that_somebody_overwrote_is_noticed(pair: Live, arm: Arm, faults: Faults) -> None:
+@pytest.mark.parametrize(("patience", "content"), [(math.inf, False), (20.0, True)])
+def test_a_record_that_somebody_overwrote_is_noticed(
+    pair: Live, azure: dict[str, str], arm: Arm, faults: Faults, patience: float, content: bool
+) -> None:
     """Another rollout writes the same split right after: a promotion tells whose it is now, a rollback is content."""
-    theirs = {**pair.tags, "rollout": "octo/other/actions/runs/9/attempts/1"}
-    stop = threading.Event()
+    outcome: list[object] = []
 
-    def overwrite() -> None:
-        while not stop.is_set():
-            if arm("GET", f"onlineEndpoints/{pair.name}").json()["properties"]["traffic"].get(GREEN) == 50:
-                write(arm, pair, HALF, theirs)
-                stop.set()
+    def shift() -> None:
+        plan = partial(plan_shift, to=GREEN, percent=50, rollout="ours")
+        try:
+            outcome.append(opened(azure, pair).shift(plan, Deadline(60), patience=patience).split)
+        except Overwritten as error:
+            outcome.append(str(error))
 
-    thread = threading.Thread(target=overwrite)
+    hold = faults.add("hold", method="GET", path=ENDPOINT, skip=2)["id"]  # the last of the SDK's own, after the write
+    thread = threading.Thread(target=shift)
     thread.start()
-    faults.add("stale", path=ENDPOINT, reads=6)
-    result = pair.run("promote", "--percent", 50, "--timeout", 20)
-    stop.set()
+    assert faults.get(hold, wait=30)["held"]
+    write(arm, pair, HALF, {**pair.tags, "rollout": "theirs"})
+    faults.clear()
     thread.join()
 
-    assert result.exit_code == 1
-    assert "octo/other/actions/runs/9" in result.stderr
+    told = "somebody else wrote the same split right after this one: theirs."
+    assert outcome == [HALF if content else told]
