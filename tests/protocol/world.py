@@ -272,6 +272,8 @@ def _before(
         return has if len(seen.before) == 1 else seen.before | OPEN
     if len(had) != 1 or has == had:
         return seen.before
+    if deed == "to":
+        return had | has | OPEN  # a share by name: either of the two may be who is to serve
     third = has - had - seen.before
     odd = seen.writer == STRANGER or not has
     return had | (seen.before if odd or not third else frozenset())
