@@ -22,7 +22,7 @@ def traffic_goes_to_who_is_tested_and_approved(world: World, deed: Deed) -> bool
     fit = (world.tested & world.approved) | world.served
     if deed.what == "first":
         fit = fit | world.tested
-    return deed.what == "to" or deed.approved or deed.now.keys(dict.fromkeys(more, 0)) <= fit
+    return deed.what == "to" or deed.approved or deed.seen.keys(dict.fromkeys(more, 0)) <= fit
 
 
 def what_was_approved_is_what_is_written(world: World, deed: Deed) -> bool:

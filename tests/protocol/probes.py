@@ -36,7 +36,7 @@ def going_back_leads_to_what_served_before(world: World) -> None:
         shift = plan_rollback(state, BY_HAND)
     except Refused as why:
         if recorded and able and all(able):
-            raise Broken(f"a rollback is red, though what served before stands: {why}") from why
+            raise Broken(f"a rollback is red, though what served before stands: {why}\n{moment}") from why
         return
     (name,) = shift.split
     led = state.deployments[name].created

@@ -57,7 +57,8 @@ class Moment:
 
     def keys(self, names: Mapping[str, int]) -> frozenset[Key]:
         """Who has shares, by creation time."""
-        return frozenset(self.state.deployments[name].created for name in names)
+        there = self.state.deployments
+        return frozenset(there[name].created for name in names if name in there)
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,8 @@ class World:
         tags = {name: value for name, value in {**by.seen.state.tags, **shift.tags}.items() if value is not None}
         true = _truth(deed, by, split, facts.get("proposal"))
         owners = {**self.now.owners, **true.owners}
+        if by.seen.keys(split) != self.now.keys(split):  # a name that came back under an old list
+            true = replace(true, before=true.before | OPEN)
         after = replace(true, owners=owners, state=replace(state, traffic=split, tags=tags))
         self._happens(Deed(deed, by.rollout, by.seen, self.now, after, shift, **facts))
         if weather == "lost after":
@@ -175,7 +178,7 @@ class World:
         has, had = deed.now.keys(deed.now.state.traffic), deed.was.keys(deed.was.state.traffic)
         if len(has) == 1 or deed.rollout == STRANGER or deed.what == "to":
             self.served |= has
-        if had != has and deed.what not in ("back", "own") and not has & deed.seen.before:
+        if deed.what in ("stage", "promotion"):
             self.retired |= had - has
         self.retired -= has
 
@@ -269,6 +272,8 @@ def _before(
         return has if len(seen.before) == 1 else seen.before | OPEN
     if len(had) != 1 or has == had:
         return seen.before
+    if deed == "to":
+        return had | has | OPEN  # a share by name: either of the two may be who is to serve
     third = has - had - seen.before
     odd = seen.writer == STRANGER or not has
     return had | (seen.before if odd or not third else frozenset())
