@@ -28,7 +28,6 @@ def main(endpoint: OnlineEndpoint, name: str, expect: Proposal | None, timeout: 
     what --expect says. Gone already is no error.
     """
     deadline = Deadline(timeout)
-    endpoint.look.expect(name)
 
     def plan(state: EndpointState) -> Shift:
         step = plan_delete_blue(state, name)

@@ -58,7 +58,6 @@ def main(
     deadline = Deadline(timeout)
     if (first is None) == (percent is None) or (first and (to or expect or at_least)):
         raise click.UsageError("--percent, or --first with nothing else.")
-    endpoint.look.expect(to, first)
     plan: Plan
     if first or percent is None:
         plan = partial(plan_first_traffic, name=first or "", rollout=rollout)
@@ -68,8 +67,8 @@ def main(
     else:
         proposal = None if expect is None else option_types.proposal(expect)
         share = option_types.SHARE(percent)
-        endpoint.look.expect(*((proposal["blue"], proposal["green"]) if proposal else ()))
         plan = partial(plan_promotion, percent=share, rollout=rollout, expected=proposal, at_least=at_least)
+        endpoint.look.expect(*((proposal["blue"], proposal["green"]) if proposal else ()))
     endpoint.look.expect(to, first)
     shift = endpoint.shift(partial(_asked, endpoint, plan, rollout, deadline), deadline)
     say(shift.say)

@@ -31,7 +31,6 @@ def main(endpoint: OnlineEndpoint, to: str | None, own: bool, rollout: str, time
     """
     if to and own:
         raise click.UsageError("--to or --own, not both.")
-    endpoint.look.expect(to)
     plan = partial(plan_own_rollback, rollout=rollout) if own else partial(plan_rollback, rollout=rollout, to=to)
     endpoint.look.expect(to)
     shift = endpoint.shift(plan, Deadline(timeout), patience=PATIENCE)
