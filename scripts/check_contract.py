@@ -18,7 +18,7 @@ from scripts.lib.cli.command import command, endpoint_options, timeout_option
 from scripts.lib.decisions import model_example
 from scripts.lib.decisions.answers import changed, parsed
 from scripts.lib.decisions.contract import Contract, Difference, declared, differences, listed, shown, unexcused
-from scripts.lib.decisions.roles import pairs
+from scripts.lib.decisions.roles import pairs, roles
 from scripts.lib.decisions.state import Deployment, EndpointState, Refused, percentages
 from scripts.lib.github import commits, step_output
 from scripts.lib.github.api import CannotTell
@@ -26,12 +26,14 @@ from scripts.lib.github.api import CannotTell
 
 @command()
 @endpoint_options
-@click.argument("green", type=names.deployment)
+@click.argument("green", type=names.deployment, required=False)
 @click.option("--allow", multiple=True, metavar="COLUMN", help="What may break; several times, or with commas.")
 @click.option("--patience", type=click.FloatRange(min=0), default=PATIENCE, metavar="SECONDS", help="For what passes.")
 @timeout_option(300)
-def main(endpoint: OnlineEndpoint, green: str, allow: tuple[str, ...], patience: float, timeout: float) -> str:
+def main(endpoint: OnlineEndpoint, green: str | None, allow: tuple[str, ...], patience: float, timeout: float) -> str:
     """Set GREEN's signature, labels and answers beside those of its blue; prints the differences as JSON.
+
+    Without GREEN it is whoever is green; where nobody is, there is nothing to compare.
 
     Blue's saved input example is sent to both, past the split. The exit code is 1 where a client of blue's would be
     refused, or answered in another kind, and neither --allow nor a `Contract-Change: COLUMN` in the message of a commit
@@ -39,6 +41,9 @@ def main(endpoint: OnlineEndpoint, green: str, allow: tuple[str, ...], patience:
     """
     endpoint.look.expect(green)
     state = endpoint.read()
+    green = green or roles(state)[1]
+    if green is None:
+        return _without_blue("nobody", "is to replace what serves")
     if green not in state.deployments:
         raise Refused(f"{state.name} has no deployment {green}; it has: {', '.join(state.deployments) or 'none'}.")
     blue = pairs(state).get(green)
@@ -121,9 +126,9 @@ def _merged(blue: Deployment, green: Deployment) -> set[str]:
         return set()
 
 
-def _without_blue(green: str) -> str:
-    say(f"{green} replaces nobody: no client relies on anything yet")
-    step_output.summary(f"Contract: {green} replaces nobody.")
+def _without_blue(green: str, does: str = "replaces nobody") -> str:
+    say(f"{green} {does}: there is nothing to compare")
+    step_output.summary(f"Contract: {green} {does}.")
     return json.dumps({"blue": None, "green": green, "differences": []})
 
 

@@ -112,6 +112,8 @@ def _scale(endpoint: OnlineEndpoint, plan: Plan, deadline: Deadline) -> None:
         endpoint.workspace, deadline, lambda: endpoint.client.online_deployments.get(plan.deployment, endpoint.name)
     )
     entity.instance_count = plan.instances
+    # The SDK reads milliseconds as whole seconds (azure-ai-ml 1.35): the file, which it fits, has them as they were.
+    entity.request_settings = endpoint_files.deployment(GREEN, plan.deployment, endpoint.name).request_settings
     endpoint.put_deployment(entity, f"scaling {plan.deployment} to {plan.instances}", deadline)
 
 

@@ -101,20 +101,24 @@ def what_is_registered_is_told(files: Files) -> Findings:
 
 @rule
 def a_change_of_the_contract_is_said(files: Files) -> Findings:
-    """What somebody may start rollout.yml with reaches the check between the smoke test and the review."""
+    """What somebody may start rollout.yml or promote.yml with reaches the check between smoke test and review."""
     for name in ("rollout", "production-after-staging"):
         handed = files.jobs[f"rollout.{name}"]["with"]
         if handed.get("contract-change") != expression("inputs.contract-change"):
             yield f"{name}: {handed}"
-    steps = [step for step in files.jobs["stages.smoke-test"]["steps"] if "check_contract" in step.get("run", "")]
-    env = {"GITHUB_TOKEN": "github.token", "GREEN": "needs.deploy.outputs.green", "ALLOW": "inputs.contract-change"}
-    if [(step.get("if"), step["run"], step.get("env")) for step in steps] != [
-        (
+    env = {"GITHUB_TOKEN": expression("github.token"), "ALLOW": expression("inputs.contract-change")}
+    wanted = {
+        "stages.smoke-test": (
             "needs.deploy.outputs.green != ''",
             'python -m scripts.check_contract "$GREEN" ${ALLOW:+--allow "$ALLOW"}',
-            {name: expression(value) for name, value in env.items()},
-        )
-    ]:
-        yield f"{steps}"
-    if "contract-change" not in files.workflows["rollout"][True]["workflow_dispatch"]["inputs"]:
-        yield "rollout"
+            {**env, "GREEN": expression("needs.deploy.outputs.green")},
+        ),
+        "promote.review": (None, 'python -m scripts.check_contract ${ALLOW:+--allow "$ALLOW"}', env),
+    }
+    for where, step in wanted.items():
+        found = [it for it in files.jobs[where]["steps"] if "check_contract" in it.get("run", "")]
+        if [(it.get("if"), it["run"], it.get("env")) for it in found] != [step]:
+            yield f"{where}: {found}"
+    for workflow in ("rollout", "promote"):
+        if "contract-change" not in files.workflows[workflow][True]["workflow_dispatch"]["inputs"]:
+            yield workflow

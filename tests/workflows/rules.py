@@ -408,7 +408,7 @@ WORK = {
     "stages.smoke-test": ["smoke_test", "promote", "check_contract", "review"],
     "stages.delete-blue": ["delete_blue"],
     "stages.rollback": ["rollback"],
-    "promote.review": ["smoke_test", "review", "check_reviewers"],
+    "promote.review": ["smoke_test", "check_contract", "review", "check_reviewers"],
     "promote.promote": ["promote"],
     "promote.bake": ["sleep"],
     "promote.delete-blue": ["delete_blue"],
