@@ -502,20 +502,17 @@ def test_nothing_is_removed_for_a_green_that_cannot_be(serving: Live, versions: 
     assert serving.show() == before
 
 
-def test_an_expired_login_leaves_the_green_that_is_being_created(
+def test_a_creation_that_cannot_be_seen_is_looked_at_on_the_deployment(
     serving: Live, versions: dict[str, str], faults: Faults
 ) -> None:
-    """It may well become healthy: the next run finds it and goes on."""
+    """The operation answers 401 for ever; what was accepted becomes healthy all the same, and nothing is removed."""
     faults.add("refuse", path="*/mfeOperationsStatus/*", status=401, times=0)
 
     result = serving.run("deploy", "--version", versions["slow"])
-    faults.clear()
-    again = serving.run("deploy", "--version", versions["slow"])
 
-    assert result.exit_code == 1
-    assert "does not accept the login" in result.stderr and "is removed" not in result.stderr
-    assert again.exit_code == 0, again.output
-    assert "creating" not in again.stderr
+    faults.clear()
+    assert result.exit_code == 0, result.output
+    assert "how it goes can't be seen" in result.stderr and "is removed" not in result.stderr
     assert serving.deployments[f"xgboost-model-{versions['slow']}"]["state"] == "Succeeded"
 
 
@@ -532,7 +529,7 @@ def test_half_of_the_time_is_left_for_what_is_new(
 
     assert result.exit_code == 1
     assert "waiting for an operation on stuck to end" in result.stderr
-    assert "another operation is running on the endpoint; waiting for it" in result.stderr
+    assert "once more: creating" in result.stderr and "An operation on" in result.stderr
 
 
 def test_an_endpoint_that_others_made_is_marked_before_its_first_deployment(
@@ -568,7 +565,7 @@ def test_an_endpoint_whose_creation_failed_is_created_anew(
 
 
 def test_a_timeout_leaves_blue_alone_and_the_next_deploy_clears_up(serving: Live, versions: dict[str, str]) -> None:
-    """Azure refuses to delete what it is creating: that is reported, and the next deploy removes it."""
+    """What Azure is still creating isn't deleted: that is told, and the next deploy removes what nobody promoted."""
     slow = f"xgboost-model-{versions['slow']}"
 
     result = serving.run("deploy", "--version", versions["slow"], "--timeout", 0.5)
@@ -576,7 +573,8 @@ def test_a_timeout_leaves_blue_alone_and_the_next_deploy_clears_up(serving: Live
     green = serving.do("deploy", "--version", versions["second"])
 
     assert result.exit_code == 1
-    assert f"{slow} is still there" in result.stderr and "default 100 %" in result.stderr
+    assert f"{slow} is still there, and Azure may still end it" in result.stderr
+    assert "is left with" not in result.stderr  # nobody knows, while an operation runs
     assert after["traffic"] == {"default": 100}
     assert list(serving.deployments) == ["default", green]
 

@@ -72,6 +72,7 @@ def test_a_claim_without_a_time_is_of_nobody_younger() -> None:
     claim = replace(green(created=born(2)), replaces=Ref("default"))
 
     assert pairs(endpoint({}, default(created=born(1)), claim)) == {"xgboost-model-2": "default"}
+    assert pairs(endpoint({}, default(created=born(2)), claim)) == {"xgboost-model-2": "default"}
     assert pairs(endpoint({}, default(created=born(3)), claim)) == {}
 
 
