@@ -13,6 +13,7 @@ import pytest
 from azureml_emulator.faults.command import Faults
 from azureml_emulator.testing import Arm
 from azureml_emulator.testing import endpoint as endpoint_body
+from scripts.lib.azure import endpoint
 from scripts.lib.azure.waiting import Deadline, TimedOut
 from scripts.lib.decisions.state import EndpointState, Refused, Shift
 from scripts.lib.decisions.traffic import plan_shift
@@ -30,6 +31,12 @@ def rollout(azure: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> 
     toys = [{"answer": number, "seconds": seconds} for number, seconds in enumerate([0, 0, 2])]
     with pair_endpoint(tmp_path_factory.mktemp("traffic"), "toy-traffic", *toys) as live:
         yield live
+
+
+@pytest.fixture(autouse=True)
+def soon_steady(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody writes late here, so what is left alone need not be watched for long."""
+    monkeypatch.setattr(endpoint, "STEADY", 1.0)
 
 
 @pytest.fixture

@@ -172,7 +172,7 @@ WORDS = [
                 "",
                 "Its description could not be read from ARM_CLOUD_METADATA_URL. For the local Azure ML: is it running? "
                 "For Azure: unset AZUREML_CURRENT_CLOUD and ARM_CLOUD_METADATA_URL.",
-                again=5,
+                again=3,
             ),
         ),
     ]
