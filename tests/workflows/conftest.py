@@ -18,7 +18,7 @@ from tests.workflows.drilling import Approval, rollout, served
 def ready(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repository]:
     """A repository with two registered versions of a model, and the folder of a third."""
     folder = tmp_path_factory.mktemp("drills")
-    with repository(folder) as made:
+    with repository(folder, "--core-quota=1000") as made:
         for answer in (0, 1):
             made.script("register_model", toy_model(folder / str(answer), answer=answer))
         yield made
