@@ -215,3 +215,21 @@ def test_only_two_files_of_a_model_are_read(live: Live, azure: dict[str, str], f
 def test_a_model_that_is_not_there_has_no_contract(live: Live, azure: dict[str, str], model: Model) -> None:
     """A deployment made by hand may name anything."""
     assert registered_contract(opened(azure, live).workspace, model, Deadline(60)) is None
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"path": "*/datastores/workspaceblobstore", "like": "TooManyRequests"},
+        {"path": "/localstorage.blob*/MLmodel", "status": 404, "code": "BlobNotFound"},
+    ],
+)
+def test_what_passes_hides_no_contract(
+    live: Live, azure: dict[str, str], faults: Faults, fault: dict[str, Any]
+) -> None:
+    """Neither one answer that Azure is busy, nor one that the file isn't there, is taken for a model without one."""
+    faults.add("refuse", method="GET", **fault)
+
+    found = registered_contract(opened(azure, live).workspace, Model("toy-contract", "1"), Deadline(60))
+
+    assert found and list(found.inputs or ()) == NAMES

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from scripts.lib.azure import registered
-from scripts.lib.azure.looking import found
+from scripts.lib.azure.looking import GAP, found
+from scripts.lib.azure.trying import patiently
 from scripts.lib.azure.waiting import ANSWER, Deadline, within
 from scripts.lib.azure.workspace import Workspace
 from scripts.lib.decisions import model_example
@@ -25,8 +27,8 @@ def registered_contract(workspace: Workspace, model: Model, deadline: Deadline) 
     if known is None:
         return None
     with TemporaryDirectory(ignore_cleanup_errors=True) as temporary:  # given up, a download may still write there
-        what = f"reading the MLmodel of {model.name} {model.version}"
-        folder = within(deadline, what, lambda: _fetch(workspace, known, Path(temporary)))
+        what, into = f"reading the MLmodel of {model.name} {model.version}", Path(temporary)
+        folder = patiently(workspace, deadline, lambda: within(deadline, what, lambda: _fetch(workspace, known, into)))
         return contract(folder) if (folder / "MLmodel").is_file() else None
 
 
@@ -44,14 +46,17 @@ def _fetch(workspace: Workspace, model: Any, into: Path) -> Path:
 
 
 def _copy(store: Any, path: str, name: str, into: Path) -> None:
-    """One file of a folder in a datastore; nothing where there is none."""
+    """One file of a folder in a datastore; nothing where there is none, twice."""
     from azure.storage.blob import BlobClient
 
     account = f"{store.protocol}://{store.account_name}.blob.{store.endpoint}"
     blob = BlobClient(account, store.container_name, f"{path}/{name}", credential=_credential(store.credentials))
-    content = found(Deadline(ANSWER), lambda: blob.download_blob().readall())
-    if content is not None:
-        (into / name).write_bytes(content)
+    for pause in (0.0, GAP):
+        time.sleep(pause)
+        content = found(Deadline(ANSWER), lambda: blob.download_blob().readall())
+        if content is not None:
+            (into / name).write_bytes(content)
+            return
 
 
 def _credential(secrets: Any) -> Any:
