@@ -73,9 +73,11 @@ class Machine(RuleBasedStateMachine):
         self._press_on(work, approvals)
 
     @precondition(lambda self: self._waiting())
-    @rule(who=WHO)
-    def reject_or_expire(self, who: int) -> None:
-        self._one(self._waiting(), who).reject()
+    @rule(who=WHO, touches=st.sampled_from([0, 0, 3]))
+    def reject_or_expire(self, who: int, touches: int) -> None:
+        work = self._one(self._waiting(), who)
+        work.reject()
+        work.go_on(touches)
 
     @precondition(lambda self: self._going())
     @rule(who=WHO, touches=st.sampled_from([-1, 0, 3]), weather=WEATHER)

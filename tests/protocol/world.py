@@ -266,8 +266,8 @@ def _before(
         return has
     if proposal:
         return frozenset({proposal["blue_created"]} - {""})
-    if not had:
-        return seen.before | OPEN
+    if not had or not has:
+        return had | seen.before | OPEN
     if len(has) == 1 and has <= seen.before and deed != "portal":
         return has if len(seen.before) == 1 else seen.before | OPEN
     if len(had) != 1 or has == had:
@@ -275,5 +275,5 @@ def _before(
     if deed == "to":
         return had | has | OPEN  # a share by name: either of the two may be who is to serve
     third = has - had - seen.before
-    odd = seen.writer == STRANGER or not has
+    odd = seen.writer == STRANGER
     return had | (seen.before if odd or not third else frozenset())
