@@ -140,7 +140,8 @@ def green_starts_as_large_as_blue(world: World, deed: Deed) -> bool:
     made, seen = deed.deployment, deed.seen.state
     if deed.what != "create" or made is None or made.replaces is None:
         return True
-    return made.instances >= seen.deployments[made.replaces.name].instances
+    blue = seen.deployments.get(made.replaces.name)
+    return blue is None or made.instances >= blue.instances
 
 
 def nobody_is_overwritten(world: World, deed: Deed) -> bool:

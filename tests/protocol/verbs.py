@@ -108,6 +108,8 @@ def _step(me: Actor, plan: Plan, state: EndpointState, wants: Wanted, good: bool
         yield from _create(me, plan, state, wants, good)
     elif plan.scale:
         yield
+        if plan.deployment not in me.read(fresh=True).deployments:
+            raise Lost  # gone meanwhile: all anew
         me.world.changes(plan.deployment, instances=plan.instances)
     elif plan.take_over:
         yield from _take_over(me, plan, wants)
