@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -10,6 +11,7 @@ from scripts.lib.azure import endpoint_files
 from scripts.lib.azure.deployments import create
 from scripts.lib.azure.endpoint import OnlineEndpoint
 from scripts.lib.azure.endpoint_files import BLUE, GREEN
+from scripts.lib.azure.errors import brief, explain, passes
 from scripts.lib.azure.registered import verified
 from scripts.lib.azure.trying import asked
 from scripts.lib.azure.waiting import Deadline, say, within
@@ -43,9 +45,11 @@ def main(endpoint: OnlineEndpoint, version: int, digest: str, with_package: bool
     wanted = Wanted(registered, files[GREEN], rollout, first, prefix, files[BLUE])
     deadline, earlier = Deadline(timeout), Deadline(timeout / 2)  # half the time for what an earlier run left running
     steps: list[Plan] = []
+    kept: set[str] = set()
 
     def plan(state: EndpointState) -> Plan:
         plan = plan_deploy(state, wanted)
+        plan = replace(plan, after=tuple(name for name in plan.after if name not in kept))
         if not (steps and plan.done):
             deadline.tell(plan.say)
         return plan
@@ -59,8 +63,7 @@ def main(endpoint: OnlineEndpoint, version: int, digest: str, with_package: bool
         elif plan.take_over:
             endpoint.shift(lambda state: plan_deploy(state, wanted).take_over or Shift({}, "", done=True), deadline)
         else:
-            say(f"{plan.after[0]} is left over from an earlier rollout")
-            endpoint.remove(plan.after[0], deadline)
+            kept.update(_remove(endpoint, plan.after[0], deadline))
 
     def busy(state: EndpointState) -> bool:
         return not earlier.passed and (state.busy or any(d.busy for d in state.deployments.values()))
@@ -104,6 +107,19 @@ def _create(
         marked.tags = {**(marked.tags or {}), **FIRST_ROLLOUT}
         endpoint.put(marked, f"marking {endpoint.name} as not yet rolled out", deadline)
     create(endpoint, entity, deadline, make_room(state))
+
+
+def _remove(endpoint: OnlineEndpoint, name: str, deadline: Deadline) -> list[str]:
+    """Remove what is left over; what can't be removed is told and kept, since green stands without that."""
+    say(f"{name} is left over from an earlier rollout")
+    try:
+        endpoint.remove(name, deadline)
+    except Exception as error:
+        if passes(error) or getattr(error, "status", "") == "Canceled" or explain(error) is None:
+            raise
+        say(f"{name} stays for now: {brief(error)}. The next deploy removes it, or delete_blue {name}.")
+        return [name]
+    return []
 
 
 def _scale(endpoint: OnlineEndpoint, plan: Plan, deadline: Deadline) -> None:

@@ -153,6 +153,20 @@ def test_a_lock_on_a_deployment_is_said_at_once(pair: Live, faults: Faults) -> N
 
 
 @pytest.mark.parametrize("kind", ["refuse", "fail"])
+def test_a_left_over_that_can_t_be_deleted_stops_no_deployment(pair: Live, faults: Faults, kind: str) -> None:
+    """A lock keeps the green that nobody promoted: that is told, and the new one is green."""
+    faults.add(kind, method="DELETE", path=f"{ENDPOINT}/deployments/*", like="ScopeLocked", times=0)
+
+    result = pair.run("deploy", "--version", 3)
+
+    faults.clear()
+    assert (result.exit_code, result.stdout.strip()) == (0, "xgboost-model-3"), result.output
+    assert f"{GREEN} stays for now: deleting {GREEN}" in result.stderr and "a lock forbids it" in result.stderr
+    assert GREEN in pair.deployments
+    pair.do("delete_blue", "xgboost-model-3")
+
+
+@pytest.mark.parametrize("kind", ["refuse", "fail"])
 def test_a_missing_quota_is_said_with_what_makes_room(pair: Live, faults: Faults, kind: str) -> None:
     """Whether Azure refuses the creation or ends it so: what serves stays, and the command is named."""
     faults.add(kind, method="PUT", path=f"{ENDPOINT}/deployments/*", like="OutOfQuota")

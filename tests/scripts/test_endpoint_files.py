@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -146,6 +147,14 @@ def test_an_instance_count_that_is_none(count: Any) -> None:
     assert problem(GREEN).startswith(f"{GREEN}: `instance_count` must be a whole number")
 
 
+@pytest.mark.parametrize("count", ["010", "0x10", "1_0", "0b1", "1:30"])
+def test_an_instance_count_that_yaml_reads_as_another_number(count: str) -> None:
+    """010 would be 8 instances, 1:30 ninety."""
+    GREEN.write_text(re.sub("instance_count: .*", f"instance_count: {count}", GREEN.read_text()))
+
+    assert f"`instance_count` must be a whole number of 1 at least, not {count}" in problem(GREEN)
+
+
 @pytest.mark.parametrize(
     ("fields", "key", "says"),
     [
@@ -191,6 +200,11 @@ def test_a_misspelt_key(fields: dict[str, Any], key: str, says: str) -> None:
         ({"environment": {"image": "x", "conda_file": "no.yml"}}, "`environment.conda_file` names no.yml"),
         ({"environment": {"build": {"path": "no"}}}, "`environment.build.path` names no"),
         ({"code_configuration": {"code": "no", "scoring_script": "s.py"}}, "`code_configuration.code` names no"),
+        ({"code_configuration": {"code": "."}}, "`code_configuration.scoring_script` is missing"),
+        ({"code_configuration": {"scoring_script": "s.py"}}, "`code_configuration.code` is missing"),
+        ({"code_configuration": {"code": ".", "scoring_script": "s.py"}}, "scoring_script` names s.py, which doesn't"),
+        ({"code_configuration": {"code": "azureml:c", "scoring_script": "s.py"}}, "write azureml:c:1"),
+        ({"environment": "azureml:mlflow"}, "`environment` names no version: write azureml:mlflow:1"),
         ({"environment_variables": ["A=1"]}, "`environment_variables` must hold lines"),
         ({"data_collector": {}}, "can't be loaded"),
         ({"type": "kubernetes"}, "`type` must be managed"),

@@ -120,10 +120,16 @@ def _why(said: str, path: str, value: Any, keys: Keys) -> str:
 
 def _missing_files(content: Mapping[str, Any], folder: Path) -> dict[str, str]:
     """The SDK looks for code only when it uploads it, and takes a path that isn't there for a bad address."""
-    return {
-        key: f"names {value}, which doesn't exist in {folder}/"
+    named = {
+        key: (value, folder)
         for key in ("code_configuration.code", "environment.conda_file", "environment.build.path")
-        if isinstance(value := file_rules.at(content, key), str)
-        and not re.match("azureml:|[a-z]+://", value)
-        and not (folder / value).exists()
+        if isinstance(value := file_rules.at(content, key), str) and not re.match("azureml:|[a-z]+://", value)
+    }
+    code, script = named.get("code_configuration.code"), file_rules.at(content, "code_configuration.scoring_script")
+    if code and (folder / code[0]).exists() and isinstance(script, str):
+        named["code_configuration.scoring_script"] = script, folder / code[0]
+    return {
+        key: f"names {value}, which doesn't exist in {place}/"
+        for key, (value, place) in named.items()
+        if not (place / value).exists()
     }

@@ -140,6 +140,13 @@ def _managed(document: Document) -> Wrong:
         wrong["environment"] = "holds no `image`: write one, or azureml:NAME:VERSION in its place"
     elif not isinstance(environment, dict) and not str(environment).startswith("azureml:"):
         wrong["environment"] = "must begin with `azureml:`, as in azureml:NAME:VERSION, or hold an `image`"
+    code = content.get("code_configuration")
+    for key in ("code", "scoring_script") if isinstance(code, dict) else ():
+        if not code.get(key):
+            wrong[f"code_configuration.{key}"] = "is missing: write it, or take `code_configuration` out"
+    for key in ("environment", "code_configuration.code"):
+        if re.fullmatch("azureml:[^/:@]+", str(at(content, key))):
+            wrong[key] = f"names no version: write {at(content, key)}:1, or which you want"
     return wrong
 
 
@@ -170,7 +177,7 @@ def _numbers(document: Document) -> Iterator[tuple[str, str]]:
         value, spelt = at(document.content, key), document.spelling.get(tuple(key.split(".")))
         if spelt is None:
             continue  # not there, or no scalar, which the SDK refuses
-        number = int(value) if re.fullmatch(r"[+-]?[0-9]+", str(value), re.ASCII) else None
+        number = int(value) if re.fullmatch(r"[+-]?(0|[1-9][0-9]*)", spelt, re.ASCII) else None  # 010 would be 8
         if number is None or number < least or (most is not None and number > most):
             span = f"of {least} at least" if most is None else f"of {least} to {most}"
             yield key, f"must be a whole number {span}, not {spelt or 'empty'}"
