@@ -14,7 +14,8 @@ from scripts.lib.azure.model_files import registered_contract
 from scripts.lib.azure.scoring_client import SAMPLE, Body, load_request
 from scripts.lib.azure.waiting import Deadline, say
 from scripts.lib.cli import names
-from scripts.lib.cli.command import command, endpoint_options, timeout_option
+from scripts.lib.cli.command import command, timeout_option
+from scripts.lib.cli.place import endpoint_options
 from scripts.lib.decisions import model_example
 from scripts.lib.decisions.answers import changed, parsed
 from scripts.lib.decisions.contract import Contract, Difference, declared, differences, listed, shown, unexcused

@@ -9,7 +9,8 @@ from scripts.lib.azure.endpoint import OnlineEndpoint
 from scripts.lib.azure.errors import Passing
 from scripts.lib.azure.trying import patiently
 from scripts.lib.azure.waiting import Deadline, say
-from scripts.lib.cli.command import command, endpoint_options, timeout_option
+from scripts.lib.cli.command import command, timeout_option
+from scripts.lib.cli.place import endpoint_options
 from scripts.lib.decisions.creating import Change, plan_endpoint
 from scripts.lib.decisions.state import FIRST_ROLLOUT, EndpointState, percentages
 from scripts.lib.github import step_output

@@ -9,7 +9,8 @@ import click
 from scripts.lib.azure.endpoint import OnlineEndpoint
 from scripts.lib.azure.waiting import Deadline, say
 from scripts.lib.cli import names, option_types
-from scripts.lib.cli.command import command, endpoint_options, timeout_option
+from scripts.lib.cli.command import command, timeout_option
+from scripts.lib.cli.place import endpoint_options
 from scripts.lib.decisions.approval import Proposal, check
 from scripts.lib.decisions.state import EndpointState, Shift, percentages
 from scripts.lib.decisions.way_back import plan_delete_blue

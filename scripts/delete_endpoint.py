@@ -8,7 +8,8 @@ import click
 
 from scripts.lib.azure.endpoint import OnlineEndpoint
 from scripts.lib.azure.waiting import Deadline, say
-from scripts.lib.cli.command import command, endpoint_options, timeout_option
+from scripts.lib.cli.command import command, timeout_option
+from scripts.lib.cli.place import endpoint_options
 from scripts.lib.decisions.state import Shift, percentages
 from scripts.lib.github import step_output
 

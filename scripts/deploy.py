@@ -15,7 +15,8 @@ from scripts.lib.azure.errors import brief, explain, passes
 from scripts.lib.azure.registered import verified
 from scripts.lib.azure.trying import asked
 from scripts.lib.azure.waiting import Deadline, say, within
-from scripts.lib.cli.command import command, endpoint_options, rollout_option, timeout_option
+from scripts.lib.cli.command import command, timeout_option
+from scripts.lib.cli.place import endpoint_options, rollout_option
 from scripts.lib.decisions.deploying import Plan, Wanted, make_room, plan_deploy
 from scripts.lib.decisions.state import FIRST_ROLLOUT, EndpointState, Model, Shift, percentages
 from scripts.lib.github import provenance, step_output

@@ -11,7 +11,8 @@ from scripts.lib.azure.scoring_client import SAMPLE, load_request, primary_key, 
 from scripts.lib.azure.trying import patiently
 from scripts.lib.azure.waiting import Deadline, say
 from scripts.lib.cli import names, paths
-from scripts.lib.cli.command import command, endpoint_options
+from scripts.lib.cli.command import command
+from scripts.lib.cli.place import endpoint_options
 
 
 @command()

@@ -15,7 +15,8 @@ from scripts.lib.azure.errors import brief, explain
 from scripts.lib.azure.marking import mark
 from scripts.lib.azure.waiting import Deadline, say
 from scripts.lib.cli import names, option_types
-from scripts.lib.cli.command import command, endpoint_options, rollout_option, timeout_option
+from scripts.lib.cli.command import command, timeout_option
+from scripts.lib.cli.place import endpoint_options, rollout_option
 from scripts.lib.decisions.approval import plan_promotion
 from scripts.lib.decisions.record import live
 from scripts.lib.decisions.state import EndpointState, Shift, percentages

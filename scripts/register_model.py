@@ -13,7 +13,8 @@ from scripts.lib.azure.trying import Tries
 from scripts.lib.azure.waiting import Deadline, say, within
 from scripts.lib.azure.workspace import Workspace
 from scripts.lib.cli import paths
-from scripts.lib.cli.command import command, timeout_option, workspace_options
+from scripts.lib.cli.command import command, timeout_option
+from scripts.lib.cli.place import workspace_options
 from scripts.lib.decisions import model_folder, model_tags
 from scripts.lib.decisions.metrics import metrics
 from scripts.lib.github import provenance, step_output

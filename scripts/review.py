@@ -9,7 +9,8 @@ import click
 from scripts.lib.azure.endpoint import OnlineEndpoint
 from scripts.lib.azure.waiting import Deadline, say
 from scripts.lib.cli import names, option_types
-from scripts.lib.cli.command import command, endpoint_options, timeout_option
+from scripts.lib.cli.command import command, timeout_option
+from scripts.lib.cli.place import endpoint_options
 from scripts.lib.decisions.approval import check, check_owner, propose
 from scripts.lib.decisions.state import Refused, percentages
 from scripts.lib.github import commits, review_text, step_output

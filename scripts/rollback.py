@@ -10,7 +10,8 @@ import click
 from scripts.lib.azure.endpoint import OnlineEndpoint
 from scripts.lib.azure.waiting import Deadline, say
 from scripts.lib.cli import names
-from scripts.lib.cli.command import command, endpoint_options, rollout_option, timeout_option
+from scripts.lib.cli.command import command, timeout_option
+from scripts.lib.cli.place import endpoint_options, rollout_option
 from scripts.lib.decisions.way_back import plan_own_rollback, plan_rollback
 from scripts.lib.github import step_output
 

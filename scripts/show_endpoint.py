@@ -7,7 +7,8 @@ from typing import Any
 
 from scripts.lib.azure.endpoint import OnlineEndpoint
 from scripts.lib.azure.waiting import say
-from scripts.lib.cli.command import command, endpoint_options
+from scripts.lib.cli.command import command
+from scripts.lib.cli.place import endpoint_options
 from scripts.lib.decisions.metrics import metrics
 from scripts.lib.decisions.record import marks, record
 from scripts.lib.decisions.roles import roles

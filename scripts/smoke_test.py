@@ -16,7 +16,8 @@ from scripts.lib.azure.endpoint import OnlineEndpoint
 from scripts.lib.azure.marking import mark
 from scripts.lib.azure.scoring_client import ROWS, Body, alone
 from scripts.lib.cli import names, paths
-from scripts.lib.cli.command import command, endpoint_options
+from scripts.lib.cli.command import command
+from scripts.lib.cli.place import endpoint_options
 from scripts.lib.decisions.roles import roles
 from scripts.lib.decisions.state import EndpointState, Refused, percentages
 from scripts.lib.github import provenance, step_output

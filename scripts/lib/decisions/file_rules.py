@@ -140,9 +140,8 @@ def _managed(document: Document) -> Wrong:
         wrong["environment"] = "holds no `image`: write one, or azureml:NAME:VERSION in its place"
     elif not isinstance(environment, dict) and not str(environment).startswith("azureml:"):
         wrong["environment"] = "must begin with `azureml:`, as in azureml:NAME:VERSION, or hold an `image`"
-    code = content.get("code_configuration")
-    for key in ("code", "scoring_script") if isinstance(code, dict) else ():
-        if not code.get(key):
+    for key in ("code", "scoring_script") if isinstance(content.get("code_configuration"), dict) else ():
+        if not at(content, f"code_configuration.{key}"):
             wrong[f"code_configuration.{key}"] = "is missing: write it, or take `code_configuration` out"
     for key in ("environment", "code_configuration.code"):
         if re.fullmatch("azureml:[^/:@]+", str(at(content, key))):
