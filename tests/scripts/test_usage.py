@@ -71,7 +71,6 @@ def test_a_missing_workspace_names_all_that_is_missing(script: str) -> None:
         ("smoke_test", ["n" * 33], "3 to 32"),
         ("smoke_test", ["default", "--requests", "nowhere.json"], "does not exist"),
         ("smoke_test", ["--patience", "-1"], "not in the range"),
-        ("check_contract", [], "Missing argument 'GREEN'"),
         ("promote", ["--to", "default", "--percent", "110"], "110 is not in the range"),
         ("promote", ["--to", "default", "--percent", "-1"], "-1 is not in the range"),
         ("promote", ["--to", "default", "--percent", "ten"], "not a valid integer"),
