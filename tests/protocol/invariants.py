@@ -66,7 +66,7 @@ def going_back_goes_where_all_was(world: World, deed: Deed) -> bool:
     """A rollback that nobody told whom, and that something is recorded for, leads to what served before."""
     if deed.what not in ("back", "own") or deed.approved or not deed.seen.state.tags.get("rollout"):
         return True
-    return deed.now.keys(deed.now.state.traffic) <= deed.seen.before
+    return deed.seen.keys(deed.now.state.traffic) <= deed.seen.before
 
 
 def what_is_learnt_is_kept(world: World, deed: Deed) -> bool:
@@ -110,7 +110,7 @@ def deploy_removes_only_what_never_served(world: World, deed: Deed) -> bool:
     gone = deed.deployment
     if deed.what != "delete" or gone is None or not gone.healthy:
         return True
-    fallen = gone.name in marks(deed.seen.state)
+    fallen = gone.created in world.had or gone.name in marks(deed.seen.state)
     theirs = deed.seen.owners.get(gone.created, "")
     foreign = "/" in theirs and "/" in deed.rollout and _repository(theirs) != _repository(deed.rollout)
     return gone.ours and gone.created not in world.retired and (fallen or not foreign)

@@ -209,6 +209,6 @@ class Back(Work):
         for run in [run for run in self.runs if not run.over]:
             run.cancel()
             yield
-            while not run.over:
+            while run.doing:
                 run.go_on(20)
         yield from looked_through(self.me, verbs.rollback(self.me, target))

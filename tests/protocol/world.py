@@ -93,6 +93,7 @@ class World:
         self.tested: set[Key] = set()
         self.approved: set[Key] = set()
         self.served: set[Key] = set()  # had all traffic, or got some from a stranger
+        self.had: set[Key] = set()  # some traffic, at some time
         self.retired: set[Key] = set()  # gave its traffic to a successor
         self.idle: set[str] = set()  # rollouts whose deploy had nothing to do
 
@@ -181,6 +182,7 @@ class World:
         if deed.what in ("stage", "promotion"):
             self.retired |= had - has
         self.retired -= has
+        self.had |= has
 
     def _pass(self, moment: Moment) -> None:
         self.touches += 1
