@@ -53,7 +53,7 @@ def main(endpoint: OnlineEndpoint, green: str | None, allow: tuple[str, ...], pa
     pair, deadline = (state.deployments[blue], state.deployments[green]), Deadline(timeout)
     old, new = (_contract(endpoint, deployment, deadline) for deployment in pair)
     said = differences(old, new)
-    asked = list(compared(old, *(Asker(endpoint, state, name, patience) for name in (blue, green))))
+    asked = list(dict.fromkeys(compared(old, *(Asker(endpoint, state, name, patience) for name in (blue, green)))))
     allowed = declared(f"Contract-Change: {text}" for text in allow)
     left = not_meant(said, asked, allowed)
     if left:

@@ -72,8 +72,10 @@ def main(endpoint: OnlineEndpoint, version: int, digest: str, with_package: bool
     while not steps or not steps[-1].done:
         steps.append(endpoint.change(plan, write, deadline, busy=busy, known=[step.deployment for step in steps[-1:]]))
     done = steps[-1]
-    step_output.output(deployment=done.deployment, green=done.green, blue=done.blue, first="true" if done.first else "")
-    step_output.summary(steps[0].say, f"Traffic: **{percentages(endpoint.read().traffic)}**")
+    state = endpoint.read(known=[done.deployment])
+    first_one = str(state.deployments[done.deployment].ref) if done.first else ""
+    step_output.output(deployment=done.deployment, green=done.green, blue=done.blue, first=first_one)
+    step_output.summary(steps[0].say, f"Traffic: **{percentages(state.traffic)}**")
     if not done.green:
         step_output.summary("There is nothing to promote: the promotion jobs are skipped.")
     return done.deployment

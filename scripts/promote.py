@@ -19,7 +19,7 @@ from scripts.lib.cli.command import command, timeout_option
 from scripts.lib.cli.place import endpoint_options, rollout_option
 from scripts.lib.decisions.approval import plan_promotion
 from scripts.lib.decisions.record import live
-from scripts.lib.decisions.state import EndpointState, Shift, percentages
+from scripts.lib.decisions.state import EndpointState, Ref, Shift, percentages
 from scripts.lib.decisions.traffic import gaining, plan_first_traffic, plan_shift
 from scripts.lib.decisions.way_back import superfluous
 from scripts.lib.github import step_output
@@ -31,7 +31,12 @@ Plan = Callable[[EndpointState], Shift]
 @endpoint_options
 @click.option("--percent", type=click.IntRange(0, 100), help="Its share.")
 @click.option("--to", type=names.deployment, metavar="NAME", help="A deployment by its name, instead of green.")
-@click.option("--first", type=names.deployment, metavar="NAME", help="All traffic for the endpoint's first deployment.")
+@click.option(
+    "--first",
+    type=option_types.ref,
+    metavar="NAME",
+    help="All traffic for the endpoint's first deployment.",
+)
 @click.option(
     "--expect",
     help="Refuse unless it is so now: what `review` printed, or with --to the split, default=90,xgboost-model-2=10.",
@@ -43,7 +48,7 @@ def main(
     endpoint: OnlineEndpoint,
     percent: int | None,
     to: str | None,
-    first: str | None,
+    first: Ref | None,
     expect: str | None,
     at_least: bool,
     rollout: str,
@@ -60,8 +65,10 @@ def main(
     if (first is None) == (percent is None) or (first and (to or expect or at_least)):
         raise click.UsageError("--percent, or --first with nothing else.")
     plan: Plan
-    if first or percent is None:
-        plan = partial(plan_first_traffic, name=first or "", rollout=rollout)
+    if first:
+        plan = partial(plan_first_traffic, first=first, rollout=rollout)
+    elif percent is None:
+        raise click.UsageError("--percent, or --first with nothing else.")
     elif to:
         split = None if expect is None else option_types.split(expect)
         plan = partial(plan_shift, to=to, percent=percent, rollout=rollout, expect=split)
@@ -70,7 +77,7 @@ def main(
         share = option_types.SHARE(percent)
         plan = partial(plan_promotion, percent=share, rollout=rollout, expected=proposal, at_least=at_least)
         endpoint.look.expect(*((proposal["blue"], proposal["green"]) if proposal else ()))
-    endpoint.look.expect(to, first)
+    endpoint.look.expect(to, first.name if first else None)
     shift = endpoint.shift(partial(_asked, endpoint, plan, rollout, deadline), deadline)
     say(shift.say)
     step_output.summary(f"Traffic: **{percentages(shift.split)}**")

@@ -14,7 +14,7 @@ from scripts.lib.decisions.approval import Proposal, check, check_owner, plan_pr
 from scripts.lib.decisions.deploying import Plan, Wanted, plan_deploy
 from scripts.lib.decisions.record import TAGS, TAKEOVER, live, mark
 from scripts.lib.decisions.roles import roles
-from scripts.lib.decisions.state import EndpointState, Overwritten, Refused, Shift
+from scripts.lib.decisions.state import EndpointState, Overwritten, Ref, Refused, Shift
 from scripts.lib.decisions.traffic import plan_first_traffic, plan_shift
 from scripts.lib.decisions.way_back import plan_delete_blue, plan_own_rollback, plan_rollback, superfluous
 from tests.protocol.world import Actor, Lost, Rejected, deployment
@@ -169,7 +169,7 @@ def _marked(state: EndpointState, name: str) -> Shift:
 
 def first_traffic(me: Actor, name: str) -> Steps:
     """promote.py --first."""
-    yield from shift(me, "first", lambda state: plan_first_traffic(state, name, me.rollout))
+    yield from shift(me, "first", lambda state: plan_first_traffic(state, Ref(name), me.rollout))
 
 
 def review(me: Actor, green: str | None = None, own: bool = True) -> Steps:

@@ -20,7 +20,7 @@ from azureml_emulator.testing import deployment as deployment_body
 from scripts.lib.decisions.model_folder import digest
 from scripts.lib.decisions.state import FIRST_ROLLOUT
 from tests.support import ROOT
-from tests.support.scripts import Live, outputs, repository, run, toy_model
+from tests.support.scripts import Live, opened, outputs, repository, run, toy_model
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
@@ -124,7 +124,8 @@ def test_the_first_deployment_waits_for_its_test(
     printed = new.do("deploy", "--version", versions["first"], GITHUB_OUTPUT=str(output))
 
     assert printed == "default"
-    assert outputs(output) == {"deployment": "default", "green": "", "blue": "", "first": "true"}
+    first = str(opened(os.environ, new).read().deployments["default"].ref)
+    assert outputs(output) == {"deployment": "default", "green": "", "blue": "", "first": first}
     assert new.traffic == {}
     assert FIRST_ROLLOUT.items() <= client.online_endpoints.get(new.name).tags.items()
 

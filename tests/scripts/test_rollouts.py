@@ -10,7 +10,7 @@ from scripts.lib.decisions.approval import Proposal, check_owner, plan_promotion
 from scripts.lib.decisions.record import BY_HAND, live, mark, marks, record
 from scripts.lib.decisions.roles import owner, pairs, roles
 from scripts.lib.decisions.situation import situation
-from scripts.lib.decisions.state import FIRST_ROLLOUT, Ambiguous, Deployment, EndpointState, Model, Refused
+from scripts.lib.decisions.state import FIRST_ROLLOUT, Ambiguous, Deployment, EndpointState, Model, Ref, Refused
 from scripts.lib.decisions.traffic import plan_first_traffic
 from scripts.lib.decisions.way_back import plan_delete_blue, plan_own_rollback, plan_rollback, superfluous
 from tests.support.decisions import (
@@ -50,7 +50,7 @@ def rolled_out(state: EndpointState, version: int, rollout: str, keep: bool = Tr
     """A whole rollout to 100 %, with or without its blue deleted in the end."""
     if not state.traffic:
         state = deployed(state, version, rollout)
-        return put(state, plan_first_traffic(state, V1, rollout))
+        return put(state, plan_first_traffic(state, Ref(V1), rollout))
     state = deployed(state, version, rollout)
     blue = seen(state)["blue"]
     for percent in (10, 50, 100):

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scripts.lib.decisions.record import live, marks, record
-from scripts.lib.decisions.state import FIRST_ROLLOUT, EndpointState, Refused
+from scripts.lib.decisions.state import FIRST_ROLLOUT, EndpointState, Ref, Refused
 from scripts.lib.decisions.traffic import plan_first_traffic, plan_shift
 from tests.support.decisions import (
     NAMES,
@@ -42,11 +42,11 @@ FIRST = endpoint({}, default(), tags=FIRST_ROLLOUT)
 
 def test_the_first_deployment_gets_all_traffic() -> None:
     """Once it is tested; a second time there is nothing to write. The record says that nobody served before."""
-    shift = plan_first_traffic(FIRST, "default", RUN)
+    shift = plan_first_traffic(FIRST, Ref("default"), RUN)
     after = put(FIRST, shift)
 
     assert (shift.split, shift.done) == ({"default": 100}, False)
-    assert plan_first_traffic(after, "default", RUN).done
+    assert plan_first_traffic(after, Ref("default"), RUN).done
     found = live(after)
     assert found and (found.rollout, found.blue, found.green, found.back) == (RUN, None, default().ref, False)
     assert not after.first_rollout
@@ -61,13 +61,22 @@ def test_the_first_deployment_gets_all_traffic() -> None:
         (endpoint({}, default(), mirror={"default": 10}, tags=FIRST_ROLLOUT), "it is Succeeded"),
         (endpoint({}, tags=FIRST_ROLLOUT), "has no deployment default. deploy makes it"),
         (endpoint({}, default()), "has served before: promote --to default --percent 100"),
+        (endpoint({}, default(created=born(9)), tags=FIRST_ROLLOUT), "another deployment than the one that was made"),
     ],
-    ids=["unhealthy", "another has all traffic", "another has some", "mirrored", "gone", "set to 0 %"],
+    ids=[
+        "unhealthy",
+        "another has all traffic",
+        "another has some",
+        "mirrored",
+        "gone",
+        "set to 0 %",
+        "another of its name",
+    ],
 )
 def test_what_others_did_meanwhile_is_not_overwritten_by_a_first_rollout(state: EndpointState, why: str) -> None:
     """Somebody gave another deployment traffic, or took it away, while the first was being tested."""
     with pytest.raises(Refused, match=why):
-        plan_first_traffic(state, "default", RUN)
+        plan_first_traffic(state, default().ref, RUN)
 
 
 # a share

@@ -70,12 +70,12 @@ def the_first_deployment_is_tested_first(files: Files) -> Findings:
     steps = files.jobs["stages.smoke-test"]["steps"]
     names = [next(iter(re.findall(r"scripts\.(\w+)", step.get("run", ""))), "") for step in steps]
     step = steps[names.index("promote")]
-    if names.index("promote") < names.index("smoke_test") or step.get("if") != "needs.deploy.outputs.first == 'true'":
+    if names.index("promote") < names.index("smoke_test") or step.get("if") != "needs.deploy.outputs.first != ''":
         yield f"{names}: if {step.get('if')}"
-    if step["run"] != 'python -m scripts.promote --first "$DEPLOYMENT" --rollout "$ROLLOUT"':
+    if step["run"] != 'python -m scripts.promote --first "$FIRST" --rollout "$ROLLOUT"':
         yield step["run"]
-    asked = {name: step["env"].get("DEPLOYMENT") for name, step in zip(names, steps, strict=True) if name}
-    if {asked["smoke_test"], asked["promote"]} != {expression("needs.deploy.outputs.deployment")}:
+    asked = steps[names.index("smoke_test")]["env"].get("DEPLOYMENT"), step["env"].get("FIRST")
+    if asked != (expression("needs.deploy.outputs.deployment"), expression("needs.deploy.outputs.first")):
         yield f"{asked}"
     deploy = files.jobs["stages.deploy"]["outputs"]
     if deploy != {name: expression(f"steps.deploy.outputs.{name}") for name in ("deployment", "green", "first")}:

@@ -109,7 +109,7 @@ MUTATIONS: dict[str, Mutate] = {
     "what others wrote is taken back": replaced(r" --own", ""),
     "a bad answer that is forgotten": replaced(r" --mark", ""),
     "a stage that lowers": replaced(r"--at-least ", ""),
-    "traffic for whatever is tested": replaced(r"outputs\.first == 'true'", "outputs.deployment != ''"),
+    "traffic for whatever is tested": replaced(r"outputs\.first != ''", "outputs.deployment != ''"),
     "another way back": replaced(r"steps\.first\.outputs\.target", "github.ref_name"),
     "a contract that nobody checks": replaced(r"(green != ''\n +run: python -m scripts\.)check_contract", r"\1invoke"),
     "a change of the contract that gets lost": dropped(r"^ +contract-change: \$"),

@@ -28,6 +28,7 @@ from scripts.lib.decisions.state import EndpointState, Refused
 
 PATIENCE = 60.0  # seconds, for all requests to a deployment together
 PASSES = frozenset({0, 401, 404, 408, 424, 429})  # and 5xx; 0 is Asker's own for no answer at all
+ITS_OWN = frozenset({400, 408, 413, 415, 422, 424})  # also where nobody is named: only a container says so
 NOT_ITS_OWN = frozenset({0, 401, 403, 404, 429})  # and redirects
 
 
@@ -74,7 +75,7 @@ class Asker:
     def _its_own(self, answer: Answer) -> bool:
         if answer.status in NOT_ITS_OWN or 300 <= answer.status < 400:
             return False
-        return answer.deployment == self.name or 400 <= answer.status < 500
+        return answer.deployment == self.name or answer.status in ITS_OWN
 
     def _may_pass(self, answer: Answer, final: int) -> bool:
         if answer.status == 200 or answer.status == final:

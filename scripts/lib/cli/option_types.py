@@ -1,11 +1,13 @@
 """What a command accepts on its command line besides names: percentages, splits. Wrong values end with exit code 2."""
 
 import re
+from dataclasses import replace
 
 import click
 
 from scripts.lib.cli.names import deployment
 from scripts.lib.decisions import approval
+from scripts.lib.decisions.state import Ref
 
 
 def split(text: str) -> dict[str, int]:
@@ -20,6 +22,14 @@ def split(text: str) -> dict[str, int]:
     if sum(found.values()) != 100:
         raise click.BadParameter(f"{text!r} sums to {sum(found.values())}, not 100")
     return found
+
+
+def ref(text: str) -> Ref:
+    """A deployment by its name, or as `deploy` prints the first: with its creation time."""
+    found = Ref.parse(text.strip())
+    if found is None:
+        raise click.BadParameter(f"{text!r} is no name of a deployment")
+    return replace(found, name=deployment(found.name))
 
 
 def proposal(text: str) -> approval.Proposal:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from scripts.lib.decisions.roles import owner, pairs, roles
-from scripts.lib.decisions.state import Deployment, EndpointState, Refused, Shift, percentages, positive
+from scripts.lib.decisions.state import Deployment, EndpointState, Ref, Refused, Shift, percentages, positive
 from scripts.lib.decisions.traffic import plan_first_traffic, plan_shift
 
 Proposal = Mapping[str, Any]
@@ -118,7 +118,7 @@ def plan_promotion(
     if not seen["blue"]:
         if percent < 100:
             raise Refused(f"{seen['green']} is the first deployment, with nobody for the rest: promote --percent 100.")
-        return plan_first_traffic(state, seen["green"], rollout)
+        return plan_first_traffic(state, Ref(seen["green"], seen["green_created"]), rollout)
     has = state.traffic.get(seen["green"], 0)
     if at_least and has >= percent:
         return Shift(state.traffic, f"{seen['green']} has {has} % already: {percentages(state.traffic)}", done=True)

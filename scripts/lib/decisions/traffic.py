@@ -6,7 +6,16 @@ from collections.abc import Mapping
 
 from scripts.lib.decisions.record import MARK, Record, Tags, record, written
 from scripts.lib.decisions.roles import pairs
-from scripts.lib.decisions.state import EndpointState, Refused, Shift, end_mirroring, percentages, positive, written_out
+from scripts.lib.decisions.state import (
+    EndpointState,
+    Ref,
+    Refused,
+    Shift,
+    end_mirroring,
+    percentages,
+    positive,
+    written_out,
+)
 
 
 def plan_shift(
@@ -54,9 +63,17 @@ def plan_shift(
     return Shift(split, f"{percentages(before)} → {percentages(split)}", tags=tags)
 
 
-def plan_first_traffic(endpoint: EndpointState, name: str, rollout: str) -> Shift:
-    """All traffic for the first deployment. Raises Refused where it isn't healthy, or somebody else gets requests."""
-    split = {name: 100}
+def plan_first_traffic(endpoint: EndpointState, first: Ref, rollout: str) -> Shift:
+    """All traffic for the first deployment. Raises Refused where it isn't healthy, or somebody else gets requests.
+
+    With a creation time it must be that very one: another may have its name by now.
+    """
+    name, split = first.name, {first.name: 100}
+    if name in endpoint.deployments and not endpoint.standing(first):
+        raise Refused(
+            f"{name} is another deployment than the one that was made and tested. It gets no traffic: "
+            "smoke_test it, then promote --percent 100, or deploy again."
+        )
     if split == endpoint.traffic:
         return Shift(split, f"already there: {percentages(split)}", done=True)
     if name not in endpoint.deployments:
@@ -68,8 +85,8 @@ def plan_first_traffic(endpoint: EndpointState, name: str, rollout: str) -> Shif
         )
     if not endpoint.first_rollout:
         raise Refused(f"{endpoint.name} has served before: promote --to {name} --percent 100 starts it again.")
-    first = Record(rollout, None, endpoint.deployments[name].ref, split)
-    return Shift(split, f"{name} gets all traffic", tags=written(endpoint, first))
+    kept = Record(rollout, None, endpoint.deployments[name].ref, split)
+    return Shift(split, f"{name} gets all traffic", tags=written(endpoint, kept))
 
 
 def gaining(endpoint: EndpointState, shift: Shift) -> list[str]:

@@ -155,6 +155,8 @@ def _hold(endpoint: EndpointState, why: str) -> Shift:
 def _gone(endpoint: EndpointState, ref: Ref) -> Deployment:
     version = f" (model version {ref.version})" if ref.version else ""
     again = f"deploy --version {ref.version or 'N'}"
+    if others := [d.name for d in endpoint.deployments.values() if d.state in SERVES and not endpoint.traffic]:
+        again += f"; before that, since nobody has traffic: promote --to {others[0]} --percent 100"
     raise Refused(
         f"{ref.name}{version}, which served before, is gone: {percentages(endpoint.traffic)} stays. "
         f"Roll that version out again: rollout.yml with it as `version`, or {again}."
