@@ -6,9 +6,9 @@ Who acts is judged by what his last read showed: nobody can see a write that Azu
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from scripts.lib.decisions.record import live, marks
-from scripts.lib.decisions.state import Deployment
 from tests.protocol.world import STRANGER, Deed, World
 
 Rule = Callable[[World, Deed], bool]
@@ -72,7 +72,8 @@ def going_back_goes_where_all_was(world: World, deed: Deed) -> bool:
 def what_is_learnt_is_kept(world: World, deed: Deed) -> bool:
     """Whoever is rolled back carries a mark for the next review."""
     left = deed.seen.state.traffic.keys() - deed.now.state.traffic.keys()
-    return deed.what not in ("back", "own") or left & deed.now.state.deployments.keys() <= marks(deed.now.state).keys()
+    seen = replace(deed.seen.state, tags=deed.now.state.tags)
+    return deed.what not in ("back", "own") or left & seen.deployments.keys() <= marks(seen).keys()
 
 
 def an_approval_ends_the_mark(world: World, deed: Deed) -> bool:
@@ -121,7 +122,8 @@ def a_successor_is_there_first(world: World, deed: Deed) -> bool:
     gone = deed.deployment
     if deed.what != "delete" or gone is None or not gone.healthy or not deed.seen.state.traffic:
         return True
-    return any(d.healthy and _is(world, deed, d) for d in deed.seen.state.deployments.values() if d != gone)
+    state = deed.seen.state
+    return any(d.healthy and d.ours for name, d in state.deployments.items() if name not in state.traffic and d != gone)
 
 
 def what_stands_is_used(world: World, deed: Deed) -> bool:
@@ -159,10 +161,6 @@ def nothing_is_taken_from_a_third(world: World, deed: Deed) -> bool:
 def who_had_nothing_to_do_writes_nothing(world: World, deed: Deed) -> bool:
     """A run whose deploy had nothing to do changes nothing, whatever its smoke test finds."""
     return deed.rollout not in world.idle
-
-
-def _is(world: World, deed: Deed, deployment: Deployment) -> bool:
-    return deed.seen.owners.get(deployment.created) == deed.rollout
 
 
 def _repository(rollout: str) -> str:

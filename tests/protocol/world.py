@@ -251,6 +251,8 @@ def _truth(deed: str, by: Actor, split: Mapping[str, int], proposal: Mapping[str
     if deed == "portal":
         recorded = seen.recorded
         before |= (recorded[1] or OPEN) if recorded[0] == split else frozenset()
+        open_still = seen.writer == STRANGER or seen.before >= OPEN  # no record tells of the one before
+        before |= OPEN if open_still else frozenset()
         return replace(seen, writer=STRANGER, before=before)
     owners = {**seen.owners, **({proposal["green_created"]: by.rollout} if proposal else {})}
     forward = deed not in ("back", "own") and not (len(has) == 1 and has <= seen.before)
