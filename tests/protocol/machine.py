@@ -30,6 +30,7 @@ class Machine(RuleBasedStateMachine):
         self.world = World(judge)
         self.works: list[Work] = []
         self.numbers = self.versions = 0
+        self.names: set[str] = set()  # that deployments had
 
     @initialize(serves=st.booleans(), instances=st.integers(1, 2))
     def begins(self, serves: bool, instances: int) -> None:
@@ -156,8 +157,13 @@ class Machine(RuleBasedStateMachine):
 
     @rule(name=NAMES, good=st.booleans(), anew=st.booleans())
     def make_by_hand(self, name: str, good: bool, anew: bool) -> None:
-        """A deployment under any name, also one that is used: then it was deleted before."""
+        """A deployment under any name, also one that is used: then it was deleted before.
+
+        That takes longer than anybody's look until his PUT.
+        """
         stranger, state = Actor(self.world, STRANGER), self.world.now.state
+        if name in self.names and self._busy():
+            return
         if name in state.deployments and anew and name not in state.traffic:
             self.world.delete(stranger, name)
         if name not in self.world.now.state.deployments:
@@ -191,6 +197,7 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def what_must_hold(self) -> None:
+        self.names |= self.world.now.state.deployments.keys()
         for probe in PROBES:
             probe(self.world)
 
