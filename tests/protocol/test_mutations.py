@@ -153,7 +153,7 @@ def notices(mutation: Mutation | None, sequences: int) -> bool:
 
 
 def _finds(mutation: Mutation | None, text: str, sequences: int) -> bool:
-    for name in [name for name in sys.modules if name.startswith(("scripts.lib.decisions", "tests.protocol."))]:
+    for name in [name for name in sys.modules if name.startswith(("scripts.lib.decisions", "tests.protocol"))]:
         del sys.modules[name]
     if mutation:
         name = f"scripts.lib.decisions.{mutation.module}"
