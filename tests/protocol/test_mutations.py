@@ -35,7 +35,7 @@ MUTATIONS = [
         "return tags if back else {**tags, MARK + green: None}",
         "return {MARK + green: None}",
     ),
-    Mutation("the first split goes with its record", "traffic", "tags=written(endpoint, first)", "tags={}"),
+    Mutation("the first split goes with its record", "traffic", "tags=written(endpoint, kept)", "tags={}"),
     Mutation("a way back is recorded", "way_back", "tags = {**written(endpoint, kept), **learnt}", "tags = learnt"),
     Mutation(
         "who is rolled back is marked", "way_back", "**written(endpoint, kept), **learnt}", "**written(endpoint, kept)}"

@@ -386,14 +386,14 @@ def test_nothing_is_made_up_for_what_is_not_known(columns: Any, requests: int) -
 @pytest.mark.parametrize(
     ("message", "columns"),
     [
-        ("Add thal\n\nContract-Change: thal", {"thal"}),
-        ("Contract-Change: thal, labels", {"thal, labels", "thal", "labels"}),
-        ("contract-change:thal\r\n", {"thal"}),
-        ("* Contract-Change: `thal`\n", {"thal"}),
+        ("Add pulse\n\nContract-Change: pulse", {"pulse"}),
+        ("Contract-Change: pulse, labels", {"pulse, labels", "pulse", "labels"}),
+        ("contract-change:pulse\r\n", {"pulse"}),
+        ("* Contract-Change: `pulse`\n", {"pulse"}),
         ("Contract-Change: a\nContract-Change: b", {"a", "b"}),
         ("Contract-Change: ", set()),
         ("Contract-Change:\nthal", set()),
-        ("It is no Contract-Change: thal", set()),
+        ("It is no Contract-Change: pulse", set()),
         ("", set()),
     ],
 )
@@ -405,16 +405,16 @@ def test_a_change_is_declared_in_a_message(message: str, columns: set[str]) -> N
 @pytest.mark.parametrize(
     ("allowed", "left"),
     [
-        ([], ["thal", "where.city"]),
-        (["thal"], ["where.city"]),
-        (["where"], ["thal"]),
-        (["where.city", "thal"], []),
-        (["wher", "Thal"], ["thal", "where.city"]),
+        ([], ["pulse", "where.city"]),
+        (["pulse"], ["where.city"]),
+        (["where"], ["pulse"]),
+        (["where.city", "pulse"], []),
+        (["wher", "Thal"], ["pulse", "where.city"]),
     ],
 )
 def test_only_what_is_named_is_excused(allowed: list[str], left: list[str]) -> None:
     """A column excuses its parts, and nothing else; what breaks nothing needs no excuse."""
-    found = [Difference("thal", "", True), Difference("where.city", "", True), Difference("age", "", False)]
+    found = [Difference("pulse", "", True), Difference("where.city", "", True), Difference("age", "", False)]
 
     assert [it.column for it in unexcused(found, allowed)] == left
 
@@ -430,10 +430,10 @@ def test_the_table_tells_what_breaks_clients() -> None:
 
 def test_what_is_meant_explains_what_the_answers_show() -> None:
     """A new column explains that green refuses old requests, but not that it answers otherwise; nor the other way."""
-    column, labels = Difference("thal", "", True), Difference("labels", "", True, answered=True)
+    column, labels = Difference("pulse", "", True), Difference("labels", "", True, answered=True)
     refused, otherwise = Difference("input", "", True), Difference("output", "", True, answered=True)
 
-    assert not_meant([column], [refused, otherwise], {"thal"}) == [otherwise]
+    assert not_meant([column], [refused, otherwise], {"pulse"}) == [otherwise]
     assert not_meant([labels], [refused, otherwise], {"labels"}) == [refused]
     assert not_meant([column, labels], [refused], {"labels"}) == [column, refused]
     assert not_meant([Difference("age", "", False)], [refused], set()) == [refused]
