@@ -139,11 +139,10 @@ def what_stands_is_used(world: World, deed: Deed) -> bool:
 
 def green_starts_as_large_as_blue(world: World, deed: Deed) -> bool:
     """Green never starts below blue's live count."""
-    made, seen = deed.deployment, deed.seen.state
-    if deed.what != "create" or made is None or made.replaces is None:
+    made, planned = deed.deployment, deed.planned
+    if deed.what != "create" or made is None or made.replaces is None or planned is None:
         return True
-    blue = seen.deployments.get(made.replaces.name)
-    return blue is None or made.instances >= blue.instances
+    return made.instances >= planned.deployments[made.replaces.name].instances
 
 
 def nobody_is_overwritten(world: World, deed: Deed) -> bool:

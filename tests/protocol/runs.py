@@ -134,14 +134,15 @@ class Run(Work):
     def _job(self, job: str) -> Steps:
         if job == "deploy":
             plan = yield from verbs.deploy(self.me, wanted(self.me.rollout, self.version, self.settings), self.good)
-            self.green, self.deployment, self.first = plan.green, plan.deployment, plan.first
+            self.green, self.deployment = plan.green, plan.deployment
+            self.first = self.me.seen.state.deployments[plan.deployment].ref if plan.first else None
             if not plan.green and not plan.first:
                 self.world.idle.add(self.me.rollout)
                 nothing_to_deploy_is_true(self.me.seen.state, wanted(self.me.rollout, self.version, self.settings))
         elif job == "smoke-test":
             yield from verbs.smoke_test(self.me, self.deployment, marking=self.me.rollout not in self.world.idle)
             if self.first:
-                yield from verbs.first_traffic(self.me, self.deployment)
+                yield from verbs.first_traffic(self.me, self.first)
             self.proposal = (yield from verbs.review(self.me, self.green)) if self.green else None
         elif job in STAGES:
             yield from verbs.promote(self.me, self.proposal, STAGES[job])

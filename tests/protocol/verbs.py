@@ -124,7 +124,7 @@ def _create(me: Actor, plan: Plan, state: EndpointState, wants: Wanted, good: bo
         raise Lost  # somebody made it meanwhile: all anew
     blue = state.deployments[plan.blue].ref if plan.blue else None
     made = deployment(plan.deployment, wants, blue, plan.instances)
-    made = me.world.create(me, made, good, me.take_weather())
+    made = me.world.create(me, made, good, me.take_weather(), state)
     yield
     found = me.world.now.state.deployments.get(made.name)
     if found is None or found.created != made.created:
@@ -167,9 +167,9 @@ def _marked(state: EndpointState, name: str) -> Shift:
     return Shift(state.traffic, "marked", tags=mark(state.deployments[name], "failed its smoke test"))
 
 
-def first_traffic(me: Actor, name: str) -> Steps:
+def first_traffic(me: Actor, first: Ref) -> Steps:
     """promote.py --first."""
-    yield from shift(me, "first", lambda state: plan_first_traffic(state, Ref(name), me.rollout))
+    yield from shift(me, "first", lambda state: plan_first_traffic(state, first, me.rollout))
 
 
 def review(me: Actor, green: str | None = None, own: bool = True) -> Steps:

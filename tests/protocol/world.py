@@ -76,6 +76,7 @@ class Deed:
     proposal: Mapping[str, Any] | None = None
     deployment: Deployment | None = None
     approved: bool = False
+    planned: EndpointState | None = None  # what a creation was planned from
 
 
 Judge = Callable[["World", Deed], None]
@@ -133,7 +134,9 @@ class World:
         if weather == "lost after":
             raise Lost
 
-    def create(self, by: Actor, made: Deployment, good: bool, weather: str = "fine") -> Deployment:
+    def create(
+        self, by: Actor, made: Deployment, good: bool, weather: str = "fine", planned: EndpointState | None = None
+    ) -> Deployment:
         """A PUT of a deployment: it is being created, and known by the time it was."""
         if weather == "lost":
             raise Lost
@@ -142,7 +145,9 @@ class World:
         if not good:
             self.bad.add(made.created)
         owners = {**self.now.owners, made.created: by.rollout}
-        self._happens(Deed("create", by.rollout, by.seen, self.now, self._with(made, owners), deployment=made))
+        self._happens(
+            Deed("create", by.rollout, by.seen, self.now, self._with(made, owners), deployment=made, planned=planned)
+        )
         if weather == "lost after":
             raise Lost
         return made
@@ -270,14 +275,14 @@ def _before(
         return has
     if proposal:
         return frozenset({proposal["blue_created"]} - {""})
+    if deed == "to":
+        return had | has | seen.before | OPEN  # a share by name: either of the two may be who is to serve
     if not had or not has:
         return had | seen.before | OPEN
     if len(has) == 1 and has <= seen.before and deed != "portal":
         return has if len(seen.before) == 1 else seen.before | OPEN
     if len(had) != 1 or has == had:
         return seen.before
-    if deed == "to":
-        return had | has | OPEN  # a share by name: either of the two may be who is to serve
     third = has - had - seen.before
     odd = seen.writer == STRANGER
     return had | (seen.before if odd or not third else frozenset())

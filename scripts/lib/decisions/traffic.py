@@ -125,7 +125,8 @@ def _tags(endpoint: EndpointState, to: str, other: str, split: Mapping[str, int]
     last, back = record(endpoint), split == {blue: 100} and bool(green)
     if not other:  # nobody is paired with it: the way back stays what it was
         blue_ref = last.blue if last and last.blue and last.blue.name != to else None
-        return written(endpoint, Record(rollout, blue_ref, endpoint.deployments[to].ref, split))
+        alone = Record(rollout, blue_ref, endpoint.deployments[to].ref, split)
+        return {**written(endpoint, alone), MARK + to: None}
     found = Record(rollout, endpoint.deployments[blue].ref, endpoint.deployments[green].ref, split, back)
     tags = written(endpoint, found)
     return tags if back else {**tags, MARK + green: None}
