@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from scripts.lib.decisions.record import live, marks
-from tests.protocol.world import STRANGER, Deed, World
+from tests.protocol.world import OPEN, STRANGER, Deed, World
 
 Rule = Callable[[World, Deed], bool]
 FORWARD = ("stage", "promotion", "first", "to")
@@ -66,7 +66,7 @@ def going_back_goes_where_all_was(world: World, deed: Deed) -> bool:
     """A rollback that nobody told whom, and that something is recorded for, leads to what served before."""
     if deed.what not in ("back", "own") or deed.approved or not deed.seen.state.tags.get("rollout"):
         return True
-    return deed.seen.keys(deed.now.state.traffic) <= deed.seen.before
+    return deed.seen.keys(deed.now.state.traffic) <= deed.seen.before or deed.seen.before >= OPEN
 
 
 def what_is_learnt_is_kept(world: World, deed: Deed) -> bool:
@@ -112,8 +112,7 @@ def deploy_removes_only_what_never_served(world: World, deed: Deed) -> bool:
     if deed.what != "delete" or gone is None or not gone.healthy:
         return True
     fallen = gone.created in world.had or gone.name in marks(deed.seen.state)
-    theirs = deed.seen.owners.get(gone.created, "")
-    foreign = "/" in theirs and "/" in deed.rollout and _repository(theirs) != _repository(deed.rollout)
+    foreign = "/" in gone.rollout and "/" in deed.rollout and _repository(gone.rollout) != _repository(deed.rollout)
     return gone.ours and gone.created not in world.retired and (fallen or not foreign)
 
 
@@ -129,7 +128,7 @@ def a_successor_is_there_first(world: World, deed: Deed) -> bool:
 def what_stands_is_used(world: World, deed: Deed) -> bool:
     """A healthy deployment of ours with that model and those settings is not built a second time."""
     made, seen = deed.deployment, deed.seen.state
-    if deed.what != "create" or made is None:
+    if deed.what != "create" or made is None or not seen.traffic:
         return True
     return not any(
         d.ours and d.healthy and d.model.same(made.model) and d.settings == made.settings

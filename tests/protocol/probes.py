@@ -40,11 +40,9 @@ def going_back_leads_to_what_served_before(world: World) -> None:
         return
     (name,) = shift.split
     led = state.deployments[name].created
-    stays = shift.done and (
-        not moment.before or moment.before >= OPEN
-    )  # the first serves, and what is to replace it waits
-    if led not in moment.before and not stays and (recorded or led not in world.served):
-        raise Broken(f"a rollback leads to {name}, which isn't what served before: {moment.before}\n{moment}")
+    stays = shift.done and not moment.before  # the first serves, and what is to replace it waits
+    if led not in moment.before and not stays and not moment.before >= OPEN and (recorded or led not in world.served):
+        raise Broken(f"a rollback leads to {name}, which isn't what served before: {moment}")
 
 
 def every_refusal_leads_on(world: World) -> None:

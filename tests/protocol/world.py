@@ -249,7 +249,12 @@ def _truth(deed: str, by: Actor, split: Mapping[str, int], proposal: Mapping[str
     if deed in ("mark", "takeover"):
         green = (proposal or {}).get("green_created")
         took = replace(seen, owners={**seen.owners, green: by.rollout}) if green else seen
-        return replace(took, writer=by.rollout, forward=True) if green in seen.keys(split) else took
+        if green not in seen.keys(split):
+            return took
+        before = seen.before | (seen.keys(split) | OPEN if seen.writer == STRANGER else frozenset())
+        return replace(took, writer=by.rollout, forward=True, before=before)
+    if deed == "portal" and split == seen.state.traffic:
+        return seen
     names = seen.state.deployments
     has = frozenset(names[name].created for name in split if name in names)
     before = _before(deed, seen, split, has, proposal)
