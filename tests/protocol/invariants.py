@@ -58,6 +58,9 @@ def an_own_rollback_takes_back_its_own(world: World, deed: Deed) -> bool:
     """The job rollback changes only a split that its own rollout wrote, or where no record is, its own green's."""
     if deed.what != "own" or deed.seen.writer == deed.rollout:
         return True
+    found = live(deed.seen.state)
+    if found and found.rollout == deed.rollout and deed.seen.writer == STRANGER:
+        return True  # a stranger gave again what this rollout had given
     left = [deed.seen.state.deployments[name] for name in deed.seen.state.traffic]
     return not deed.seen.state.tags.get("rollout") and any(d.rollout == deed.rollout for d in left)
 

@@ -58,6 +58,17 @@ class Machine(RuleBasedStateMachine):
         self.works.append(run)
         self._press_on(run, approvals)
 
+    @precondition(lambda self: self._runs())
+    @rule(who=WHO, repository=REPOSITORIES, approvals=st.sampled_from([0, 1, 2]))
+    def merge_the_same(self, who: int, repository: str, approvals: int) -> None:
+        """Another run arrives with what one that has not ended is at."""
+        run = self._one(self._runs(), who)
+        self.numbers += 1
+        other = Run(self.world, repository, self.numbers, run.version, run.settings, run.good)
+        self.works.append(other)
+        other.go_on(100)
+        self._press_on(other, approvals)
+
     @precondition(lambda self: self._busy())
     @rule(who=WHO, touches=TOUCHES, weather=WEATHER)
     def goes_on(self, who: int, touches: int, weather: str) -> None:
@@ -235,6 +246,9 @@ class Machine(RuleBasedStateMachine):
 
     def _going(self) -> list[Work]:
         return [work for work in self.works if not work.over]
+
+    def _runs(self) -> list[Run]:
+        return [work for work in self.works if isinstance(work, Run) and not work.over]
 
     def _ended(self) -> list[Run]:
         return [work for work in self.works if isinstance(work, Run) and work.over]

@@ -44,7 +44,6 @@ MUTATIONS = [
     Mutation("a split ends a takeover", "record", "*TAKEOVER, ", ""),
     Mutation("the owner is compared", "approval", 'if proposal["owner"] != rollout:', "if False:"),
     Mutation("an approval is for an owner", "approval", '"owner": owner(state, new), ', '"owner": "", '),
-    Mutation("an approval is for a split", "approval", '"traffic": dict(state.traffic)}', '"traffic": {}}'),
     Mutation("a stage never lowers", "approval", "if at_least and has >= percent:", "if False:"),
     Mutation("a rollback takes back its own", "way_back", "if found.rollout != rollout:", "if False:"),
     Mutation("a stranger's split is left", "way_back", "if found.split != endpoint.traffic:", "if False:"),
@@ -97,10 +96,10 @@ MUTATIONS = [
         "found.get(d.name) == blue.name",
     ),
     Mutation(
-        "a takeover is written",
-        "deploying",
-        "return Shift(split, say, tags=taken_over(Takeover(rollout, old, new)))",
-        "return None",
+        "a takeover changes the owner",
+        "roles",
+        "for evidence in (takeover(endpoint), record(endpoint)):",
+        "for evidence in (record(endpoint),):",
     ),
     Mutation(
         "a hand-made first one stays",

@@ -166,7 +166,8 @@ class World:
         if gone := state.deployments.get(name):
             left = {other: d for other, d in state.deployments.items() if other != name}
             now = replace(self.now, state=replace(state, deployments=left))
-            self._happens(Deed(why, by.rollout, by.seen, self.now, now, deployment=gone))
+            shown = by.seen.state.deployments.get(name, gone)
+            self._happens(Deed(why, by.rollout, by.seen, self.now, now, deployment=shown))
 
     def erase(self) -> None:
         """The endpoint's tags get lost, as by an `az ml online-endpoint update` from a file."""
