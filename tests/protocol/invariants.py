@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from scripts.lib.decisions.record import live, marks
+from scripts.lib.decisions.state import SERVES
 from tests.protocol.world import OPEN, STRANGER, Deed, World
 
 Rule = Callable[[World, Deed], bool]
@@ -105,8 +106,7 @@ def the_way_back_goes_by_approval(world: World, deed: Deed) -> bool:
     gone = deed.deployment
     if deed.what not in ("delete", "superfluous") or gone is None:
         return True
-    nothing = not deed.seen.state.traffic and not gone.healthy  # serves, and this one couldn't
-    return nothing or {gone.created} != deed.seen.before
+    return gone.state not in SERVES or {gone.created} != deed.seen.before
 
 
 def deploy_removes_only_what_never_served(world: World, deed: Deed) -> bool:

@@ -43,7 +43,12 @@ MUTATIONS = [
     Mutation("a promotion ends the mark", "traffic", "tags if back else {**tags, MARK + green: None}", "tags"),
     Mutation("a split ends a takeover", "record", "*TAKEOVER, ", ""),
     Mutation("the owner is compared", "approval", 'if proposal["owner"] != rollout:', "if False:"),
-    Mutation("an approval is for an owner", "approval", 'if pair and pair["owner"] == rollout:', "if pair:"),
+    Mutation(
+        "an approval is for an owner",
+        "approval",
+        'if pair and pair["owner"] == rollout:\n        was = {**was, "owner": rollout}',
+        'if pair:\n        was = {**was, "owner": pair["owner"]}',
+    ),
     Mutation("a stage never lowers", "approval", "if at_least and has >= percent:", "if False:"),
     Mutation("a rollback takes back its own", "way_back", "if found.rollout != rollout:", "if False:"),
     Mutation("a stranger's split is left", "way_back", "if found.split != endpoint.traffic:", "if False:"),
