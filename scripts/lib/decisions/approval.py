@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from scripts.lib.decisions.record import live
 from scripts.lib.decisions.roles import owner, pairs, roles
 from scripts.lib.decisions.state import Deployment, EndpointState, Ref, Refused, Shift, percentages, positive
 from scripts.lib.decisions.traffic import plan_first_traffic, plan_shift
@@ -111,6 +112,9 @@ def plan_promotion(
     """
     seen = expected or propose(state)
     if seen is None:
+        last = live(state)
+        if percent == 100 and last and not last.back and last.blue is None:  # the first: given it, and the job killed
+            return Shift(state.traffic, f"already there: {percentages(state.traffic)}", done=True)
         raise Refused(f"there is no green to promote: {percentages(state.traffic)}. `deploy` makes one.")
     aim = positive({seen["green"]: percent, seen["blue"]: 100 - percent})
     if seen["blue"] or aim != state.traffic:  # the first that has it all was given it, and the job killed
