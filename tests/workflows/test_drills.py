@@ -95,7 +95,7 @@ def test_killed_runner(serving: Repository) -> None:
     act: list[subprocess.Popen[str]] = []
 
     def kill(name: str, job: Job) -> None:
-        if name == "rollout/promote-50" and "setting the traffic" in job.log:
+        if name == "rollout/promote-50" and "setting the traffic" in job.log and act[0].poll() is None:
             for process in [*psutil.Process(act[0].pid).children(recursive=True), act[0]]:
                 process.kill()
 
