@@ -13,7 +13,7 @@ from azureml_emulator.workflows.act import WORKSPACE_VARIABLES, Job, commit, rep
 from demo.clients import Clients
 from scripts.lib.azure.endpoint import OnlineEndpoint
 from scripts.lib.azure.scoring_client import ROWS, primary_key
-from scripts.lib.azure.workspace import ENDPOINT, Workspace, load_yaml
+from scripts.lib.azure.workspace import Workspace, endpoint_name
 from scripts.lib.decisions.state import percentages
 
 ROLLOUT = ".github/workflows/rollout.yml"
@@ -26,9 +26,7 @@ class Demo:
 
     def __init__(self, tree: Path, variables: Mapping[str, str], github: LocalGitHub) -> None:
         self.tree, self.variables, self.github = tree, variables, github
-        self.endpoint = OnlineEndpoint(
-            Workspace(*(variables[name] for name in WORKSPACE_VARIABLES)), load_yaml(ENDPOINT)["name"]
-        )
+        self.endpoint = OnlineEndpoint(Workspace(*(variables[name] for name in WORKSPACE_VARIABLES)), endpoint_name())
         self.clients = Clients(tree / ROWS)
 
     def play(self) -> None:

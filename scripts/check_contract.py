@@ -45,12 +45,10 @@ def main(endpoint: OnlineEndpoint, green: str | None, allow: tuple[str, ...], pa
     green = green or roles(state)[1]
     if green is None:
         return _without_blue("nobody", "is to replace what serves")
-    if green not in state.deployments:
-        raise Refused(f"{state.name} has no deployment {green}; it has: {', '.join(state.deployments) or 'none'}.")
-    blue = pairs(state).get(green)
+    deployment, blue = state.named(green), pairs(state).get(green)
     if blue is None:
         return _without_blue(green)
-    pair, deadline = (state.deployments[blue], state.deployments[green]), Deadline(timeout)
+    pair, deadline = (state.deployments[blue], deployment), Deadline(timeout)
     old, new = (_contract(endpoint, deployment, deadline) for deployment in pair)
     said = differences(old, new)
     asked = list(dict.fromkeys(compared(old, *(Asker(endpoint, state, name, patience) for name in (blue, green)))))

@@ -39,11 +39,11 @@ def main(endpoint: OnlineEndpoint, version: int, digest: str, with_package: bool
     rolled back or never promoted are removed once the new one is there; what served before stays. What doesn't become
     healthy is removed again. Before anything else, what is registered is downloaded and its digest compared.
     """
-    files = {path: endpoint_files.settings(path) for path in (BLUE, GREEN)}
+    blue, green = (endpoint_files.settings(path) for path in (BLUE, GREEN))  # a wrong file, before a long download
     model = verified(endpoint.workspace, str(version), digest, Deadline(timeout))
     registered = Model(model.name, str(model.version), model.tags.get("digest", ""))
     first, prefix = (endpoint_files.read(path).content["name"] for path in (BLUE, GREEN))
-    wanted = Wanted(registered, files[GREEN], rollout, first, prefix, files[BLUE])
+    wanted = Wanted(registered, green, rollout, first, prefix, blue)
     deadline, earlier = Deadline(timeout), Deadline(timeout / 2)  # half the time for what an earlier run left running
     steps: list[Plan] = []
     kept: set[str] = set()
@@ -71,6 +71,12 @@ def main(endpoint: OnlineEndpoint, version: int, digest: str, with_package: bool
 
     while not steps or not steps[-1].done:
         steps.append(endpoint.change(plan, write, deadline, busy=busy, known=[step.deployment for step in steps[-1:]]))
+    _tell(endpoint, steps)
+    return steps[-1].deployment
+
+
+def _tell(endpoint: OnlineEndpoint, steps: list[Plan]) -> None:
+    """The workflow's outputs and summary. `first` is that very deployment, with its creation time."""
     done = steps[-1]
     state = endpoint.read(known=[done.deployment])
     first_one = str(state.deployments[done.deployment].ref) if done.first else ""
@@ -78,7 +84,6 @@ def main(endpoint: OnlineEndpoint, version: int, digest: str, with_package: bool
     step_output.summary(steps[0].say, f"Traffic: **{percentages(state.traffic)}**")
     if not done.green:
         step_output.summary("There is nothing to promote: the promotion jobs are skipped.")
-    return done.deployment
 
 
 def _create(
@@ -105,10 +110,8 @@ def _create(
         entity.environment = _package(endpoint, model, deadline)
     else:
         entity.model = f"azureml:{model.name}:{model.version}"
-    if plan.first and not state.first_rollout:  # killed between creation and traffic, the next run still knows
-        marked = endpoint.look.endpoint(deadline)
-        marked.tags = {**(marked.tags or {}), **FIRST_ROLLOUT}
-        endpoint.put(marked, f"marking {endpoint.name} as not yet rolled out", deadline)
+    if plan.first:  # killed between creation and traffic, the next run still knows
+        endpoint.shift(lambda state: Shift(state.traffic, "", done=state.first_rollout, tags=FIRST_ROLLOUT), deadline)
     create(endpoint, entity, deadline, make_room(state))
 
 

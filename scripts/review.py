@@ -11,8 +11,8 @@ from scripts.lib.azure.waiting import Deadline, say
 from scripts.lib.cli import names, option_types
 from scripts.lib.cli.command import command, timeout_option
 from scripts.lib.cli.place import endpoint_options
-from scripts.lib.decisions.approval import check, check_owner, propose
-from scripts.lib.decisions.state import Refused, percentages
+from scripts.lib.decisions.approval import Proposal, check, check_owner, propose
+from scripts.lib.decisions.state import EndpointState, Refused, percentages
 from scripts.lib.github import commits, review_text, step_output
 
 
@@ -44,14 +44,7 @@ def main(
     state = endpoint.settled(Deadline(timeout)) or endpoint.read()
     proposal = propose(state, green)
     if proposal:
-        check(state, proposal)
-        if rollout:
-            check_owner(proposal, rollout)
-        if not proposal["blue"] and (bake is not None or percent not in (None, 100)):
-            raise Refused(
-                f"{proposal['green']} is the endpoint's first deployment: it gets all traffic (--percent 100), and "
-                "there is no blue to delete. Start promote.yml once more."
-            )
+        _check(state, proposal, percent, bake, rollout)
         stage = bool(rollout)
         asks = review_text.consequence(proposal, job, percent, bake, stage) if job else "Nothing waits for approval."
         text = [
@@ -72,6 +65,20 @@ def main(
     step_output.output(proposal=printed if job else "", bake="" if bake is None else str(60 * bake))
     step_output.summary(*text)
     return printed
+
+
+def _check(
+    state: EndpointState, proposal: Proposal, percent: int | None, bake: int | None, rollout: str | None
+) -> None:
+    """Raises Refused for what nobody should be asked to approve."""
+    check(state, proposal)
+    if rollout:
+        check_owner(proposal, rollout)
+    if not proposal["blue"] and (bake is not None or percent not in (None, 100)):
+        raise Refused(
+            f"{proposal['green']} is the endpoint's first deployment: it gets all traffic (--percent 100), and "
+            "there is no blue to delete. Start promote.yml once more."
+        )
 
 
 if __name__ == "__main__":

@@ -15,16 +15,11 @@ import requests
 from azureml_emulator.faults.client import Faults
 from azureml_emulator.testing import Arm
 from scripts.lib.azure import endpoint, waiting
-from tests.support.scripts import GREEN, Live, pair_endpoint, restore
+from tests.support.scripts import GREEN, Live, pair_endpoint
 
 BEFORE, AFTER = {"default": 100}, {"rollback": {"default": 100}, "promote": {GREEN: 100}}
 VERBS: dict[str, tuple[object, ...]] = {"rollback": (), "promote": ("--percent", 100)}
 ENDPOINT, OPERATION = "*/onlineEndpoints/toy-going", "*/mfeOperationsStatus/*"
-
-
-@pytest.fixture(scope="module")
-def arm(azure: dict[str, str]) -> Arm:
-    return Arm(azure)
 
 
 @pytest.fixture(scope="module")
@@ -33,20 +28,6 @@ def rollout(azure: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> 
     toys = [{"answer": number} for number in range(3)]
     with pair_endpoint(tmp_path_factory.mktemp("going"), "toy-going", *toys) as live:
         yield live
-
-
-@pytest.fixture
-def pair(rollout: Live, arm: Arm, faults: Faults) -> Live:
-    """The endpoint with blue and green, all traffic on blue."""
-    restore(arm, rollout)
-    return rollout
-
-
-@pytest.fixture
-def half(pair: Live) -> Live:
-    """The endpoint in the middle of a promotion."""
-    pair.do("promote", "--percent", 50)
-    return pair
 
 
 #: Each call that a shift makes.

@@ -18,7 +18,7 @@ from scripts.lib.azure import endpoint
 from scripts.lib.azure.waiting import Deadline
 from scripts.lib.decisions.state import Overwritten
 from scripts.lib.decisions.traffic import plan_shift
-from tests.support.scripts import GREEN, Live, opened, pair_endpoint, restore, run, toy_model, write
+from tests.support.scripts import GREEN, Live, opened, pair_endpoint, run, toy_model, write
 
 BEFORE, HALF = {"default": 100}, {"default": 50, GREEN: 50}
 ENDPOINT = "*/onlineEndpoints/toy-unseen"
@@ -27,30 +27,11 @@ V3 = "xgboost-model-3"
 
 
 @pytest.fixture(scope="module")
-def arm(azure: dict[str, str]) -> Arm:
-    return Arm(azure)
-
-
-@pytest.fixture(scope="module")
 def rollout(azure: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """An endpoint with blue, `default`, and green, `xgboost-model-2`; version 3 is not deployed."""
     toys = [{"answer": number} for number in range(3)]
     with pair_endpoint(tmp_path_factory.mktemp("unseen"), "toy-unseen", *toys) as live:
         yield live
-
-
-@pytest.fixture
-def pair(rollout: Live, arm: Arm, faults: Faults) -> Live:
-    """The endpoint with blue and green, all traffic on blue."""
-    restore(arm, rollout)
-    return rollout
-
-
-@pytest.fixture
-def half(pair: Live) -> Live:
-    """The endpoint in the middle of a promotion."""
-    pair.do("promote", "--percent", 50)
-    return pair
 
 
 @pytest.mark.parametrize("like", ["ParentResourceNotFound", "ResourceNotFound", "NotFound", "ResourceGroupNotFound"])

@@ -83,7 +83,7 @@ def test_waiting_is_said(live: Live, faults: Faults) -> None:
 # what couldn't be asked
 
 
-@pytest.mark.parametrize("status", [401, 403, 404, 429, 500, 502, 503])
+@pytest.mark.parametrize("status", [401, 403, 404, 409, 429, 500, 502, 503])
 def test_nobody_to_ask_is_not_bad(endpoint: OnlineEndpoint, state: EndpointState, faults: Faults, status: int) -> None:
     """What the gateway says, or others cause, tells nothing of the deployment."""
     faults.add("refuse", **SCORE, status=status, times=0)

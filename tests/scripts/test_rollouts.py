@@ -88,6 +88,17 @@ def test_an_older_version_is_rolled_out_again_like_any_other(keep: bool) -> None
     assert not plan_delete_blue(whole, V3).done
 
 
+def test_the_first_promotion_run_again_after_a_crash_is_done() -> None:
+    """It was made and its job killed: nobody is paired with the first, and it has all. A smaller share is refused."""
+    again = plan_promotion(ONE, 100, BY_HAND)
+
+    assert again.done and again.split == {V1: 100}
+    with pytest.raises(Refused, match="there is no green to promote"):
+        plan_promotion(ONE, 10, BY_HAND)
+    with pytest.raises(Refused, match="there is no green to promote"):
+        plan_promotion(replace(ONE, tags={}), 100, BY_HAND)
+
+
 @pytest.mark.parametrize("times", range(1, 6))
 def test_to_and_fro_between_two_versions(times: int) -> None:
     """v1 and v2 in turn, each taken up where it still stands: always one pair, always a way back to the other."""
@@ -233,12 +244,16 @@ def test_a_green_that_somebody_made_anew_by_hand_isnt_promoted_for_the_old_one()
 
 
 def test_a_third_run_is_not_confused_by_a_takeover() -> None:
-    """v1 was taken up again over v2 and left at 0 %; v3 is deployed then: each run goes on with its own."""
+    """v1 was taken up again over v2 and left at 0 %; v3 is deployed then, and goes on alone: the older run stops."""
     taken = deployed(TWO, 1, run(3))
     state = deployed(taken, 3, run(4))
 
     check_owner(seen(state, V3), run(4))
-    check_owner(seen(state, V1), run(3))
+    check_owner(seen(taken, V1), run(3))
+    with pytest.raises(Refused, match="default replaces nobody"):
+        seen(state, V1)
+    with pytest.raises(Refused, match="the pair that was reviewed is gone"):
+        plan_promotion(state, 10, run(3), seen(taken, V1))
     shift = plan_promotion(state, 10, run(4), seen(state, V3))
     assert shift.split == {V2: 90, V3: 10}
     assert roles(put(state, shift)) == (V2, V3)

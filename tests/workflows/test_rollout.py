@@ -15,7 +15,7 @@ import pytest
 
 from azureml_emulator.testing import Arm
 from azureml_emulator.workflows.act import Job, Run, copy_tree
-from scripts.lib.azure.workspace import ENDPOINT, load_yaml
+from scripts.lib.azure.workspace import endpoint_name
 from tests.support.repository import DEPLOYING, PROMOTING, Repository, repository, results
 
 
@@ -71,7 +71,7 @@ def split(job: Job) -> dict[str, int]:
 
 def secret(environ: dict[str, str], token: str) -> re.Pattern[str]:
     """The endpoint's keys, the identity header and GitHub's token as they are; tokens and signatures by their form."""
-    arm, name = Arm(environ), load_yaml(ENDPOINT)["name"]
+    arm, name = Arm(environ), endpoint_name()
     keys = arm("POST", f"onlineEndpoints/{name}/listKeys").json().values()
     literally = "|".join(re.escape(value) for value in [*keys, environ["IDENTITY_HEADER"], token])
     return re.compile(rf"{literally}|eyJ[\w-]+\.[\w-]+\.|[?&]sig=[0-9A-Za-z]")
@@ -95,7 +95,7 @@ def test_first_deployment_is_tested_before_it_serves(first: Run) -> None:
 def test_a_rollout_keeps_one_id(ours: Repository, second: Run) -> None:
     """The job that registers makes it: the deployment and the record of the last split have that."""
     rollout = second.jobs["rollout/register"].outputs["rollout"]
-    arm, name = Arm(ours.environ), load_yaml(ENDPOINT)["name"]
+    arm, name = Arm(ours.environ), endpoint_name()
     paths = f"onlineEndpoints/{name}", f"onlineEndpoints/{name}/deployments/xgboost-model-2"
 
     assert re.fullmatch(r"local/rollout/actions/runs/[0-9]+/attempts/1", rollout)

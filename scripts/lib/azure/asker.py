@@ -9,13 +9,14 @@ What may pass is asked again for PATIENCE seconds; what is still so then means:
 | 401, 404                                 | couldn't ask | the gateway doesn't know the key, or the route (yet)  |
 | 429                                      | couldn't ask | busy with what others ask                             |
 | 200 or 5xx without the deployment's name | couldn't ask | another one answered, or the gateway itself failed    |
+| another 4xx without its name             | couldn't ask | only a container refuses what it is sent (ITS_OWN)    |
 | 5xx with its name                        | bad          | the gateway knows it, and none of its instances answers |
 | 408                                      | bad          | it never answers within its own request_timeout_ms    |
 | 424                                      | bad          | its container refuses or dies                         |
 
 (The statuses: how-to-troubleshoot-online-endpoints.)
 
-403 and redirects are no answer of it, either, but waiting cures neither. Any other status is its answer.
+403, redirects and such a 4xx are no answer of it, either, but waiting cures none. Any other status is its answer.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from scripts.lib.azure.errors import explain
 from scripts.lib.azure.model_files import registered_contract
 from scripts.lib.azure.scoring_client import ROWS, SAMPLE, Answer, Body, alone, load_request
 from scripts.lib.azure.waiting import Deadline
+from scripts.lib.decisions.contract import LABELS, listed
 from scripts.lib.decisions.request_fit import misfits
 from scripts.lib.decisions.state import EndpointState, Refused
 
@@ -120,15 +121,11 @@ def problems(answer: Answer, rows: int, name: str, labels: list[Any] | None) -> 
 
 def labels(state: EndpointState, name: str, given: str | None = None) -> list[Any] | None:
     """What a deployment may predict: what is given as JSON, else what its tag says; None without either."""
-    if name not in state.deployments:
-        raise Refused(f"{state.name} has no deployment {name}; it has: {', '.join(state.deployments) or 'none'}.")
-    text = given or state.deployments[name].tags.get("labels")
+    deployment = state.named(name)
+    text = given or deployment.tags.get(LABELS)
     if not text:
         return None
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, list) or not found:
+    found = listed(text)
+    if not found:
         raise Refused(f"{text!r} is not a JSON list of labels. Say it: smoke_test {name} --labels '[0, 1]'")
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -50,8 +50,7 @@ class Look:
 
     def endpoint(self, deadline: Deadline) -> Any:
         """The SDK's OnlineEndpoint; None where its GET and the workspace's list both lack it, twice."""
-        for pause in (0.0, GAP):
-            time.sleep(pause)
+        for _ in twice():
             entity = found(deadline, lambda: self.workspace.client.online_endpoints.get(self.name))
             if entity is not None:
                 return entity
@@ -88,6 +87,13 @@ class Look:
         return {one.name: one for one in map(entities.deployment, listed)}
 
 
+def twice() -> Iterator[None]:
+    """The two looks that it takes to call something gone, with the time between them."""
+    yield
+    time.sleep(GAP)
+    yield
+
+
 def found(deadline: Deadline, call: Callable[[], Result]) -> Result | None:
     """What a call answers, None where that is 404: the word of one witness, who may mean the workspace, or err."""
     from azure.core.exceptions import ResourceNotFoundError
@@ -100,8 +106,7 @@ def found(deadline: Deadline, call: Callable[[], Result]) -> Result | None:
 
 def check_workspace(workspace: Workspace, deadline: Deadline) -> None:
     """Raises Refused where the workspace itself isn't there, twice: then a 404 tells nothing of what is in it."""
-    for pause in (0.0, GAP):
-        time.sleep(pause)
+    for _ in twice():
         if found(deadline, lambda: workspace.client.workspaces.get(workspace.name)) is not None:
             return
     raise Refused(

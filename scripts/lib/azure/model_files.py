@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from scripts.lib.azure import registered
-from scripts.lib.azure.looking import GAP, found
+from scripts.lib.azure.looking import found, twice
 from scripts.lib.azure.trying import patiently
 from scripts.lib.azure.waiting import ANSWER, Deadline, within
-from scripts.lib.azure.workspace import Workspace
+from scripts.lib.azure.workspace import Workspace, login
 from scripts.lib.decisions import model_example
 from scripts.lib.decisions.contract import Contract, contract
 from scripts.lib.decisions.model_folder import mlmodel
@@ -37,8 +36,7 @@ def _fetch(workspace: Workspace, model: Any, into: Path) -> Path:
     place = PLACE.search(str(model.path))
     store: Any = workspace.client.datastores.get(place[1], include_secrets=True) if place else None
     if place is None or not hasattr(store, "container_name"):
-        workspace.client.models.download(model.name, str(model.version), str(into))
-        return Path(into, model.name, Path(model.path).name)  # the SDK adds both
+        return registered.download(workspace, model, into)
     _copy(store, place[2], "MLmodel", into)
     if (into / "MLmodel").is_file() and (name := model_example.file_name(mlmodel(into))):
         _copy(store, place[2], name, into)
@@ -51,8 +49,7 @@ def _copy(store: Any, path: str, name: str, into: Path) -> None:
 
     account = f"{store.protocol}://{store.account_name}.blob.{store.endpoint}"
     blob = BlobClient(account, store.container_name, f"{path}/{name}", credential=_credential(store.credentials))
-    for pause in (0.0, GAP):
-        time.sleep(pause)
+    for _ in twice():
         content = found(Deadline(ANSWER), lambda: blob.download_blob().readall())
         if content is not None:
             (into / name).write_bytes(content)
@@ -62,8 +59,7 @@ def _copy(store: Any, path: str, name: str, into: Path) -> None:
 def _credential(secrets: Any) -> Any:
     """A storage account without shared keys has none: then it is whoever runs this."""
     from azure.core.credentials import AzureSasCredential
-    from azure.identity import DefaultAzureCredential
 
     if token := getattr(secrets, "sas_token", None):
         return AzureSasCredential(token.removeprefix("?"))
-    return getattr(secrets, "account_key", None) or DefaultAzureCredential()
+    return getattr(secrets, "account_key", None) or login()

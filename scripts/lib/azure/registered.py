@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from scripts.lib.azure.endpoint_files import model_name
 from scripts.lib.azure.errors import Passing
-from scripts.lib.azure.looking import GAP, check_workspace, found
+from scripts.lib.azure.looking import check_workspace, found, twice
 from scripts.lib.azure.trying import patiently
 from scripts.lib.azure.waiting import Deadline, say, within
 from scripts.lib.azure.workspace import Workspace
@@ -57,8 +56,7 @@ def _find(workspace: Workspace, name: str, deadline: Deadline, **which: str) -> 
     """A version of a model, None where its GET and the list of versions both lack it, twice."""
     from azure.ai.ml.exceptions import ValidationException
 
-    for pause in (0.0, GAP):
-        time.sleep(pause)
+    for _ in twice():
         try:
             model = found(deadline, lambda: workspace.client.models.get(name, **which))
         except ValidationException:  # the container is there, but empty
@@ -72,12 +70,16 @@ def _find(workspace: Workspace, name: str, deadline: Deadline, **which: str) -> 
     return None
 
 
+def download(workspace: Workspace, model: Any, into: Path) -> Path:
+    """All files of a version; gives the folder that they are in."""
+    workspace.client.models.download(model.name, str(model.version), str(into))
+    return Path(into, model.name, Path(model.path).name)  # the SDK adds both
+
+
 def _digest(workspace: Workspace, model: Any, deadline: Deadline) -> str:
     which = f"{model.name} {model.version}"
     with TemporaryDirectory(ignore_cleanup_errors=True) as temporary:  # given up, the download may still write there
-        download = workspace.client.models.download
-        within(deadline, f"downloading {which}", lambda: download(model.name, str(model.version), temporary))
-        folder = Path(temporary, model.name, Path(model.path).name)  # the SDK adds both
+        folder = within(deadline, f"downloading {which}", lambda: download(workspace, model, Path(temporary)))
         if not (folder / "MLmodel").is_file():
             raise Refused(f"what is registered as {which} is no MLflow model: it has no MLmodel.")
         return model_folder.digest(folder)

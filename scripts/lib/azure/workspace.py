@@ -13,6 +13,7 @@ from scripts.lib.decisions.strict_yaml import Document
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
+    from azure.identity import DefaultAzureCredential
 
 ENDPOINT = Path("endpoints/endpoint.yml")
 LOGIN = 60  # seconds that `az` gets for a token: it takes more than the SDK's 10 at times (Azure/azure-cli#20404)
@@ -43,12 +44,17 @@ class Workspace:
     def _connect(self) -> MLClient:
         _hush()  # it warns while it is imported, and some of its loggers then have a level of their own
         from azure.ai.ml import MLClient
-        from azure.identity import DefaultAzureCredential
 
+        place, credential = (self.subscription_id, self.resource_group, self.name), login()
         _hush()
-        place = self.subscription_id, self.resource_group, self.name
-        login = DefaultAzureCredential(process_timeout=LOGIN)
-        return MLClient(login, *place, show_progress=False, enable_telemetry=False, **CALLS)
+        return MLClient(credential, *place, show_progress=False, enable_telemetry=False, **CALLS)
+
+
+def login() -> DefaultAzureCredential:
+    """Whoever runs this, by the environment's variables or `az`."""
+    from azure.identity import DefaultAzureCredential
+
+    return DefaultAzureCredential(process_timeout=LOGIN)
 
 
 def _hush() -> None:
@@ -65,14 +71,6 @@ def read_yaml(path: Path) -> Document:
         return strict_yaml.parse(path.read_bytes(), str(path))
     except (IsADirectoryError, PermissionError) as error:
         raise Refused(f"{path} can't be read: {error.strerror}.") from error
-
-
-def load_yaml(path: Path) -> dict[str, Any]:
-    """The content of a file of endpoints/. Raises Refused where it has no name that is a text."""
-    content = read_yaml(path).content
-    if not isinstance(content.get("name"), str) or not content["name"]:
-        raise Refused(f"{path}: `name` must be a text that begins with a letter, as in `name: heart`.")
-    return content
 
 
 def endpoint_name() -> str:

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from scripts.lib.decisions.record import TAKEOVER, Record, Takeover, marks, record, taken_over, takeover, written
+from scripts.lib.decisions.file_rules import LONGEST
+from scripts.lib.decisions.record import (
+    TAKEOVER,
+    Record,
+    Takeover,
+    before,
+    marks,
+    record,
+    taken_over,
+    takeover,
+    written,
+)
 from scripts.lib.decisions.roles import owner, pairs, roles
 from scripts.lib.decisions.settings import Settings, fits
 from scripts.lib.decisions.state import (
@@ -20,7 +31,6 @@ from scripts.lib.decisions.state import (
 from scripts.lib.decisions.way_back import superfluous
 
 MOST = 20  # deployments of an endpoint (how-to-manage-quotas)
-LONGEST = 32  # letters of a deployment's name
 
 
 @dataclass(frozen=True)
@@ -205,22 +215,20 @@ def _at_work(present: Deployment) -> Refused:
 
 def _needed(endpoint: EndpointState, present: Deployment, blue: Deployment) -> bool:
     """Whether one of that name must stay: it works, serves, or is the way back."""
-    last = record(endpoint)
-    before = endpoint.standing(last.blue) if last else None
-    return present.healthy or present.name in (*endpoint.traffic, *endpoint.mirror) or present in (before, blue)
+    kept = (before(endpoint), blue)
+    return present.healthy or present.name in (*endpoint.traffic, *endpoint.mirror) or present in kept
 
 
 def _left_over(endpoint: EndpointState, wanted: Wanted, blue: Deployment, green: str) -> tuple[str, ...]:
     """Greens that were rolled back or never promoted: not the way back, nor what waits for another repository."""
-    found, last = pairs(endpoint), record(endpoint)
-    before = endpoint.standing(last.blue) if last else None
-    spared = {green, found.get(blue.name), before.name if before else None, *endpoint.traffic, *endpoint.mirror}
+    found, learnt, old = pairs(endpoint), marks(endpoint), before(endpoint)
+    spared = {green, found.get(blue.name), old.name if old else None, *endpoint.traffic, *endpoint.mirror}
     return tuple(
         d.name
         for d in endpoint.deployments.values()
         if d.ours
         and d.name not in spared
-        and (d.name in marks(endpoint) or (found.get(d.name) == blue.name and not _foreign(d.rollout, wanted.rollout)))
+        and (d.name in learnt or (found.get(d.name) == blue.name and not _foreign(d.rollout, wanted.rollout)))
     )
 
 

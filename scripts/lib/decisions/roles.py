@@ -78,8 +78,8 @@ def _claimed(endpoint: EndpointState, green: Deployment) -> str:
 
 def _waiting(endpoint: EndpointState, found: Mapping[str, str], serving: str) -> str | None:
     """Who, at 0 %, is to replace the one that serves. One that was rolled back only if nobody else is."""
-    waiting = {green: blue for green, blue in found.items() if blue == serving}
-    spared = {green: blue for green, blue in waiting.items() if green not in marks(endpoint)}
+    waiting, learnt = {green: blue for green, blue in found.items() if blue == serving}, marks(endpoint)
+    spared = {green: blue for green, blue in waiting.items() if green not in learnt}
     if len(waiting := spared or waiting) > 1:
         raise unclear(endpoint, waiting)
     return next(iter(waiting), None)

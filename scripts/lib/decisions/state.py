@@ -130,6 +130,13 @@ class EndpointState:
     def first_rollout(self) -> bool:
         return FIRST_ROLLOUT.items() <= self.tags.items()
 
+    def named(self, name: str) -> Deployment:
+        """The deployment that a person names. Raises Refused where there is none of that name."""
+        if name not in self.deployments:
+            names = ", ".join(self.deployments) or "none: deploy makes one"
+            raise Refused(f"{self.name} has no deployment {name}; it has: {names}. Look with show_endpoint.")
+        return self.deployments[name]
+
     def standing(self, ref: Ref | None) -> Deployment | None:
         """The very deployment that is meant, None where it is gone, or another one has its name."""
         found = self.deployments.get(ref.name) if ref else None

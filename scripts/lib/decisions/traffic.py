@@ -25,10 +25,7 @@ def plan_shift(
 
     Raises Refused where `to` is unknown or unfit, or the present split is not `expect` (without it: not on the pair).
     """
-    if to not in endpoint.deployments:
-        names = ", ".join(endpoint.deployments) or "none: deploy makes one"
-        raise Refused(f"{endpoint.name} has no deployment {to}; it has: {names}. Look with show_endpoint.")
-    other = _counterpart(endpoint, to)
+    other = _counterpart(endpoint, endpoint.named(to).name)
     if not other and percent < 100:
         raise Refused(
             f"{to} has no counterpart for the other {100 - percent} %: no claim pairs it with a deployment. "
@@ -51,12 +48,7 @@ def plan_shift(
             f"traffic is not all on {to} and its counterpart ({other or 'none'}): {percentages(before)}. "
             f"If that is meant: promote --to {to} --percent {percent} --expect {written_out(before)}"
         )
-    for name, share in split.items():
-        if share > before.get(name, 0) and not endpoint.deployments[name].healthy:
-            said = f"{name} is {endpoint.deployments[name].state}, not healthy: it gets no more traffic."
-            raise Refused(f"{said} rollback goes back; deploy makes another one.")
-        if name in endpoint.mirror:
-            raise Refused(f"{name} gets mirrored traffic, so it can't get live traffic. {end_mirroring(endpoint)}")
+    _check_fit(endpoint, split)
     if pairs(endpoint).get(other) != to:  # going back is never too much for blue
         _check_capacity(endpoint, to, percent)
     tags = _tags(endpoint, to, other, split, rollout)
@@ -103,6 +95,16 @@ def _counterpart(endpoint: EndpointState, to: str) -> str:
     if len(found) > 1:
         found = [name for name in found if name in endpoint.traffic]
     return found[0] if len(found) == 1 else ""
+
+
+def _check_fit(endpoint: EndpointState, split: Mapping[str, int]) -> None:
+    """Raises Refused where who gets more isn't healthy, or who gets any is mirrored to."""
+    for name, share in split.items():
+        if share > endpoint.traffic.get(name, 0) and not endpoint.deployments[name].healthy:
+            said = f"{name} is {endpoint.deployments[name].state}, not healthy: it gets no more traffic."
+            raise Refused(f"{said} rollback goes back; deploy makes another one.")
+        if name in endpoint.mirror:
+            raise Refused(f"{name} gets mirrored traffic, so it can't get live traffic. {end_mirroring(endpoint)}")
 
 
 def _check_capacity(endpoint: EndpointState, name: str, percent: int) -> None:

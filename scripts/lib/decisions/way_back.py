@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scripts.lib.decisions.record import Record, Tags, mark, marks, now, record, written
+from scripts.lib.decisions.record import Record, Tags, before, mark, marks, now, record, written
 from scripts.lib.decisions.roles import pairs, roles, unclear
 from scripts.lib.decisions.state import SERVES, Deployment, EndpointState, Ref, Refused, Shift, percentages
 
@@ -12,10 +12,7 @@ def plan_rollback(endpoint: EndpointState, rollout: str, to: str | None = None) 
 
     Raises Refused where there is no way back that the record or a claim proves, with the command that leads on.
     """
-    if to and to not in endpoint.deployments:
-        names = ", ".join(endpoint.deployments) or "none: deploy makes one"
-        raise Refused(f"{endpoint.name} has no deployment {to}; it has: {names}. Look with show_endpoint.")
-    target = endpoint.deployments[to] if to else way_back(endpoint)
+    target = endpoint.named(to) if to else way_back(endpoint)
     if endpoint.traffic == {target.name: 100}:
         return _already_there(endpoint)
     return _back(endpoint, target, rollout)
@@ -53,14 +50,14 @@ def way_back(endpoint: EndpointState) -> Deployment:
         return _claimed(endpoint)
     whole = len(found.split) == 1 and not found.back
     if endpoint.traffic.keys() <= {d.name for ref in (found.blue, found.green) if (d := endpoint.standing(ref))}:
-        before = found.blue
-        if before is None and endpoint.traffic.keys() <= set(pairs(endpoint).values()):
-            before = found.green  # the first, which served; what is to replace it has nothing yet
+        back = found.blue
+        if back is None and endpoint.traffic.keys() <= set(pairs(endpoint).values()):
+            back = found.green  # the first, which served; what is to replace it has nothing yet
     else:  # a stranger gave traffic to a third: whoever had it all by the record, served before
-        before = found.green if whole else found.blue
-    if before is None:
+        back = found.green if whole else found.blue
+    if back is None:
         raise Refused(f"nothing served before {', '.join(endpoint.traffic)}. {_deploy_another(endpoint)}")
-    return endpoint.standing(before) or _gone(endpoint, before)
+    return endpoint.standing(back) or _gone(endpoint, back)
 
 
 def plan_delete_blue(endpoint: EndpointState, name: str) -> Shift:
@@ -95,14 +92,13 @@ def superfluous(endpoint: EndpointState) -> list[str]:
     """
     if not endpoint.traffic:
         return []
-    found, last = pairs(endpoint), record(endpoint)
-    before = endpoint.standing(last.blue) if last else None
-    way = found.get(next(iter(endpoint.traffic))) if len(endpoint.traffic) == 1 and not before else None
+    found, learnt, old = pairs(endpoint), marks(endpoint), before(endpoint)
+    way = found.get(next(iter(endpoint.traffic))) if len(endpoint.traffic) == 1 and not old else None
     needed = {*endpoint.traffic, *endpoint.mirror, way}
-    waiting = {green for green, blue in found.items() if blue in endpoint.traffic and green not in marks(endpoint)}
-    spared = needed | waiting | ({before.name} if before else set())
-    if not last and not any(endpoint.deployments[name].replaces for name in endpoint.traffic):
-        spared |= endpoint.deployments.keys() - marks(endpoint).keys()
+    waiting = {green for green, blue in found.items() if blue in endpoint.traffic and green not in learnt}
+    spared = needed | waiting | ({old.name} if old else set())
+    if not record(endpoint) and not any(endpoint.deployments[name].replaces for name in endpoint.traffic):
+        spared |= endpoint.deployments.keys() - learnt.keys()
     return [d.name for d in endpoint.deployments.values() if d.ours and d.name not in spared]
 
 

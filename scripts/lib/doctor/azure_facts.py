@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from scripts.lib.azure.errors import explain, reason
 from scripts.lib.azure.trying import asked
 from scripts.lib.azure.waiting import Deadline
-from scripts.lib.azure.workspace import Workspace
+from scripts.lib.azure.workspace import Workspace, login
 from scripts.lib.decisions.state import Refused
 from scripts.lib.doctor.azure_checks import NO_LOGIN, NO_RIGHT, NO_WORKSPACE, REACHED, UNKNOWN, Endpoint, Reach
 from scripts.lib.doctor.facts import told
@@ -96,11 +96,10 @@ def _listing(path: str, version: str) -> Iterator[Document]:
     from azure.core import PipelineClient
     from azure.core.pipeline.policies import BearerTokenCredentialPolicy, RetryPolicy
     from azure.core.rest import HttpRequest, HttpResponse
-    from azure.identity import DefaultAzureCredential
 
     base = _get_base_url_from_metadata()  # not public, but the one place that knows other clouds and the local one
-    login = BearerTokenCredentialPolicy(DefaultAzureCredential(), *_resource_to_scopes(base))
-    client: PipelineClient[HttpRequest, HttpResponse] = PipelineClient(base, policies=[RetryPolicy(), login])
+    signed = BearerTokenCredentialPolicy(login(), *_resource_to_scopes(base))
+    client: PipelineClient[HttpRequest, HttpResponse] = PipelineClient(base, policies=[RetryPolicy(), signed])
 
     def ask(address: str, **query: str) -> Document:
         answer = client.send_request(HttpRequest("GET", address, params=query))
