@@ -16,7 +16,7 @@ from azureml_emulator.faults.client import Faults
 from azureml_emulator.testing import Arm
 from scripts.lib.azure import endpoint
 from scripts.lib.azure.waiting import Deadline
-from scripts.lib.decisions.state import Overwritten
+from scripts.lib.decisions.state import EndpointState, Overwritten, Refused, Shift
 from scripts.lib.decisions.traffic import plan_shift
 from tests.support.scripts import GREEN, Live, opened, pair_endpoint, run, toy_model, write
 
@@ -236,6 +236,33 @@ def test_a_late_read_of_an_own_write_is_not_left_alone(
 
     assert promotion.exit_code == 1
     assert (result.exit_code, pair.traffic) == (0, BEFORE), result.output
+
+
+def test_a_split_that_still_changes_in_the_end_is_not_left_alone() -> None:
+    """What read the same at each look is believed at the end of --timeout, what changed in between is not."""
+    alone = Shift(HALF, "left alone", done=True, hold=True)
+    steady, changing = endpoint.Steady(), endpoint.Steady()
+    first, other = EndpointState("toy-unseen", HALF), EndpointState("toy-unseen", BEFORE)
+
+    assert not steady.so(alone, first, Deadline(5)) and not changing.so(alone, other, Deadline(5))
+
+    assert steady.so(alone, first, Deadline(0))
+    with pytest.raises(Refused, match="--timeout ended before it had been so"):
+        changing.so(alone, first, Deadline(0))
+
+
+def test_a_takeover_right_before_the_write_is_not_written_over(pair: Live, azure: dict[str, str], arm: Arm) -> None:
+    """Another rollout takes green over, under the same split, between a promotion's look and its write."""
+    theirs = {**pair.tags, "takeover": "octo/heart/actions/runs/9/attempts/1"}
+
+    def plan(state: EndpointState) -> Shift:
+        write(arm, pair, BEFORE, theirs)
+        return plan_shift(state, GREEN, 50, "ours")
+
+    with pytest.raises(Overwritten, match="took the rollout over meanwhile: octo/heart/actions/runs/9"):
+        opened(azure, pair).shift(plan, Deadline(60))
+
+    assert pair.traffic == BEFORE
 
 
 @pytest.mark.parametrize(("patience", "content"), [(math.inf, False), (20.0, True)])

@@ -53,7 +53,7 @@ MUTATIONS = [
         'percentages(endpoint.traffic)}", done=True)',
     ),
     Mutation(
-        "a rollback never walks on", "way_back", "        before = found.blue\n", "        before = found.green\n"
+        "a rollback never walks on", "way_back", "        back = found.blue\n", "        back = found.green\n"
     ),
     Mutation(
         "the record comes before the claims",
@@ -61,7 +61,7 @@ MUTATIONS = [
         "    found = record(endpoint)\n    if found is None:\n        return _claimed",
         "    found = record(endpoint)\n    if True:\n        return _claimed",
     ),
-    Mutation("the way back isn't superfluous", "way_back", "| ({before.name} if before else set())", ""),
+    Mutation("the way back isn't superfluous", "way_back", "| ({old.name} if old else set())", ""),
     Mutation("capacity is compared", "traffic", "        _check_capacity(endpoint, to, percent)\n", "        pass\n"),
     Mutation("green is made as large as blue", "deploying", "after=after, instances=blue.instances)", "after=after)"),
     Mutation(
@@ -73,7 +73,7 @@ MUTATIONS = [
     Mutation(
         "the way back isn't left over",
         "deploying",
-        "spared = {green, found.get(blue.name), before.name if before else None, ",
+        "spared = {green, found.get(blue.name), old.name if old else None, ",
         "spared = {green, ",
     ),
     Mutation(
