@@ -52,9 +52,7 @@ MUTATIONS = [
         'percentages(endpoint.traffic)}", done=True, hold=True)',
         'percentages(endpoint.traffic)}", done=True)',
     ),
-    Mutation(
-        "a rollback never walks on", "way_back", "        back = found.blue\n", "        back = found.green\n"
-    ),
+    Mutation("a rollback never walks on", "way_back", "        back = found.blue\n", "        back = found.green\n"),
     Mutation(
         "the record comes before the claims",
         "way_back",
