@@ -14,7 +14,7 @@ wheel: export SOURCE_DATE_EPOCH := 315532800
 
 SHARD ?= 1/1
 
-.PHONY: install wheel demo test drill soak check size mutants lock clean
+.PHONY: install wheel demo test drill soak check size mutants reference lock clean
 
 install: .venv/installed
 
@@ -57,6 +57,9 @@ check: install
 
 size: install ## the lines that a copy owns, and what each script takes to be understood
 	.venv/bin/python -m tools.size
+
+reference: install ## docs/REFERENCE.md: the verbs, from their --help
+	.venv/bin/python -m tools.reference
 
 mutants: install ## breaks the pure decisions in every way it knows, and wants the tests to notice
 	.venv/bin/python -m tools.mutants

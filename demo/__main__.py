@@ -15,6 +15,7 @@ from azureml_emulator.github.server import LocalGitHub
 from azureml_emulator.process import running, start, without_azure
 from azureml_emulator.workflows.act import copy_tree
 from demo.clients import Clients
+from demo.picture import picture
 from demo.rollouts import Demo
 
 KEPT = Path(".emulator")
@@ -38,7 +39,8 @@ def leave_running(state: Path) -> None:
 
 @click.command()
 @click.option("--keep", is_flag=True, help=f"Leave the emulator up, with its state in {KEPT}.")
-def main(keep: bool) -> None:
+@click.option("--picture", "file", type=click.Path(path_type=Path), help="Draw the page that a reviewer sees, as SVG.")
+def main(keep: bool, file: Path | None) -> None:
     """Roll a model out twice on this machine, and count what clients get meanwhile."""
     if keep and KEPT.exists():
         raise click.UsageError(f"{KEPT} is there already: stop the emulator that uses it, and remove it first.")
@@ -51,6 +53,8 @@ def main(keep: bool) -> None:
             demo = Demo(tree, variables, github)
             demo.play()
     report(demo.clients)
+    if file:
+        file.write_text(picture(demo.reviewed, "promote-10"), encoding="utf-8")
     if keep:
         leave_running(KEPT)
 

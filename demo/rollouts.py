@@ -28,6 +28,7 @@ class Demo:
         self.tree, self.variables, self.github = tree, variables, github
         self.endpoint = OnlineEndpoint(Workspace(*(variables[name] for name in WORKSPACE_VARIABLES)), endpoint_name())
         self.clients = Clients(tree / ROWS)
+        self.reviewed = ""  # what the page said, Markdown, when the last rollout first asked for an approval
 
     def play(self) -> None:
         """Raises ClickException when a run fails."""
@@ -49,6 +50,7 @@ class Demo:
             variables=repository_variables(self.variables),
             watch=self.tell,
         )
+        self.reviewed = run.jobs["rollout/smoke-test"].summary
         skipped = [name for name, job in run.jobs.items() if job.result == "skipped" and "staging" not in name]
         click.echo(f"  skipped: {', '.join(skipped)}")
         if run.exit_code:
