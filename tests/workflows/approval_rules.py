@@ -22,7 +22,7 @@ from tests.workflows.files import (
     rule,
 )
 
-INSIST = 'python -m scripts.check_reviewers "$REVIEWERS" --expect "$PROPOSAL" --person "$PERSON"'
+INSIST = 'exec python -m scripts.check_reviewers "$REVIEWERS" --expect "$PROPOSAL" --person "$PERSON"'
 ROLLOUT = "${{ needs.register.outputs.rollout }}"
 PERSON = "${{ github.triggering_actor || github.actor }}"
 
@@ -152,12 +152,12 @@ def reviewers_are_insisted_on_where_they_count(files: Files) -> Findings:
         },
     )
     share = (
-        'python -m scripts.promote --percent "$PERCENT" --expect "$PROPOSAL" '
+        'exec python -m scripts.promote --percent "$PERCENT" --expect "$PROPOSAL" '
         '${ROLLOUT:+--at-least --rollout "$ROLLOUT"}',
         {"PERCENT": "inputs.percent", "PROPOSAL": "inputs.proposal", "ROLLOUT": "inputs.rollout"},
     )
     tell = (
-        'python -m scripts.review --next "$NEXT" ${NEXT_PERCENT:+--percent "$NEXT_PERCENT"} '
+        'exec python -m scripts.review --next "$NEXT" ${NEXT_PERCENT:+--percent "$NEXT_PERCENT"} '
         '${GREEN:+--green "$GREEN"} ${ROLLOUT:+--rollout "$ROLLOUT"}',
         {
             "GITHUB_TOKEN": "github.token",
@@ -168,7 +168,7 @@ def reviewers_are_insisted_on_where_they_count(files: Files) -> Findings:
         },
     )
     delete = (
-        'python -m scripts.delete_blue "$BLUE" --expect "$PROPOSAL"',
+        'exec python -m scripts.delete_blue "$BLUE" --expect "$PROPOSAL"',
         {"BLUE": "fromJSON(inputs.proposal).blue", "PROPOSAL": "inputs.proposal"},
     )
     for name, wanted in (("promote", [check, share, tell]), ("delete-blue", [check, delete])):
@@ -227,7 +227,7 @@ def the_first_reviewer_is_told(files: Files) -> Findings:
     wanted = {
         "stages.smoke-test": (
             "needs.deploy.outputs.green != ''",
-            f'python -m scripts.review --next "$NEXT" --percent {files.percents[first]} '
+            f'exec python -m scripts.review --next "$NEXT" --percent {files.percents[first]} '
             '--green "$GREEN" --rollout "$ROLLOUT"',
             {
                 "GITHUB_TOKEN": expression("github.token"),
@@ -238,7 +238,7 @@ def the_first_reviewer_is_told(files: Files) -> Findings:
         ),
         "promote.review": (
             None,
-            'python -m scripts.review --next promote --percent "$PERCENT" ${BAKE:+"$BAKE"}',
+            'exec python -m scripts.review --next promote --percent "$PERCENT" ${BAKE:+"$BAKE"}',
             {
                 "GITHUB_TOKEN": expression("github.token"),
                 "PERCENT": "${{ inputs.percent }}",
@@ -250,7 +250,7 @@ def the_first_reviewer_is_told(files: Files) -> Findings:
         yield f"{steps}"
     bake = files.jobs["promote.bake"]["steps"][0]
     if (bake["run"], bake["env"]) != (
-        'sleep "$SECONDS_TO_BAKE"',
+        'exec sleep "$SECONDS_TO_BAKE"',
         {"SECONDS_TO_BAKE": expression("needs.review.outputs.bake")},
     ):
         yield f"{bake}"

@@ -33,7 +33,7 @@ def a_lever_has_an_id_of_its_own(files: Files) -> Findings:
     What promote.yml finds bad it marks; it asks whoever is green before it asks a reviewer.
     """
     asks = [step["run"] for step in files.jobs["promote.review"]["steps"] if "smoke_test" in step.get("run", "")]
-    if asks != ["python -m scripts.smoke_test --mark"]:
+    if asks != ["exec python -m scripts.smoke_test --mark"]:
         yield f"promote.review: {asks}"
     for where, step in files.steps.items():
         if where.startswith(("promote.", "rollback.")) and "--rollout" in step.get("run", ""):
@@ -72,7 +72,7 @@ def the_first_deployment_is_tested_first(files: Files) -> Findings:
     step = steps[names.index("promote")]
     if names.index("promote") < names.index("smoke_test") or step.get("if") != "needs.deploy.outputs.first != ''":
         yield f"{names}: if {step.get('if')}"
-    if step["run"] != 'python -m scripts.promote --first "$FIRST" --rollout "$ROLLOUT"':
+    if step["run"] != 'exec python -m scripts.promote --first "$FIRST" --rollout "$ROLLOUT"':
         yield step["run"]
     asked = steps[names.index("smoke_test")]["env"].get("DEPLOYMENT"), step["env"].get("FIRST")
     if asked != (expression("needs.deploy.outputs.deployment"), expression("needs.deploy.outputs.first")):
@@ -88,7 +88,7 @@ def what_is_registered_is_told(files: Files) -> Findings:
     step = files.jobs["stages.register"]["steps"][-1]
     if (step.get("id"), step["run"], step.get("env")) != (
         "register",
-        'python -m scripts.register_model ${FOLDER:+"$FOLDER"} ${VERSION:+--version "$VERSION"}',
+        'exec python -m scripts.register_model ${FOLDER:+"$FOLDER"} ${VERSION:+--version "$VERSION"}',
         {
             "FOLDER": expression("inputs.version == '' && 'outputs/model' || ''"),
             "VERSION": expression("inputs.version"),
@@ -110,10 +110,10 @@ def a_change_of_the_contract_is_said(files: Files) -> Findings:
     wanted = {
         "stages.smoke-test": (
             "needs.deploy.outputs.green != ''",
-            'python -m scripts.check_contract "$GREEN" ${ALLOW:+--allow "$ALLOW"}',
+            'exec python -m scripts.check_contract "$GREEN" ${ALLOW:+--allow "$ALLOW"}',
             {**env, "GREEN": expression("needs.deploy.outputs.green")},
         ),
-        "promote.review": (None, 'python -m scripts.check_contract ${ALLOW:+--allow "$ALLOW"}', env),
+        "promote.review": (None, 'exec python -m scripts.check_contract ${ALLOW:+--allow "$ALLOW"}', env),
     }
     for where, step in wanted.items():
         found = [it for it in files.jobs[where]["steps"] if "check_contract" in it.get("run", "")]

@@ -86,7 +86,7 @@ def rollback_watches_what_can_leave_a_split(files: Files) -> Findings:
         "|| contains(needs.*.result, 'failure') && !contains(needs.*.outputs.held, 'true'))"
     ):
         yield f"if {job.get('if')}"
-    if job["steps"][-1]["run"] != 'python -m scripts.rollback --own --rollout "$ROLLOUT"':
+    if job["steps"][-1]["run"] != 'exec python -m scripts.rollback --own --rollout "$ROLLOUT"':
         yield f"{job['steps'][-1]}"
     if [step.get("if") for step in job["steps"]] != ["always()"] * 3:
         yield "steps that a cancelled run leaves out"
@@ -97,9 +97,9 @@ def rollback_by_hand_puts_traffic_first(files: Files) -> Findings:
     """rollback.yml gives the traffic back, then cancels the rollout, then looks again, come what may."""
     steps = [step for step in files.workflows["rollback"]["jobs"]["rollback"]["steps"] if "run" in step]
     if [step["run"] for step in steps] != [
-        "python -m scripts.rollback",
-        "python -m scripts.cancel_rollout",
-        'python -m scripts.rollback ${TARGET:+--to "$TARGET"}',
+        "exec python -m scripts.rollback",
+        "exec python -m scripts.cancel_rollout",
+        'exec python -m scripts.rollback ${TARGET:+--to "$TARGET"}',
     ]:
         yield f"{[step['run'] for step in steps]}"
     if [step.get("if") for step in steps] != [None, "always()", "always()"]:
@@ -272,6 +272,14 @@ def a_step_is_one_command(files: Files) -> Findings:
 
 
 @rule
+def scripts_hear_a_cancel(files: Files) -> Findings:
+    """What lasts takes its bash's place: on a cancel GitHub's runner sends its signals to that process alone."""
+    for where, step in files.steps.items():
+        if re.search(r"(?<!exec )\b(python|make|sleep) ", step.get("run", "")):
+            yield f"{where}: {step['run']}"
+
+
+@rule
 def values_are_quoted(files: Files) -> Findings:
     """What comes from outside reaches a command as one word, whatever it holds."""
     for where, step in files.steps.items():
@@ -319,7 +327,7 @@ def setting_up_is_four_steps(files: Files) -> Findings:
     if [step.get("run", step.get("uses", "").partition("@")[0]) for step in steps] != [
         "astral-sh/setup-uv",
         'uv pip install --require-hashes -r "$REQUIREMENTS"',
-        'python -m scripts.check_variables "$TARGET" --client-id "$CLIENT_ID" --tenant-id "$TENANT_ID"',
+        'exec python -m scripts.check_variables "$TARGET" --client-id "$CLIENT_ID" --tenant-id "$TENANT_ID"',
         "azure/login",
     ]:
         yield f"{steps}"
@@ -379,7 +387,9 @@ def each_job_does_its_work(files: Files) -> Findings:
         if "uses" in job:
             continue
         runs = [step.get("run", step.get("uses", "")) for step in job["steps"]]
-        names = [name for run in runs for name in re.findall(r"scripts\.(\w+)|(train)\.py|make (\w+)|^(sleep)", run)]
+        names = [
+            name for run in runs for name in re.findall(r"scripts\.(\w+)|(train)\.py|make (\w+)|^exec (sleep)", run)
+        ]
         found = (
             [next(filter(None, name)) for name in names]
             + ["promote"] * does(job, PROMOTE)

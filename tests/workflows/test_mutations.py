@@ -55,6 +55,7 @@ MUTATIONS: dict[str, Mutate] = {
     "an input interpolated into a command": replaced(r'(run: .*)"\$[A-Z]\w*"', r"\1${{ inputs.data }}"),
     "an unquoted value": replaced(r'(run: .*)"(\$[A-Z]\w*)"', r"\1\2"),
     "two commands in a step": replaced(r"run: (.*)", r"run: true; \1"),
+    "a script that no cancel reaches": replaced(r"exec (?=python|make|sleep)", ""),
     "a token left in the tree": replaced(r"persist-credentials: false", "persist-credentials: true"),
     "a checkout by default": replaced(r"\n +with: \{ persist-credentials: false \}", ""),
     "no time limit": dropped(r"timeout-minutes:"),
@@ -111,7 +112,7 @@ MUTATIONS: dict[str, Mutate] = {
     "a stage that lowers": replaced(r"--at-least ", ""),
     "traffic for whatever is tested": replaced(r"outputs\.first != ''", "outputs.deployment != ''"),
     "another way back": replaced(r"steps\.first\.outputs\.target", "github.ref_name"),
-    "a contract that nobody checks": replaced(r"(green != ''\n +run: python -m scripts\.)check_contract", r"\1invoke"),
+    "a contract that nobody checks": replaced(r"(green != ''\n +run: .* scripts\.)check_contract", r"\1invoke"),
     "a change of the contract that gets lost": dropped(r"^ +contract-change: \$"),
     "a review of whoever is green": replaced(r" (\$\{GREEN:\+)?--green \"\$GREEN\"\}?", ""),
 }
