@@ -2,7 +2,7 @@
 
 What differs from GitHub: act copies the work tree instead of checking out a commit, and heeds neither `environment`,
 `permissions`, `concurrency`, path filters, the types of inputs nor time-outs. After a called workflow has failed it
-runs no further job of its caller. Remote actions are replaced by those in stand_ins/.
+runs no further job of its caller. Remote actions are replaced by those in stand_ins/, `az` by az.py.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
+from azureml_emulator.workflows import az
 
 RUNNER = "ubuntu-24.04"
 RUN_SECONDS = 3600.0  # after which a run is cancelled
@@ -125,6 +127,7 @@ def run_workflow(
         home = Path(temporary)
         event_file = {"ref": "refs/heads/main", "inputs": dict(inputs or {}), **(payload or {})}
         (home / "event.json").write_text(json.dumps(event_file))
+        az.install(home / "bin")
         uploads = artifacts or home / "artifacts"
         uploads.mkdir(parents=True, exist_ok=True)
         command = [*_command(path, event, home), f"--actor={actor}", *_github(environ), *_variables(variables)]
@@ -200,7 +203,7 @@ def _uses(node: Any) -> Iterator[str]:
 def _environment(environ: Mapping[str, str], home: Path) -> dict[str, str]:
     """A clean environment: steps inherit all of act's. Secrets are here since an argument list is public."""
     return {
-        "PATH": _path(),
+        "PATH": os.pathsep.join([str(home / "bin"), _path()]),
         "VIRTUAL_ENV": sys.prefix,
         "UV_OFFLINE": "1",  # the packages are here: `uv pip install` checks them, and must not change them
         "HOME": str(home),
