@@ -6,7 +6,7 @@ from string import Template
 
 import markdown
 
-WIDTH, LINE = 920, 30  # pixels
+WIDTH, LINE = 920, 28  # pixels
 PAGE = Template("""\
 <svg xmlns="http://www.w3.org/2000/svg" width="$width" height="$height" viewBox="0 0 $width $height">
 <foreignObject width="100%" height="100%">
@@ -35,4 +35,4 @@ def picture(summary: str, job: str) -> str:
     """As SVG, which GitHub shows: `summary` is Markdown, `job` waits for the approval."""
     body = markdown.markdown(summary, extensions=["tables"], output_format="xhtml")
     rows = body.count("<tr>") + 2 * body.count("<p>")
-    return PAGE.substitute(width=WIDTH, height=LINE * (rows + 3), job=job, body=body)
+    return PAGE.substitute(width=WIDTH, height=LINE * (rows + 2), job=job, body=body)

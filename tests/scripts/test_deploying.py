@@ -398,6 +398,7 @@ def test_without_anything_idle_more_quota_is_the_way_out() -> None:
     """Where nothing of ours is at rest there is nothing to delete."""
     assert "ask for more quota" in make_room(SERVING)
     assert "delete_blue xgboost-model-3" in make_room(marked(endpoint({"default": 100}, default(), green(3)), green(3)))
+    assert "delete_blue xgboost-model-3" in make_room(endpoint({"default": 100}, default(), green(3)))
 
 
 # whatever the state

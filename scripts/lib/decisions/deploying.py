@@ -150,7 +150,11 @@ def _green(endpoint: EndpointState, wanted: Wanted, blue: Deployment) -> Plan:
 def make_room(endpoint: EndpointState) -> str:
     """Which command makes room for another deployment, where Azure doesn't allow one more."""
     found = pairs(endpoint)
-    can_go = [*superfluous(endpoint), *(found[name] for name in endpoint.traffic if name in found)]
+    waiting, old = (
+        (green for green, blue in found.items() if blue in endpoint.traffic),
+        map(found.get, endpoint.traffic),
+    )
+    can_go = [name for name in (*superfluous(endpoint), *waiting, *old) if name]
     if idle := [name for name in dict.fromkeys(can_go) if name not in endpoint.traffic]:
         return f"To make room: delete_blue {idle[0]}; if that is the way back, there is none from then on."
     return "No deployment of it is idle: ask for more quota, or take a smaller instance_type or instance_count."
