@@ -34,11 +34,13 @@ class Server:
         self._rows = table()
         self.app = web.Application(client_max_size=MAX_BLOB, middlewares=[*around, refusals])
         self.app.router.add_post("/endpoints/{endpoint}/score", self._score)
+        self.app.router.add_get("/endpoints/{endpoint}/swagger.json", self._score)
         self.app.router.add_route("*", r"/{path:[\s\S]*}", self._answer)
 
     async def _score(self, request: web.Request) -> web.Response:
         body = await whole(request, received(request, self._azure.options.max_payload))
-        answer = await self._azure.router.score(request.match_info["endpoint"], request.headers, body)
+        asks = body if request.method == "POST" else request.query_string
+        answer = await self._azure.router.score(request.match_info["endpoint"], request.headers, asks)
         return web.Response(body=answer.body, status=answer.status, headers=answer.headers)
 
     async def _answer(self, request: web.Request) -> web.Response:

@@ -54,6 +54,7 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
 
         # There is no Application Insights here, and its client complains about not finding Azure's folder names.
         logging.getLogger("azmlinfsrv.trace").setLevel(logging.CRITICAL)
+        _let_mlflow_speak()
         from azureml_inference_server_http.server.entry import app
 
         return _Misbehaving(app)
@@ -75,6 +76,13 @@ class _Misbehaving:
         environ["wsgi.input"].read()
         start_response(f"{fault['status']} Injected", [("Content-Type", "text/plain")])
         return [b"Somebody asked the local Azure ML to fail here."]
+
+
+def _let_mlflow_speak() -> None:
+    """It warns of packages and a Python that differ from the model's. It was imported first here, so that was lost."""
+    for name, logger in logging.root.manager.loggerDict.items():
+        if name.partition(".")[0] == "mlflow" and isinstance(logger, logging.Logger):
+            logger.disabled = False
 
 
 def _end_with_parent() -> None:

@@ -111,8 +111,11 @@ class Pool:
             self._send_away(turn)
         await self._session.close()
 
-    async def score(self, body: bytes, headers: Mapping[str, str]) -> Answer:
-        """POST to an instance. Raises TooManyRequests, TimedOut, NotReady or ConnectionLost."""
+    async def score(self, body: bytes | str, headers: Mapping[str, str]) -> Answer:
+        """POST a body to an instance; a text is the query of a GET of its swagger.json.
+
+        Raises TooManyRequests, TimedOut, NotReady or ConnectionLost.
+        """
         if self._closing or not self.ready:
             raise NotReady
         if self.in_flight >= 2 * self.settings.max_concurrent_requests_per_instance * len(self._places):
@@ -132,13 +135,13 @@ class Pool:
         if not exchange.cancelled():
             exchange.exception()  # seen, even if nobody waits any more
 
-    async def _exchange(self, body: bytes, headers: Mapping[str, str], seconds: float) -> Answer:
+    async def _exchange(self, body: bytes | str, headers: Mapping[str, str], seconds: float) -> Answer:
         deadline = asyncio.get_running_loop().time() + seconds
         while self.ready:
             turn = self._line_up(deadline)
             place = await turn
             try:
-                return await self._post(place.url, body, headers)
+                return await self._ask(place.url, body, headers)
             except aiohttp.ClientError as error:
                 if not _refused(error):
                     raise ConnectionLost from error
@@ -148,8 +151,12 @@ class Pool:
                 self._admit()
         raise NotReady
 
-    async def _post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-        async with self._session.post(url, data=body, headers=headers, allow_redirects=False) as answer:
+    async def _ask(self, url: str, body: bytes | str, headers: Mapping[str, str]) -> Answer:
+        if isinstance(body, str):
+            asked = self._session.get(f"{url.removesuffix('score')}swagger.json?{body}", headers=headers)
+        else:
+            asked = self._session.post(url, data=body, headers=headers, allow_redirects=False)
+        async with asked as answer:
             return Answer(answer.status, answer.headers, await answer.read())
 
     def _line_up(self, deadline: float) -> asyncio.Future[Place]:

@@ -74,8 +74,8 @@ class Router:
         self._chance = chance or random.Random()  # noqa: S311  # a split is no secret
         self._mirrored: set[asyncio.Task[None]] = set()
 
-    async def score(self, endpoint: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        """Answer a scoring request; raises nothing for what a client, a key or a container does.
+    async def score(self, endpoint: str, headers: Mapping[str, str], body: bytes | str) -> Answer:
+        """Answer a scoring request; a text is the query of one for swagger.json. Raises nothing that others cause.
 
         `headers` must be looked up without regard to case, as aiohttp's request.headers are.
         """
@@ -87,7 +87,7 @@ class Router:
             pool = _pool(route, deployment)
         except _Refused as refused:
             return _error(refused.status, refused.code, str(refused), {"x-request-id": request["x-request-id"]})
-        if not named:
+        if not named and isinstance(body, bytes):
             self._mirror(route, body, request)
         answer = await _ask(deployment, pool, body, request | self.disturb(endpoint, deployment))
         self.counts[endpoint, deployment, answer.status] += 1
@@ -123,7 +123,7 @@ def _pool(route: Route, deployment: str) -> Pool | None:
     return route.pools[deployment]
 
 
-async def _ask(deployment: str, pool: Pool | None, body: bytes, request: Mapping[str, str]) -> Answer:
+async def _ask(deployment: str, pool: Pool | None, body: bytes | str, request: Mapping[str, str]) -> Answer:
     """The deployment's answer, or what its failure amounts to, in either case with the deployment's name."""
     ours = {"x-request-id": request["x-request-id"], "azureml-model-deployment": deployment}
     try:

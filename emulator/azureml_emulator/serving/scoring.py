@@ -8,45 +8,16 @@ signature, **before** MLflow checks it: 63.9 in a `long` column becomes 63 silen
 
 import json
 import os
-from collections.abc import Mapping
 from io import StringIO
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import mlflow.pyfunc
 import numpy as np
 import pandas as pd
-from inference_schema.parameter_types.abstract_parameter_type import AbstractParameterType
-from inference_schema.parameter_types.numpy_parameter_type import NumpyParameterType
-from inference_schema.parameter_types.pandas_parameter_type import PandasParameterType
-from inference_schema.parameter_types.standard_py_parameter_type import StandardPythonParameterType
-from inference_schema.schema_decorators import input_schema
-from mlflow.models import Model
-from mlflow.types.schema import Schema
+from inference_schema.schema_decorators import input_schema, output_schema
 
-Array: TypeAlias = np.ndarray[Any, Any]
-Sample: TypeAlias = pd.DataFrame | Array | dict[str, Array] | None
-
-
-class Uncast(AbstractParameterType):  # type: ignore[misc]  # inference-schema ships no types
-    """An input that nothing describes: taken as it comes."""
-
-    def __init__(self) -> None:
-        super().__init__(None)
-
-    def deserialize_input(self, input_data: Any) -> Any:
-        """Return `input_data`: a frame, an array or named arrays, by its form."""
-        if isinstance(input_data, list):
-            return np.asarray(input_data)
-        if isinstance(input_data, dict) and {"columns", "data"} <= input_data.keys():
-            return pd.DataFrame(**input_data)
-        if isinstance(input_data, dict):
-            return _arrays(input_data)
-        raise ValueError("input_data is neither a split frame, a list nor named tensors")
-
-    def input_to_swagger(self) -> dict[str, Any]:
-        """Return the schema of any object."""
-        return {"type": "object", "example": {}}
+from azureml_emulator.serving.samples import described, named_arrays
 
 
 def model_folder() -> Path:
@@ -58,56 +29,23 @@ def model_folder() -> Path:
     return found[0].parent
 
 
-def sample(folder: Path) -> Sample:
-    """What the input is cast to: the saved example, else zero rows in the shape of the signature, else nothing."""
-    model = Model.load(str(folder))
-    if model.saved_input_example_info:
-        example = _saved_example(folder, model.saved_input_example_info)
-        if example is not None:
-            return example
-    schema = model.signature.inputs if model.signature else None
-    if schema is None:
-        return None
-    return _zero_tensors(schema) if schema.is_tensor_spec() else _empty_frame(schema)
+def parsed(data: Any) -> Any:
+    """What nothing describes, by its form: JSON in a text, a list, a split frame with its index, else named arrays."""
+    if isinstance(data, str):
+        data = json.loads(data)
+    if "input_data" in data:
+        data = data["input_data"]
+    if isinstance(data, list):
+        return np.asarray(data)
+    if isinstance(data, dict) and {"columns", "index", "data"} <= data.keys():
+        return pd.read_json(StringIO(json.dumps(data)), orient="split", dtype=False)
+    return named_arrays(data)
 
 
-def _saved_example(folder: Path, info: Mapping[str, str]) -> Sample:
-    # Not by Model.load_input_example: that casts the example to the signature, which Azure does not.
-    text = (folder / info["artifact_path"]).read_text()
-    content = json.loads(text)
-    if info["type"] == "dataframe":
-        return pd.read_json(StringIO(text), orient="split" if "columns" in content else "values", dtype=False)
-    if info["type"] == "ndarray":
-        inputs = content["inputs"]
-        return _arrays(inputs) if isinstance(inputs, dict) else np.asarray(inputs)
-    return None
-
-
-def _arrays(named: Mapping[str, Any]) -> dict[str, Array]:
-    return {name: np.asarray(values) for name, values in named.items()}
-
-
-def _empty_frame(schema: Schema) -> pd.DataFrame:
-    columns = zip(schema.input_names(), schema.pandas_types(), strict=True)
-    return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in columns})
-
-
-def _zero_tensors(schema: Any) -> Array | dict[str, Array]:
-    tensors = {spec.name: np.zeros([abs(size) for size in spec.shape], spec.type) for spec in schema.inputs}
-    return tensors if schema.has_input_names() else next(iter(tensors.values()))
-
-
-def parameter_type(example: Sample) -> AbstractParameterType:
-    """How inference-schema reads an input like `example`. The number of rows and columns is free."""
-    if isinstance(example, pd.DataFrame):
-        return PandasParameterType(example, enforce_shape=False, orient="split")
-    if isinstance(example, np.ndarray):
-        return NumpyParameterType(example, enforce_shape=False)
-    if isinstance(example, dict):
-        return StandardPythonParameterType(
-            {name: NumpyParameterType(value, enforce_shape=False) for name, value in example.items()}
-        )
-    return Uncast()
+def is_cast(data: Any) -> bool:
+    """Whether inference-schema has made it what a model takes: a frame, an array, or arrays by name."""
+    first = next(iter(data.values()), None) if isinstance(data, dict) else data
+    return isinstance(first, np.ndarray | pd.DataFrame)
 
 
 def jsonable(prediction: Any) -> Any:
@@ -126,10 +64,14 @@ def init() -> None:
 
 
 FOLDER = model_folder()  # at import, since the server reads run()'s decoration before it calls init()
+INPUT, PARAMETERS, OUTPUT = described(FOLDER)
 model: Any  # a pyfunc model
 
 
-@input_schema("input_data", parameter_type(sample(FOLDER)))  # type: ignore[untyped-decorator]  # as above
+@input_schema("input_data", INPUT)  # type: ignore[untyped-decorator]  # inference-schema ships no types
+@input_schema("params", PARAMETERS, optional=True)  # type: ignore[untyped-decorator]
+@output_schema(OUTPUT)  # type: ignore[untyped-decorator]
 def run(input_data: Any, params: dict[str, Any] | None = None) -> Any:
     """Predict; the inference server calls it for each POST /score."""
-    return jsonable(model.predict(input_data, params=params))
+    data = input_data if is_cast(input_data) else parsed(input_data)
+    return jsonable(model.predict(data, params=params))

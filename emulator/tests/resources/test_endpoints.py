@@ -142,6 +142,17 @@ def test_update_answers_before_it_is_done(arm: Arm, fresh: str) -> None:
     assert properties(arm, fresh)["description"] == "new"
 
 
+def test_swagger_is_where_the_endpoint_says(arm: Arm) -> None:
+    """For whoever has a key."""
+    uri = properties(arm, NAME)["swaggerUri"]
+    key = {"Authorization": f"Bearer {keys(arm, NAME)['primaryKey']}"}
+
+    answer, closed = arm.session.get(f"{uri}?version=3", headers=key, timeout=30), arm.session.get(uri, timeout=30)
+
+    assert "/score" in answer.json()["paths"]
+    assert closed.status_code == 401
+
+
 def test_live_deployment_stays(arm: Arm) -> None:
     """A deployment with traffic is not deleted."""
     answer = arm("DELETE", f"onlineEndpoints/{NAME}/deployments/blue")

@@ -1,9 +1,12 @@
 """What an instance answers: Azure's no-code scorer over Microsoft's server. The models echo, which shows the casts."""
 
 import json
+import platform
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
+import numpy
 import pytest
 
 from azureml_emulator.serving.pool import Answer, Pool
@@ -21,23 +24,31 @@ VECTOR = {"type": "tensor", "tensor-spec": {"dtype": "float64", "shape": [-1]}}
 MODELS: dict[str, dict[str, Any]] = {
     "signature": {"inputs": COLUMNS},
     "example": {"inputs": COLUMNS, "example": {"columns": ["a", "b", "c"], "data": [[1, 2, "x"]]}},
+    "nothing": {"inputs": []},
     "tensor": {"inputs": [TENSOR]},
     "named tensors": {"inputs": [{"name": "x", **VECTOR}, {"name": "y", **VECTOR}]},
 }
 
 
 @pytest.fixture(scope="module")
-def ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
+def logs() -> dict[str, Path]:
+    """What the container of each of MODELS printed."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def ask(tmp_path_factory: pytest.TempPathFactory, logs: dict[str, Path]) -> Iterator[Ask]:
     """Sends a body to an instance of one of MODELS."""
     with background_loop() as run:
         pools: dict[str, Pool] = {}
         for name, description in MODELS.items():
             folder = tmp_path_factory.mktemp("model")
             puppet_model(folder / "mlflow", **description)
-            pools[name] = run(model_pool(folder, folder / "log"))[0]
+            logs[name] = folder / "log"
+            pools[name] = run(model_pool(folder, logs[name]))[0]
 
         def send(body: Any, model: str = "signature", headers: dict[str, str] = JSON) -> Answer:
-            data = body if isinstance(body, bytes) else json.dumps(body).encode()
+            data = body if isinstance(body, bytes | str) else json.dumps(body).encode()
             return run(pools[model].score(data, headers))
 
         yield send
@@ -136,6 +147,52 @@ def test_an_object_is_taken_as_named_tensors(ask: Ask) -> None:
     answer = ask({"input_data": {"x": [1, 2], "y": [3, 4]}}, model="named tensors")
 
     assert (answer.status, json.loads(answer.body)) == (200, {"x": [1.0, 2.0], "y": [3.0, 4.0]})
+
+
+@pytest.mark.parametrize(
+    ("sent", "seen"),
+    [
+        ({"columns": ["a"], "index": [0], "data": [[1]]}, [{"a": 1}]),
+        ({"columns": ["a"], "index": [0, 1], "data": [[1], [None]]}, [{"a": 1.0}, {"a": None}]),
+        ({"columns": ["a"], "data": [[1]]}, {"columns": ["a"], "data": [[1]]}),
+        ({"x": [1, 2]}, {"x": [1, 2]}),
+        ({"input_data": {"x": [1]}}, {"x": [1]}),
+        ([[1, 2]], [[1, 2]]),
+        ("[[1, 2]]", [[1, 2]]),
+        ('{"x": [1]}', {"x": [1]}),
+    ],
+    ids=["a frame", "a null", "a frame without index", "names", "twice wrapped", "a list", "a text", "a text of names"],
+)
+def test_without_signature_and_example_the_form_decides(ask: Ask, sent: Any, seen: Any) -> None:
+    """Only an index makes a frame; nulls become NaN, which JSON has as null; a text is parsed."""
+    answer = ask({"input_data": sent}, model="nothing")
+
+    assert answer.status == 200
+    assert json.loads(answer.body.replace(b"NaN", b"null")) == seen
+
+
+@pytest.mark.parametrize("sent", ["no JSON", 7])
+def test_without_signature_and_example_the_rest_fails(ask: Ask, sent: Any) -> None:
+    """In run(), as Azure's does."""
+    assert ask({"input_data": sent}, model="nothing").status == 500
+
+
+def test_what_differs_from_the_model_s_requirements_is_in_the_log(ask: Ask, logs: dict[str, Path]) -> None:
+    """Both versions, of packages and of Python."""
+    assert ask({"input_data": [1]}, model="nothing").status == 200
+
+    text = logs["nothing"].read_text()
+    assert f"numpy (current: {numpy.__version__}, required: numpy==1.0.1)" in text
+    assert "3.9.1" in text and platform.python_version() in text
+
+
+def test_swagger_describes_input_parameters_and_output(ask: Ask) -> None:
+    """As Microsoft's server makes it."""
+    answer = ask("version=3", model="signature", headers={})
+
+    document = json.loads(answer.body)
+    assert answer.status == 200
+    assert set(document["components"]["schemas"]["ServiceInput"]["properties"]) == {"input_data", "params"}
 
 
 def test_parameters_are_optional(ask: Ask) -> None:

@@ -44,14 +44,17 @@ COLUMN = {"type": "string", "name": "order", "required": True}
 def puppet_model(folder: Path, inputs: list[dict[str, Any]] | None = None, example: Any = None) -> Path:
     """An MLflow model that obeys its column `order` (`crash now`, `sleep SECONDS`, `show VARIABLE`), else echoes.
 
-    Written by hand, since importing MLflow takes seconds. `inputs` is its signature, `example` a frame in split form.
+    Written by hand, since importing MLflow takes seconds. `inputs` is its signature, none if empty; `example` a frame
+    in split form.
     """
     (folder / "code").mkdir(parents=True)
     (folder / "code" / "puppet.py").write_text(PUPPET)
     description: dict[str, Any] = {
-        "flavors": {"python_function": {"loader_module": "puppet", "code": "code"}},
-        "signature": {"inputs": json.dumps(inputs or [COLUMN])},
+        "flavors": {"python_function": {"loader_module": "puppet", "code": "code", "python_version": "3.9.1"}},
     }
+    if inputs != []:
+        description["signature"] = {"inputs": json.dumps(inputs or [COLUMN])}
+    (folder / "requirements.txt").write_text("numpy==1.0.1\n")
     if example:
         (folder / "example.json").write_text(json.dumps(example))
         info = {"artifact_path": "example.json", "type": "dataframe", "pandas_orient": "split"}
