@@ -1,8 +1,12 @@
-"""Refuse a job whose variables are missing or odd, or lead staging to production: before it logs in."""
+"""Refuse a job whose variables are missing or odd, or lead staging to production: before it logs in.
+
+What it found good it hands to the steps that follow: who they log in as.
+"""
 
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import click
 
@@ -10,7 +14,7 @@ from scripts.lib.azure.waiting import say
 from scripts.lib.azure.workspace import endpoint_name
 from scripts.lib.cli.command import command
 from scripts.lib.decisions.state import Refused
-from scripts.lib.github import provenance
+from scripts.lib.github import provenance, step_output
 from scripts.lib.github.repository_variables import PLACE, PREFIX, collides, missing, odd
 
 
@@ -49,7 +53,18 @@ def main(target: str, client_id: str, tenant_id: str, production: str) -> None:
             "staging is the production endpoint itself, so it would be promoted without approval. "
             f"Give STAGING_AZURE_ML_WORKSPACE another workspace, or delete it, {where}"
         )
+    step_output.environment(**_logged_in(client_id, tenant_id))
     say(f"{target}: {'/'.join(filter(None, (given[name] for name in PLACE)))}")
+
+
+def _logged_in(client_id: str, tenant_id: str) -> dict[str, str]:
+    """The login of the job's later steps: this identity's, by a token of the job's own or, where it may ask for none,
+    by `az`. Never a machine's identity, which azure-identity would try first on runners of one's own; nor another
+    job's there, which ends with the folder of `az` that all jobs of a machine share else (Azure/login#394).
+    """
+    folder = Path(os.environ.get("RUNNER_TEMP", ""), "azure")
+    ids = {"AZURE_CLIENT_ID": client_id, "AZURE_TENANT_ID": tenant_id}
+    return {**ids, "AZURE_CONFIG_DIR": str(folder), "AZURE_TOKEN_CREDENTIALS": "AzureCliCredential"}
 
 
 if __name__ == "__main__":

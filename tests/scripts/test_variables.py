@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from click.testing import Result
 
 from scripts.lib.github.repository_variables import VARIABLES, collides, missing, pick, staged
 from tests.support import ROOT
-from tests.support.scripts import run
+from tests.support.scripts import outputs, run
 
 SET = {
     "AZURE_CLIENT_ID": "client",
@@ -118,6 +119,23 @@ def test_a_job_of_production_has_its_variables(more: dict[str, str]) -> None:
 def test_a_job_of_staging_works_elsewhere(own: dict[str, str]) -> None:
     """In another workspace, or on another endpoint."""
     assert check("staging", **{**PLACE, **PRODUCTION, **own}).exit_code == 0
+
+
+def test_the_login_is_handed_on(tmp_path: Path) -> None:
+    """Later steps log in as the identity, `az` (azure/login's, too) in a folder of the job's own. Refused, nothing is."""
+    job = {"GITHUB_ENV": str(tmp_path / "environment"), "RUNNER_TEMP": "/runner/temp"}
+    refused = check("production", **{**PLACE, "AZURE_ML_WORKSPACE": ""}, **job)
+    before = (tmp_path / "environment").exists()
+
+    check("production", **PLACE, **job)
+
+    assert refused.exit_code == 1 and not before
+    assert outputs(tmp_path / "environment") == {
+        "AZURE_CLIENT_ID": "client",
+        "AZURE_TENANT_ID": "tenant",
+        "AZURE_CONFIG_DIR": "/runner/temp/azure",
+        "AZURE_TOKEN_CREDENTIALS": "AzureCliCredential",
+    }
 
 
 @pytest.mark.parametrize("target", ["production", "staging"])

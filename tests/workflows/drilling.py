@@ -21,15 +21,7 @@ from tests.support.scripts import toy_model
 
 GREEN = "xgboost-model-2"
 BLUE = {"default": 100}
-LOGIN = """name: Log in to Azure, once it is approved
-description: Waits as long as there is a file with the job's name.
-inputs:
-  client-id: { description: Not used. }
-  tenant-id: { description: Not used. }
-  subscription-id: { description: Not used. }
-runs:
-  using: composite
-  steps:
+WAIT = """  steps:
     - run: |
         if [ -e "$APPROVALS/$GITHUB_JOB" ]; then touch "$APPROVALS/waits"; fi
         while [ -e "$APPROVALS/$GITHUB_JOB" ]; do sleep 0.1; done
@@ -49,7 +41,8 @@ class Approval:
     def __post_init__(self) -> None:
         self.folder.mkdir()
         shutil.copytree(STAND_INS, self.folder / "actions")
-        (self.folder / "actions/azure/login/action.yml").write_text(LOGIN)
+        login = self.folder / "actions/azure/login/action.yml"
+        login.write_text(login.read_text().replace("  steps:\n", WAIT))
         (self.folder / self.job).touch()
 
     def asked(self, run: Future[Run]) -> None:

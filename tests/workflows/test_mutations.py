@@ -56,6 +56,8 @@ MUTATIONS: dict[str, Mutate] = {
     "an unquoted value": replaced(r'(run: .*)"(\$[A-Z]\w*)"', r"\1\2"),
     "two commands in a step": replaced(r"run: (.*)", r"run: true; \1"),
     "a script that no cancel reaches": replaced(r"exec (?=python|make|sleep)", ""),
+    "a uv without a checksum": replaced(r"version: 0[.].*", "version-file: requirements.txt"),
+    "a newer uv": replaced(r"version: 0[.]12", "version: 0.13"),
     "a token left in the tree": replaced(r"persist-credentials: false", "persist-credentials: true"),
     "a checkout by default": replaced(r"\n +with: \{ persist-credentials: false \}", ""),
     "no time limit": dropped(r"timeout-minutes:"),

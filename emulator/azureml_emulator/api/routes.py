@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote
 
 from azureml_emulator.arm.documents import Document, resource
 from azureml_emulator.arm.errors import BadRequest, NotFound
@@ -12,6 +12,7 @@ from azureml_emulator.arm.names import CLOUD, LOCATION, PROVIDER
 from azureml_emulator.resources import quotas
 from azureml_emulator.resources.azure import Azure
 from azureml_emulator.resources.blobs import ACCOUNT, SUFFIX
+from azureml_emulator.resources.federation import Refused
 from azureml_emulator.resources.identities import KIND as IDENTITIES
 from azureml_emulator.resources.registry import DATASTORE
 
@@ -30,6 +31,14 @@ def identity_token(azure: Azure, call: Call) -> Document:
     return dict(
         azure.tokens.managed_identity(call.headers.get("X-IDENTITY-HEADER", ""), call.query.get("resource", ""))
     )
+
+
+def federated_login(azure: Azure, call: Call) -> Reply:
+    """Entra's part, in OAuth's words (entra/identity-platform/v2-oauth2-client-creds-grant-flow, third case)."""
+    try:
+        return Reply(azure.federation.login(dict(parse_qsl(call.body.decode(errors="replace")))))
+    except Refused as refusal:
+        return Reply(refusal.document, 400)
 
 
 def workspace(azure: Azure, call: Call) -> Document:
@@ -236,10 +245,11 @@ I = f"{G}/providers/{IDENTITIES}"  # noqa: E741 (a table's letter)
 LOWERED = {"endpoint", "deployment"}  # the service itself lower-cases these; other names are kept as they were given
 STORAGE = f"/{ACCOUNT}.blob.{SUFFIX}/{{container}}"
 
-#: Open to whoever shows the identity header, or to all.
+#: Open to whoever shows the identity header or a token that an identity trusts, or to all.
 LOGIN = [
     ("GET", "/metadata/endpoints", metadata),
     ("GET", "/msi/token", identity_token),
+    ("POST", "/{tenant}/oauth2/v2.0/token", federated_login),
 ]
 #: Azure's resource manager: a bearer token on every call.
 MANAGER = [

@@ -17,6 +17,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from azureml_emulator.faults.fault import Injected
 from azureml_emulator.github.asked import Asked, Refusal
 from azureml_emulator.github.faults import KINDS, Disturbance, Drop, Refuse
+from azureml_emulator.github.oidc import PATH, JobIdentity
 from azureml_emulator.github.routes import ROUTES
 from azureml_emulator.github.schema import Operation, operations, wrong_request
 from azureml_emulator.github.state import Environment, State, WorkflowRun
@@ -41,6 +42,7 @@ class LocalGitHub(State):
         self.calls: list[tuple[str, str]] = []
         self.answers: list[tuple[Operation, int, Any]] = []
         self.lock = threading.RLock()
+        self.job: JobIdentity | None = None
         self.url = ""
 
     def __enter__(self) -> LocalGitHub:
@@ -59,6 +61,11 @@ class LocalGitHub(State):
     def environ(self) -> dict[str, str]:
         """The variables with which a script (or act) talks to it."""
         return {"GITHUB_API_URL": self.url, "GITHUB_TOKEN": self.token, "GITHUB_REPOSITORY": self.repository}
+
+    def identify(self, subject: str, key: str, **more: Any) -> dict[str, str]:
+        """Let the job with these variables ask for tokens of its own: it is `subject` from now on (JobIdentity)."""
+        self.job = JobIdentity(subject, key, **more)
+        return self.job.environ(self.url)
 
     def add_environment(
         self,
@@ -117,6 +124,8 @@ class LocalGitHub(State):
     def answer(self, method: str, target: str, authorization: str, body: bytes) -> tuple[int, Any]:
         """Status and document for one request."""
         url = urlsplit(target)
+        if url.path == PATH and self.job:
+            return self.job.answer(authorization, dict(parse_qsl(url.query)).get("audience", ""))
         matches = [(row, found) for row in operations() if (found := row.path.fullmatch(url.path))]
         row, found = next(((row, found) for row, found in matches if row.method == method), (None, None))
         with self.lock:

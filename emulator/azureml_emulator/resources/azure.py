@@ -10,6 +10,7 @@ from azureml_emulator.arm.store import Store
 from azureml_emulator.resources.blobs import Blobs
 from azureml_emulator.resources.deployments import Deployments
 from azureml_emulator.resources.endpoints import Endpoints
+from azureml_emulator.resources.federation import Federation
 from azureml_emulator.resources.identities import Identities
 from azureml_emulator.resources.operations import Operations
 from azureml_emulator.resources.registry import Registry
@@ -46,6 +47,8 @@ class Azure:
         self.registry = Registry(self.store)
         self.operations = Operations(self.store, options.operation_seconds)
         self.identities = Identities(self.store)
+        group = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}"
+        self.federation = Federation(self.identities, self.tokens, group)
         self.router = Router()
         self.deployments = Deployments(
             self.store, self.registry, self.operations, folder / "deployments", options.core_quota, options.clock

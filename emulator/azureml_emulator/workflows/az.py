@@ -1,7 +1,8 @@
 """A stand-in for `az`, signed in at the emulator: of all its commands `rest` and `account get-access-token`.
 
 As the real one: an address without a host is the resource manager's, an answer that is no success is an ERROR on stderr
-and exit code 1. The login is the managed identity that the environment leads to; without one nobody is signed in.
+and exit code 1. The login is the managed identity that the environment leads to, in a workflow the one that azure/login
+wrote into the folder AZURE_CONFIG_DIR; without one nobody is signed in.
 """
 
 from __future__ import annotations
@@ -57,9 +58,12 @@ def _access_token(given: argparse.Namespace) -> str:
 
 
 def _token(resource: str) -> dict[str, Any]:
-    if not (address := os.environ.get("IDENTITY_ENDPOINT")):
+    folder, client = os.environ.get("AZURE_CONFIG_DIR"), ""
+    if not (address := os.environ.get("IDENTITY_ENDPOINT")) or (folder and not Path(folder, "client").exists()):
         sys.exit(f"ERROR: {SIGN_IN}")
-    url = f"{address}?api-version=2019-08-01&resource={quote(resource, safe='')}"
+    if folder:
+        client = f"&client_id={Path(folder, 'client').read_text().strip()}"
+    url = f"{address}?api-version=2019-08-01&resource={quote(resource, safe='')}{client}"
     request = Request(url, headers={"X-IDENTITY-HEADER": os.environ.get("IDENTITY_HEADER", "")})  # noqa: S310 (ours)
     return dict(json.loads(_ask(request)))
 

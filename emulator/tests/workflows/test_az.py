@@ -52,6 +52,17 @@ def test_signed_out(azure: dict[str, str], path: str) -> None:
     assert "az login" in run(path, "rest", "--url", "/subscriptions", IDENTITY_ENDPOINT="").stderr
 
 
+def test_a_job_s_login(azure: dict[str, str], path: str, tmp_path: Path) -> None:
+    """Where azure/login has a folder for it, only a login in that folder counts."""
+    there, token = {"AZURE_CONFIG_DIR": str(tmp_path)}, ("account", "get-access-token")
+    before = run(path, *token, **there)
+
+    (tmp_path / "client").write_text("00000000-0000-0000-0000-000000000001\n")
+
+    assert "az login" in before.stderr
+    assert run(path, *token, **there).returncode == 0
+
+
 def test_token(azure: dict[str, str], path: str) -> None:
     """azure-identity takes its tokens."""
     from azure.identity import AzureCliCredential

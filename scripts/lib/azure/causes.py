@@ -20,7 +20,7 @@ class Cause:
     again: float = 0
 
 
-SIGN_IN = "Sign in again: `az login` on a laptop; in a workflow, re-run the job (its login lasts an hour or less)."
+SIGN_IN = "Sign in again: `az login` on a laptop; in a workflow, re-run the job."
 TRUST = "The identity's owner adds the federated credential that `setup_github` prints; `doctor` compares them."
 REGISTER = (
     "An owner of the subscription runs, once: az provider register --namespace Microsoft.MachineLearningServices, and "

@@ -137,7 +137,7 @@ def _said(error: Exception) -> Iterator[tuple[str, str]]:
     """(code, words) from the outermost to the deepest: of the answer's body, else of what the SDK made of it."""
     body = _body(error)
     if body:
-        yield from _walk(body.get("error") or body)
+        yield from _walk(body.get("error_description") or body.get("error") or body)  # Entra's, or the manager's
     elif code := getattr(error, "error_code", None):  # storage answers in XML, which the SDK has read
         yield str(getattr(code, "value", code)), str(getattr(error, "reason", "") or error).partition("\n")[0]
     else:

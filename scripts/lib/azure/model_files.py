@@ -8,10 +8,11 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from scripts.lib.azure import registered
+from scripts.lib.azure.login import login
 from scripts.lib.azure.looking import found, twice
 from scripts.lib.azure.trying import patiently
 from scripts.lib.azure.waiting import ANSWER, Deadline, within
-from scripts.lib.azure.workspace import Workspace, login
+from scripts.lib.azure.workspace import Workspace
 from scripts.lib.decisions import model_example
 from scripts.lib.decisions.contract import Contract, contract
 from scripts.lib.decisions.model_folder import mlmodel

@@ -7,16 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from scripts.lib.azure.login import login
 from scripts.lib.decisions import file_rules, strict_yaml
 from scripts.lib.decisions.state import Refused
 from scripts.lib.decisions.strict_yaml import Document
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
-    from azure.identity import DefaultAzureCredential
 
 ENDPOINT = Path("endpoints/endpoint.yml")
-LOGIN = 60  # seconds that `az` gets for a token: it takes more than the SDK's 10 at times (Azure/azure-cli#20404)
 # The SDK doesn't try again itself: a write that was lost on the way would be made over what others wrote meanwhile.
 CALLS: dict[str, Any] = {"retry_total": 0, "connection_timeout": 20, "read_timeout": 60}
 
@@ -48,13 +47,6 @@ class Workspace:
         place, credential = (self.subscription_id, self.resource_group, self.name), login()
         _hush()
         return MLClient(credential, *place, show_progress=False, enable_telemetry=False, **CALLS)
-
-
-def login() -> DefaultAzureCredential:
-    """Whoever runs this, by the environment's variables or `az`."""
-    from azure.identity import DefaultAzureCredential
-
-    return DefaultAzureCredential(process_timeout=LOGIN)
 
 
 def _hush() -> None:

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from scripts.lib.azure.errors import explain, reason
+from scripts.lib.azure.login import login
 from scripts.lib.azure.trying import asked
 from scripts.lib.azure.waiting import Deadline
-from scripts.lib.azure.workspace import Workspace, login
+from scripts.lib.azure.workspace import Workspace
 from scripts.lib.decisions.state import Refused
 from scripts.lib.doctor.azure_checks import NO_LOGIN, NO_RIGHT, NO_WORKSPACE, REACHED, UNKNOWN, Endpoint, Reach
 from scripts.lib.doctor.facts import told

@@ -33,7 +33,7 @@ VARIABLES = {
 WORKSPACE = ("AZURE_SUBSCRIPTION_ID", "AZURE_RESOURCE_GROUP", SWITCH)
 """Where the workspace is: the arguments of `Workspace`, in its order."""
 PLACE = (*WORKSPACE, "ENDPOINT_NAME")
-"""What the scripts of a job read. Not AZURE_CLIENT_ID: azure-identity would try a managed identity with it first."""
+"""What the scripts of a job read of its `env`; who they log in as, check_variables hands them."""
 
 
 def pick(variables: Mapping[str, str], staging: bool = False) -> dict[str, str]:

@@ -13,6 +13,11 @@ def output(**values: str) -> None:
         _append("GITHUB_OUTPUT", f"{name}<<{end}\n{value}\n{end}\n" if several else f"{name}={value}\n")
 
 
+def environment(**values: str) -> None:
+    """Set variables of the job's later steps. No value may have line breaks."""
+    _append("GITHUB_ENV", "".join(f"{name}={value}\n" for name, value in values.items()))
+
+
 def summary(*lines: str) -> None:
     """Add paragraphs to the job's summary page (Markdown)."""
     _append("GITHUB_STEP_SUMMARY", "".join(f"{line}\n\n" for line in lines))
