@@ -1,9 +1,14 @@
 #!/usr/bin/env bash
 # Give all traffic back to what served before, by the endpoint's own record: `python -m scripts.rollback` in short, for
 # jobs in which its packages can't be installed, and for Azure's Cloud Shell. Needs az, signed in, and jq.
-# With ROLLOUT (an id) only from a split that this very rollout wrote; another one is left alone.
+# With `--own ROLLOUT` only from a split that this very rollout wrote; another one is left alone.
 set -euo pipefail
 
+if (($#)) && [[ $# != 2 || $1 != --own || ! $2 ]]; then
+  echo "Usage: rollback.sh [--own ROLLOUT]" >&2
+  exit 2
+fi
+own=${2:-}
 for name in AZURE_SUBSCRIPTION_ID AZURE_RESOURCE_GROUP AZURE_ML_WORKSPACE; do
   [[ ${!name:-} ]] || { echo "Which endpoint? Set $name." >&2; exit 2; }
 done
@@ -11,7 +16,7 @@ endpoint=${ENDPOINT_NAME:-$(sed -nE "s/^name: *['\"]?([A-Za-z0-9-]+).*/\1/p" end
 at=/subscriptions/$AZURE_SUBSCRIPTION_ID/resourceGroups/$AZURE_RESOURCE_GROUP
 at+=/providers/Microsoft.MachineLearningServices/workspaces/$AZURE_ML_WORKSPACE/onlineEndpoints/${endpoint,,}
 run=${GITHUB_RUN_ID:+$GITHUB_REPOSITORY/actions/runs/$GITHUB_RUN_ID/attempts/${GITHUB_RUN_ATTEMPT:-1}}
-by=${ROLLOUT:-${run:-by hand}}
+by=${own:-${run:-by hand}}
 again="Give another one all traffic (python -m scripts.rollback --to NAME), or start rollout.yml with an older version."
 
 # Azure writes times with more or fewer digits than the tags have.
@@ -31,8 +36,8 @@ def part(number): split(" ")[number] // "";
 | ($now | to_entries | map("\(.key) \(.value) %") | join(", ")),
   (if .properties.provisioningState | IN("Creating", "Updating", "Deleting") then "wait"
   elif $split == {} then "unknown"
-  elif $rollout != "" and ($tags.rollout != $rollout or $split != $now) then "left"
-  elif $now == {($name): 100} or $rollout != "" and ($back or $to == "") then "done"
+  elif $own != "" and ($tags.rollout != $own or $split != $now) then "left"
+  elif $now == {($name): 100} or $own != "" and ($back or $to == "") then "done"
   elif $to == "" then "unknown" else "back" end),
   $name, ($to | part(1) | micro? // ""),
   (del(.id, .name, .type, .systemData, .properties.scoringUri, .properties.swaggerUri, .properties.provisioningState)
@@ -59,7 +64,7 @@ before=
 while ((SECONDS < 600)); do
   what="wait"
   if found=$(ask get "$at"); then
-    mapfile -t planned < <(jq -r --arg rollout "${ROLLOUT:-}" --arg by "$by" "$micro$plan" <<<"$found")
+    mapfile -t planned < <(jq -r --arg own "$own" --arg by "$by" "$micro$plan" <<<"$found")
     split=${planned[0]:-no traffic} what=${planned[1]:-wait} name=${planned[2]:-} created=${planned[3]:-}
   fi
   if [[ $what == back ]]; then
@@ -72,7 +77,7 @@ while ((SECONDS < 600)); do
   elif [[ $what != wait && $what == "$before" ]]; then # twice: a single look may be late
     case $what in
       done) end 0 "$split" ;;
-      left) end 0 "left alone, since $ROLLOUT didn't write it: $split" ;;
+      left) end 0 "left alone, since $own didn't write it: $split" ;;
       unknown) end 1 "nothing tells what served before: $split stays. $again" ;;
     esac
   fi

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from tests.support.scripts import GREEN, Live, pair_endpoint, restore, write
 
 MINE, OTHERS = "us/heart/actions/runs/1/attempts/1", "us/heart/actions/runs/2/attempts/1"
 BACK = {"default": 100}
+PLACE = ("AZURE_SUBSCRIPTION_ID", "AZURE_RESOURCE_GROUP", "AZURE_ML_WORKSPACE")
 
 
 @pytest.fixture(scope="module")
@@ -41,9 +43,9 @@ def live(azure: dict[str, str], pair: Live, monkeypatch: pytest.MonkeyPatch) -> 
     return pair
 
 
-def back(live: Live, path: str, **environ: str) -> subprocess.CompletedProcess[str]:
+def back(live: Live, path: str, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
     env = {**os.environ, "PATH": path, "PAUSE": "0.2", "ENDPOINT_NAME": live.name, **environ}
-    command = ["bash", str(ROOT / "scripts/rollback.sh")]
+    command = ["bash", str(ROOT / "scripts/rollback.sh"), *arguments]
     return subprocess.run(command, env=env, text=True, capture_output=True, check=False, timeout=100)
 
 
@@ -100,7 +102,7 @@ def test_whose_split(
     if split is not None:
         write(Arm(azure), live, split)
 
-    result = back(live, path, ROLLOUT=rollout)
+    result = back(live, path, *(["--own", rollout] if rollout else []))
 
     assert (result.returncode, live.traffic) == (code, traffic), result.stderr
     own = ["--own", "--rollout", rollout] if rollout else []
@@ -159,8 +161,28 @@ def test_tells(live: Live, path: str, tmp_path: Path) -> None:
     assert live.show()["record"]["rollout"] == "us/heart/actions/runs/7/attempts/1"
 
 
-def test_usage(live: Live, path: str) -> None:
+@pytest.mark.parametrize("arguments", [["--own", ""], ["--own"], ["default"]])
+def test_usage(live: Live, path: str, arguments: list[str]) -> None:
+    """A rollout's job whose id got lost doesn't go back as a person would."""
+    result = back(live, path, *arguments)
+
+    assert (result.returncode, "Usage" in result.stderr) == (2, True)
+
+
+def test_nowhere(live: Live, path: str) -> None:
     """What is missing of the place is named, with exit code 2."""
     result = back(live, path, AZURE_ML_WORKSPACE="")
 
     assert (result.returncode, "AZURE_ML_WORKSPACE" in result.stderr) == (2, True)
+
+
+def test_in_cloud_shell(live: Live, path: str, tmp_path: Path) -> None:
+    """Each promotion's summary ends with the same lines, filled in: pasted where nothing is set they go back."""
+    summary = tmp_path / "summary"
+    live.do("promote", "--percent", 50, GITHUB_STEP_SUMMARY=str(summary))
+    lines = re.findall(r"```bash\n(.*?)\n```\n\n</details>\n\n\Z", summary.read_text(), re.DOTALL)
+    bare = {name: value for name, value in os.environ.items() if name not in PLACE and name != "ENDPOINT_NAME"}
+
+    subprocess.run(["bash"], input=lines[0], env={**bare, "PATH": path, "PAUSE": "0.2"}, text=True, check=True)
+
+    assert live.traffic == BACK
