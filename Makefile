@@ -52,6 +52,7 @@ check: install
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 	.venv/bin/python -m scripts.doctor --files
+	.venv/bin/shellcheck scripts/*.sh
 	.venv/bin/actionlint -oneline -shellcheck=.venv/bin/shellcheck
 	.venv/bin/zizmor -q --offline --persona=pedantic --strict-collection .
 

@@ -22,7 +22,7 @@ from scripts.lib.decisions.record import live
 from scripts.lib.decisions.state import EndpointState, Ref, Shift, percentages
 from scripts.lib.decisions.traffic import gaining, plan_first_traffic, plan_shift
 from scripts.lib.decisions.way_back import superfluous
-from scripts.lib.github import step_output
+from scripts.lib.github import cloud_shell, step_output
 
 Plan = Callable[[EndpointState], Shift]
 
@@ -83,6 +83,8 @@ def main(
     step_output.summary(f"Traffic: **{percentages(shift.split)}**")
     if not (first or to):
         _remove_superfluous(endpoint, rollout, deadline)
+    if not first:  # which nothing served before
+        step_output.summary(cloud_shell.way_back(endpoint.workspace.variables | {"ENDPOINT_NAME": endpoint.name}))
     return json.dumps(dict(shift.split))
 
 

@@ -6,7 +6,9 @@ import json
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
+import pytest
 from click.testing import Result
 
 from azureml_emulator.github.server import LocalGitHub
@@ -114,6 +116,42 @@ def test_ends_by_itself(github: LocalGitHub) -> None:
     result = cancel(github)
 
     assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize(
+    "like",
+    [
+        {"like": "BadGateway"},
+        {"like": "TooManyRequests"},
+        {"like": "SecondaryLimit"},
+        {"status": 409, "message": "Cannot cancel a workflow re-run that has not yet queued."},
+        {"kind": "drop"},
+    ],
+    ids=str,
+)
+def test_refused_for_a_moment(github: LocalGitHub, like: dict[str, Any]) -> None:
+    """What GitHub refuses for a moment is asked again; the other runs are cancelled and waited for meanwhile."""
+    github.add_run("rollout.yml", 3)
+    github.add_run("promote.yml", 4)
+    kind = like.get("kind", "refuse")
+    github.add(kind, method="POST", path="*/runs/3/cancel", times=2, **{k: v for k, v in like.items() if k != "kind"})
+
+    result = cancel(github)
+
+    assert result.exit_code == 0, result.output
+    assert sorted(json.loads(result.stdout)) == [3, 4]
+    assert {run.conclusion for run in github.runs.values()} == {"cancelled"}
+
+
+def test_one_workflow_is_not_told(github: LocalGitHub) -> None:
+    """Where GitHub doesn't say what one workflow does, the other's runs are cancelled all the same; it is red."""
+    github.add_run("promote.yml", 4)
+    github.add("refuse", path="*/rollout.yml/runs", status=403, times=0)
+
+    result = cancel(github)
+
+    assert (result.exit_code, cancelled(github)) == (1, ["/repos/local/rollout/actions/runs/4/cancel"])
+    assert "rollout.yml" in result.stderr
 
 
 def test_does_not_end(github: LocalGitHub) -> None:

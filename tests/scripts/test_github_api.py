@@ -216,11 +216,14 @@ class TestWriting:
         assert github.environments["production"].branches == ["main"]
 
     def test_cancel(self, github: LocalGitHub) -> None:
-        """A run is asked to end, and one that has ended is no error."""
+        """A run is asked to end; one that has ended, or can't be cancelled yet, is 409."""
         github.add_run(run_id=7)
 
         client(github).cancel(7)
-        client(github).cancel(7)
+        with pytest.raises(Denied) as denied:
+            client(github).cancel(7)
+
+        assert denied.value.status == 409
 
         assert client(github).run(7)["conclusion"] == "cancelled"
 

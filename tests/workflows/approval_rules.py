@@ -112,7 +112,7 @@ def each_login_says_whose(files: Files) -> Findings:
             "target": "${{ inputs.target }}" if stages else "production",
             "client-id": expression(ids[0]),
             "tenant-id": expression(ids[1]),
-            **({"always": True} if where == "stages.rollback" else {}),
+            **({"always": True} if does(job, "scripts.rollback") else {}),
         }
         if "environment" in job and given(job, SETUP) != wanted:
             yield f"{where}: {given(job, SETUP)}"

@@ -89,26 +89,38 @@ def rollback_watches_what_can_leave_a_split(files: Files) -> Findings:
         "|| contains(needs.*.result, 'failure') && !contains(needs.*.outputs.held, 'true'))"
     ):
         yield f"if {job.get('if')}"
-    if job["steps"][-1]["run"] != 'exec python -m scripts.rollback --own --rollout "$ROLLOUT"':
-        yield f"{job['steps'][-1]}"
-    if [step.get("if") for step in job["steps"]] != ["always()"] * 3:
+    told = {"ROLLOUT": expression("needs.register.outputs.rollout")}
+    set_up, *goes_back = job["steps"][1:]
+    if (set_up.get("id"), [(step.get("if"), step.get("run"), step.get("env")) for step in goes_back]) != (
+        "setup",
+        [
+            (f"always() && steps.setup.outcome {it} 'success'", f'exec {back} "$ROLLOUT"', told)
+            for it, back in (
+                ("==", "python -m scripts.rollback --own --rollout"),
+                ("!=", "bash scripts/rollback.sh --own"),
+            )
+        ],
+    ):
+        yield f"{job['steps'][1:]}"
+    if [step.get("if") for step in job["steps"][:2]] != ["always()"] * 2:
         yield "steps that a cancelled run leaves out"
 
 
 @rule
 def rollback_by_hand_puts_traffic_first(files: Files) -> Findings:
-    """rollback.yml gives the traffic back, then cancels the rollout, then looks again, come what may."""
-    steps = [step for step in files.workflows["rollback"]["jobs"]["rollback"]["steps"] if "run" in step]
-    if [step["run"] for step in steps] != [
-        "exec python -m scripts.rollback",
-        "exec python -m scripts.cancel_rollout",
-        'exec python -m scripts.rollback ${TARGET:+--to "$TARGET"}',
+    """rollback.yml gives the traffic back, without Python where setting up failed; then cancels; then looks again."""
+    _, set_up, *steps = files.workflows["rollback"]["jobs"]["rollback"]["steps"]
+    if (set_up.get("id"), set_up.get("if")) != ("setup", None):
+        yield f"{set_up}"
+    if [(step.get("if"), step.get("run")) for step in steps] != [
+        (None, "exec python -m scripts.rollback"),
+        ("always() && steps.setup.outcome == 'failure'", "exec bash scripts/rollback.sh"),
+        ("always()", "exec python -m scripts.cancel_rollout"),
+        ("always()", 'exec python -m scripts.rollback ${TARGET:+--to "$TARGET"}'),
     ]:
-        yield f"{[step['run'] for step in steps]}"
-    if [step.get("if") for step in steps] != [None, "always()", "always()"]:
-        yield "the cancellation or the second look may be left out"
+        yield f"{steps}"
     told = ("first", expression("steps.first.outputs.target"))
-    if (steps[0].get("id"), steps[2].get("env", {}).get("TARGET")) != told:
+    if (steps[0].get("id"), steps[3].get("env", {}).get("TARGET")) != told:
         yield "the second look may lead elsewhere than the first"
 
 
@@ -278,7 +290,7 @@ def a_step_is_one_command(files: Files) -> Findings:
 def scripts_hear_a_cancel(files: Files) -> Findings:
     """What lasts takes its bash's place: on a cancel GitHub's runner sends its signals to that process alone."""
     for where, step in files.steps.items():
-        if re.search(r"(?<!exec )\b(python|make|sleep) ", step.get("run", "")):
+        if re.search(r"(?<!exec )\b(python|make|sleep|bash) ", step.get("run", "")):
             yield f"{where}: {step['run']}"
 
 

@@ -30,6 +30,12 @@ class Workspace:
     _client: MLClient | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
+    def variables(self) -> dict[str, str]:
+        """What leads a command to it."""
+        names = ("AZURE_SUBSCRIPTION_ID", "AZURE_RESOURCE_GROUP", "AZURE_ML_WORKSPACE")
+        return dict(zip(names, (self.subscription_id, self.resource_group, self.name), strict=True))
+
+    @property
     def client(self) -> MLClient:
         """The client of Azure ML; environment variables alone select the cloud and the identity."""
         if self._client is None:  # no lock: a call that hangs in here must not hold up the next
