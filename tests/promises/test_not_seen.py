@@ -253,7 +253,7 @@ def test_a_split_that_still_changes_in_the_end_is_not_left_alone() -> None:
 
 def test_a_takeover_right_before_the_write_is_not_written_over(pair: Live, azure: dict[str, str], arm: Arm) -> None:
     """Another rollout takes green over, under the same split, between a promotion's look and its write."""
-    theirs = {**pair.tags, "takeover": "octo/heart/actions/runs/9/attempts/1"}
+    theirs = {**pair.tags, f"rollout-of-{GREEN}": "then|default|octo/heart/actions/runs/9/attempts/1"}
 
     def plan(state: EndpointState) -> Shift:
         write(arm, pair, BEFORE, theirs)

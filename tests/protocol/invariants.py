@@ -46,7 +46,7 @@ def a_stage_never_lowers(world: World, deed: Deed) -> bool:
 
 def a_stage_is_of_who_owns_green(world: World, deed: Deed) -> bool:
     """A run promotes only what its own deploy made or took over, and nobody took since."""
-    return deed.what != "stage" or deed.seen.owners.get((deed.proposal or {})["green_created"]) == deed.rollout
+    return deed.what != "stage" or deed.rollout in deed.seen.owners[(deed.proposal or {})["green_created"]]
 
 
 def the_record_tells_who_wrote(world: World, deed: Deed) -> bool:
@@ -84,11 +84,6 @@ def an_approval_ends_the_mark(world: World, deed: Deed) -> bool:
     """Who is promoted was approved by somebody who knew."""
     green = (deed.proposal or {}).get("green")
     return deed.what not in ("stage", "promotion") or green not in marks(deed.now.state)
-
-
-def nothing_is_left_of_a_takeover(world: World, deed: Deed) -> bool:
-    """A written split ends the claim of whoever took over."""
-    return deed.what not in WRITES or not any(name.startswith("takeover") for name in deed.now.state.tags)
 
 
 def green_can_answer_its_share(world: World, deed: Deed) -> bool:
@@ -179,7 +174,6 @@ RULES: list[Rule] = [
     going_back_goes_where_all_was,
     what_is_learnt_is_kept,
     an_approval_ends_the_mark,
-    nothing_is_left_of_a_takeover,
     green_can_answer_its_share,
     the_way_back_goes_by_approval,
     deploy_removes_only_what_never_served,

@@ -32,7 +32,8 @@ MUTATIONS = [
         "who is rolled back is marked", "way_back", "**written(endpoint, kept), **learnt}", "**written(endpoint, kept)}"
     ),
     Mutation("a promotion ends the mark", "traffic", "tags if back else {**tags, MARK + green: None}", "tags"),
-    Mutation("a split ends a takeover", "record", "*TAKEOVER, ", ""),
+    Mutation("blue replaces nobody", "record", "(found.blue, None)):", "):"),
+    Mutation("green is the writer's", "record", "for ref, blue in ((found.green, found.blue), ", "for ref, blue in ("),
     Mutation("the owner is compared", "approval", 'if proposal["owner"] != rollout:', "if False:"),
     Mutation(
         "an approval is for an owner",
@@ -71,7 +72,7 @@ MUTATIONS = [
     Mutation(
         "the way back isn't left over",
         "deploying",
-        "spared = {green, found.get(blue.name), old.name if old else None, ",
+        'spared = {green, old.name if old else "", ',
         "spared = {green, ",
     ),
     Mutation(
@@ -86,14 +87,20 @@ MUTATIONS = [
     Mutation(
         "another repository's green stays",
         "deploying",
-        "found.get(d.name) == blue.name and not _foreign(d.rollout, wanted.rollout)",
+        "found.get(d.name) == blue.name and not _foreign(owner(endpoint, d.name), wanted.rollout)",
         "found.get(d.name) == blue.name",
     ),
     Mutation(
         "a takeover changes the owner",
-        "roles",
-        "for evidence in (takeover(endpoint), record(endpoint)):",
-        "for evidence in (record(endpoint),):",
+        "approval",
+        '"owner": owner(state, new)',
+        '"owner": state.deployments[new].rollout',
+    ),
+    Mutation(
+        "a claim holds whatever the split",
+        "record",
+        "if rollout and created == deployment.created:",
+        "if rollout and created == deployment.created and live(state):",
     ),
     Mutation(
         "a hand-made first one stays",

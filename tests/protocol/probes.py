@@ -10,7 +10,7 @@ from pathlib import Path
 from scripts.lib.decisions.approval import propose
 from scripts.lib.decisions.deploying import Wanted, plan_deploy
 from scripts.lib.decisions.record import BY_HAND
-from scripts.lib.decisions.roles import roles
+from scripts.lib.decisions.roles import owner, pairs, roles
 from scripts.lib.decisions.situation import situation
 from scripts.lib.decisions.state import SERVES, SUCCEEDED, Deployment, EndpointState, Refused, Shift
 from scripts.lib.decisions.traffic import plan_shift
@@ -53,6 +53,15 @@ def every_refusal_leads_on(world: World) -> None:
             plan()
         except Refused as why:
             leads_on(state, str(why))
+
+
+def whoever_took_a_green_last_owns_it(world: World) -> None:
+    """Who made it, took it over, or wrote a split with it, whoever wrote others since."""
+    state = world.now.state
+    for name in pairs(state):
+        deployment, found = state.deployments[name], owner(state, name)
+        if found and deployment.rollout and found not in (true := world.now.owners[deployment.created]):
+            raise Broken(f"{name} is {set(true)}'s, not {found}'s: {world.now}")
 
 
 def there_is_a_line_for_every_state(world: World) -> None:
@@ -121,7 +130,12 @@ def _works(state: EndpointState, plan: Callable[[], Shift], depth: int) -> bool:
     return True
 
 
-PROBES = [going_back_leads_to_what_served_before, every_refusal_leads_on, there_is_a_line_for_every_state]
+PROBES = [
+    going_back_leads_to_what_served_before,
+    every_refusal_leads_on,
+    whoever_took_a_green_last_owns_it,
+    there_is_a_line_for_every_state,
+]
 
 
 def nothing_to_deploy_is_true(state: EndpointState, wants: Wanted) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from scripts.lib.decisions.approval import Proposal, check, check_owner, plan_promotion, propose
 from scripts.lib.decisions.deploying import Plan, Wanted, plan_deploy
-from scripts.lib.decisions.record import TAGS, TAKEOVER, live, mark
+from scripts.lib.decisions.record import live, mark, written_since
 from scripts.lib.decisions.roles import roles
 from scripts.lib.decisions.state import EndpointState, Overwritten, Ref, Refused, Shift
 from scripts.lib.decisions.traffic import plan_first_traffic, plan_shift
@@ -40,7 +40,7 @@ def shift(me: Actor, deed: str, plan: Planner, overrule: bool = False, **facts: 
             if step.done:
                 return step
             yield
-            if _written(me.read()) != _written(state):
+            if me.read().traffic != state.traffic or written_since(me.seen.state, state):
                 raise Overwritten("somebody wrote meanwhile: show_endpoint")
             yield
             me.wrote = me.wrote or deed not in ("mark", "takeover")
@@ -71,10 +71,6 @@ def _read_back(me: Actor, deed: str, was: EndpointState, step: Shift) -> Steps:
         if state.traffic not in (step.split, was.traffic):
             break
     raise Overwritten("somebody else wrote another split right after this one. show_endpoint")
-
-
-def _written(state: EndpointState) -> tuple[object, ...]:
-    return state.traffic, *(state.tags.get(name) for name in (*TAGS, *TAKEOVER))
 
 
 def _recorded(state: EndpointState, step: Shift) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from scripts.lib.decisions.deploying import Wanted
+from scripts.lib.decisions.record import claim, told
 from scripts.lib.decisions.settings import Settings
 from scripts.lib.decisions.state import (
     FIRST_ROLLOUT,
@@ -41,14 +42,14 @@ class Rejected(Exception):
 class Moment:
     """`writer` (a rollout's id) made the split, `forward` or back; going back leads to one of `before`.
 
-    `owners` tells whose each deployment is now, `recorded` what was so when one of us last wrote a split.
+    `owners` tells whose each deployment is now (one of those), `recorded` what was so at our last write of a split.
     """
 
     state: EndpointState
     writer: str = ""
     forward: bool = True
     before: frozenset[Key] = frozenset()
-    owners: Mapping[Key, str] = field(default_factory=dict)
+    owners: Mapping[Key, frozenset[str]] = field(default_factory=dict)
     recorded: tuple[Mapping[str, int], frozenset[Key]] = ({}, frozenset())
 
     def __str__(self) -> str:
@@ -144,7 +145,7 @@ class World:
         made = replace(made, created=f"2026-11-26T{self.clock:015.6f}+00:00")
         if not good:
             self.bad.add(made.created)
-        owners = {**self.now.owners, made.created: by.rollout}
+        owners = {**self.now.owners, made.created: frozenset({by.rollout})}
         self._happens(
             Deed("create", by.rollout, by.seen, self.now, self._with(made, owners), deployment=made, planned=planned)
         )
@@ -171,9 +172,10 @@ class World:
 
     def erase(self) -> None:
         """The endpoint's tags get lost, as by an `az ml online-endpoint update` from a file."""
-        self._pass(replace(self.now, state=replace(self.now.state, tags={})))
+        makers = {d.created: frozenset({d.rollout}) for d in self.now.state.deployments.values()}
+        self._pass(replace(self.now, owners=makers, state=replace(self.now.state, tags={})))
 
-    def _with(self, made: Deployment, owners: Mapping[Key, str]) -> Moment:
+    def _with(self, made: Deployment, owners: Mapping[Key, frozenset[str]]) -> Moment:
         state = self.now.state
         return replace(
             self.now, owners=owners, state=replace(state, deployments={**state.deployments, made.name: made})
@@ -239,9 +241,8 @@ def by_hand(name: str, version: int) -> Deployment:
 
 def _named(state: EndpointState, listed: Mapping[str, Deployment]) -> set[str]:
     """Whom a read asks for by name: what the traffic, the endpoint's tags and the claims name."""
-    refs = [Ref.parse(text) for text in state.tags.values()] + [d.replaces for d in listed.values()]
-    marked = {name.removeprefix("mark-") for name in state.tags}
-    return {*state.traffic, *marked, *(ref.name for ref in refs if ref)}
+    refs = [claim(state, d).blue for d in listed.values()]
+    return {*state.traffic, *told(state), *(ref.name for ref in refs if ref)}
 
 
 def _truth(deed: str, by: Actor, split: Mapping[str, int], proposal: Mapping[str, Any] | None) -> Moment:
@@ -249,7 +250,7 @@ def _truth(deed: str, by: Actor, split: Mapping[str, int], proposal: Mapping[str
     seen = by.seen
     if deed in ("mark", "takeover"):
         green = (proposal or {}).get("green_created")
-        took = replace(seen, owners={**seen.owners, green: by.rollout}) if green else seen
+        took = replace(seen, owners={**seen.owners, green: frozenset({by.rollout})}) if green else seen
         if green not in seen.keys(split):
             return took
         before = seen.before | (seen.keys(split) | OPEN if seen.writer == STRANGER else frozenset())
@@ -265,7 +266,10 @@ def _truth(deed: str, by: Actor, split: Mapping[str, int], proposal: Mapping[str
         open_still = seen.writer == STRANGER or seen.before >= OPEN  # no record tells of the one before
         before |= OPEN if open_still else frozenset()
         return replace(seen, writer=STRANGER, before=before)
-    owners = {**seen.owners, **({proposal["green_created"]: by.rollout} if proposal else {})}
+    if proposal:
+        owners = {**seen.owners, proposal["green_created"]: frozenset({by.rollout})}
+    else:  # whoever he sees as green is his
+        owners = {key: whose | {by.rollout} for key, whose in seen.owners.items()}
     forward = deed not in ("back", "own") and not (len(has) == 1 and has <= seen.before)
     return replace(
         seen, writer=by.rollout, forward=forward, before=before, owners=owners, recorded=(dict(split), before)

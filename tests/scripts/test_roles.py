@@ -1,4 +1,4 @@
-"""Who is blue and who is green, and whose rollout it is: takeover, record and claims, pure decisions."""
+"""Who is blue and who is green, and whose rollout it is: records and claims, pure decisions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts.lib.decisions.record import TAGS, Record, live, mark, marks, record, takeover, written
+from scripts.lib.decisions.record import TAGS, Record, claim, live, mark, marks, record, told, written
 from scripts.lib.decisions.roles import owner, pairs, roles
 from scripts.lib.decisions.state import FIRST_ROLLOUT, Ambiguous, Deployment, EndpointState, Ref
 from tests.support.decisions import (
@@ -131,16 +131,15 @@ def test_a_split_beside_its_record_is_a_strangers() -> None:
 
 
 def test_a_written_split_ends_what_waited_for_it() -> None:
-    """The takeover, the pending first rollout, and the marks of those that are gone go in the same write."""
+    """The pending first rollout goes in the same write, and what was claimed and learnt of those that are gone."""
     gone = green(3)
     state = marked(endpoint({}, default(), green(), gone, tags=FIRST_ROLLOUT), gone, green())
-    state = begun(without(state, gone.name), default(), green())
+    state = without(begun(state, default(), gone), gone.name)
 
     after = recorded(state, default(), green(), split={"default": 100})
 
-    assert takeover(after) is None and not after.first_rollout
-    assert set(marks(after)) == {"xgboost-model-2"}
-    assert "mark-xgboost-model-3" not in after.tags
+    assert not after.first_rollout and set(marks(after)) == {"xgboost-model-2"}
+    assert told(state) - told(after) == {"xgboost-model-3"}
 
 
 def test_a_mark_is_of_one_deployment() -> None:
@@ -158,16 +157,36 @@ def test_a_mark_fits_into_a_tag() -> None:
     assert text and len(text) == 256 and text.startswith(born(2))
 
 
-def test_a_takeover_lasts_until_green_has_traffic() -> None:
-    """It waits while blue serves and both stand, as the very deployments that were meant."""
-    state = begun(PAIR, default(), green())
+def test_a_claim_lasts_whatever_the_split() -> None:
+    """Whoever took a green over owns it until the next one does, or writes a split with it, whoever wrote one between.
 
-    assert takeover(state)
-    assert takeover(portal(state, default=90, xgboost_model_2=10)) is None
-    assert takeover(portal(state)) is None
-    assert takeover(without(state, "xgboost-model-2")) is None
-    assert takeover(replace(state, deployments={**state.deployments, "default": default(created=born(8))})) is None
-    assert takeover(PAIR) is None
+    It is of that very deployment; a rollout of another green says nothing of this one.
+    """
+    state = begun(endpoint({"default": 100}, default(), green(), green(3)), default(), green())
+    other = recorded(state, default(), green(3), RUN, {"default": 90, "xgboost-model-3": 10})
+    recreated = replace(state, deployments={**state.deployments, "xgboost-model-2": green(created=born(8))})
+
+    for after in (state, portal(state, default=90, xgboost_model_2=10), portal(state), other):
+        assert claim(after, green()).rollout == OTHER_RUN and pairs(after)["xgboost-model-2"] == "default"
+    assert owner(recorded(state, default(), green(), RUN), "xgboost-model-2") == RUN
+    assert owner(recreated, "xgboost-model-2") == RUN
+
+
+def test_whoever_is_blue_replaces_nobody_any_more() -> None:
+    """Its own claim ended when it got the traffic, and doesn't come back with the next record."""
+    state = recorded(endpoint({"xgboost-model-2": 100}, default(), green()), green(), default())
+
+    after = recorded(replace(state, traffic={"default": 100}), default(), None)
+
+    assert pairs(after) == {}
+
+
+@pytest.mark.parametrize("spoilt", ["", "then", "|", f"{born(2)}||", f"{born(2)}|default", f"then|default|{OTHER_RUN}"])
+def test_a_spoilt_claim_is_none(spoilt: str) -> None:
+    """The maker's own holds then."""
+    state = tagged(PAIR, {"rollout-of-xgboost-model-2": spoilt})
+
+    assert claim(state, green()) == claim(PAIR, green())
 
 
 # roles
@@ -274,7 +293,7 @@ def test_a_record_beats_an_older_claim_the_other_way_round() -> None:
     assert pairs(state) == {"xgboost-model-3": "xgboost-model-2"}
 
 
-def test_a_takeover_beats_record_and_claims() -> None:
+def test_a_takeover_beats_what_was_before() -> None:
     """Whoever goes on with a green at 0 % says whom it replaces now."""
     two, three = green(2), green(3, replaces=green(2))
     state = recorded(endpoint({"xgboost-model-3": 100}, two, three), two, three)
@@ -283,11 +302,13 @@ def test_a_takeover_beats_record_and_claims() -> None:
     assert roles(begun(state, three, two)) == ("xgboost-model-3", "xgboost-model-2")
 
 
-def test_of_two_that_wait_the_one_that_was_taken_over_counts() -> None:
-    """Though it was rolled back once and the other never: whoever goes on with it knows that."""
-    state = marked(endpoint({"default": 100}, default(), green(2), green(3)), green(2))
+def test_of_two_that_wait_a_takeover_decides_nothing() -> None:
+    """A run names its own green; who names none is offered the one that wasn't rolled back."""
+    state = begun(endpoint({"default": 100}, default(), green(2), green(3)), default(), green(2))
 
-    assert roles(begun(state, default(), green(2))) == ("default", "xgboost-model-2")
+    with pytest.raises(Ambiguous):
+        roles(state)
+    assert roles(marked(state, green(2))) == ("default", "xgboost-model-3")
 
 
 def test_at_rest_the_record_tells_who_was_green() -> None:
@@ -315,9 +336,21 @@ def test_pairs_are_of_those_that_stand_and_the_strongest_evidence_holds(state: E
     found = pairs(state)
 
     assert found.keys() | set(found.values()) <= state.deployments.keys()
-    evidence = takeover(state) or record(state)
-    if evidence and (old := state.standing(evidence.blue)) and (new := state.standing(evidence.green)):
-        assert found[new.name] == old.name
+    for name, blue in found.items():
+        said = claim(state, state.deployments[name]).blue
+        assert said and state.standing(said) == state.deployments[blue]
+
+
+@given(endpoints(), st.sampled_from(NAMES), st.sampled_from(NAMES))
+def test_a_record_makes_a_pair(state: EndpointState, blue: str, new: str) -> None:
+    """Whoever is written down as green replaces whoever is written down as blue, whatever was claimed before."""
+    if not {blue, new} <= state.deployments.keys() or blue == new:
+        return
+
+    after = recorded(state, state.deployments[blue], state.deployments[new], OTHER_RUN, {blue: 100})
+
+    assert pairs(after)[new] == blue and blue not in pairs(after)
+    assert owner(after, new) == OTHER_RUN
 
 
 # whose rollout

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scripts.lib.decisions.record import live, marks, record
+from scripts.lib.decisions.roles import pairs
 from scripts.lib.decisions.state import FIRST_ROLLOUT, EndpointState, Ref, Refused
 from scripts.lib.decisions.traffic import plan_first_traffic, plan_shift
 from tests.support.decisions import (
@@ -224,8 +225,8 @@ def test_a_promotion_drops_greens_mark_and_no_other() -> None:
     assert set(marks(put(state, plan_shift(state, GREEN, 10, RUN)))) == {"xgboost-model-3"}
 
 
-def test_a_promotion_ends_the_takeover() -> None:
-    """From the first written split on the record says whose green it is."""
+def test_a_promotion_of_what_was_taken_over_is_recorded() -> None:
+    """Its way back is the blue of the takeover, not the one that it claimed when it was made."""
     two, three = green(2), green(3, replaces=green(2))
     state = begun(recorded(endpoint({"xgboost-model-3": 100}, two, three), two, three), three, two)
 
@@ -233,7 +234,7 @@ def test_a_promotion_ends_the_takeover() -> None:
 
     found = live(after)
     assert found and (found.blue, found.green) == (three.ref, two.ref)
-    assert not any(name.startswith("takeover") for name in after.tags)
+    assert pairs(after) == {GREEN: "xgboost-model-3"}
 
 
 # capacity

@@ -122,7 +122,7 @@ def test_a_job_of_staging_works_elsewhere(own: dict[str, str]) -> None:
 
 
 def test_the_login_is_handed_on(tmp_path: Path) -> None:
-    """Later steps log in as the identity, `az` (azure/login's, too) in a folder of the job's own. Refused, nothing is."""
+    """Later steps log in as the identity, `az` (azure/login's, too) in the job's own folder. Refused, nothing is."""
     job = {"GITHUB_ENV": str(tmp_path / "environment"), "RUNNER_TEMP": "/runner/temp"}
     refused = check("production", **{**PLACE, "AZURE_ML_WORKSPACE": ""}, **job)
     before = (tmp_path / "environment").exists()

@@ -9,7 +9,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from scripts.lib.decisions.deploying import Plan, Wanted, plan_deploy
-from scripts.lib.decisions.record import Record, Tags, Takeover, mark, taken_over, written
+from scripts.lib.decisions.record import Record, Tags, claimed, mark, written
+from scripts.lib.decisions.roles import pairs
 from scripts.lib.decisions.settings import Settings
 from scripts.lib.decisions.state import FIRST_ROLLOUT, Deployment, EndpointState, Model, Ref, Shift, positive
 
@@ -74,7 +75,8 @@ def recorded(
 
 def begun(state: EndpointState, blue: Deployment, green: Deployment, rollout: str = OTHER_RUN) -> EndpointState:
     """Another rollout has taken green over."""
-    return tagged(state, taken_over(Takeover(rollout, blue.ref, green.ref)))
+    ended = claimed(blue, rollout, None) if pairs(state).get(blue.name) == green.name else {}
+    return tagged(state, {**claimed(green, rollout, blue.ref), **ended})
 
 
 def marked(state: EndpointState, *deployments: Deployment) -> EndpointState:
@@ -197,6 +199,6 @@ def endpoints(draw: st.DrawFn) -> EndpointState:
         split = draw(st.just(traffic) | splits(NAMES)) or {"default": 100}
         found = Record(draw(st.sampled_from([RUN, OTHER_RUN])), blue, new, split, draw(st.booleans()), "then")
         state = tagged(state, written(state, found))
-    if blue and new and draw(st.integers(0, 3)) == 0:
-        state = tagged(state, taken_over(Takeover(OTHER_RUN, blue, new)))
+    if blue and (took := state.standing(new)) and draw(st.integers(0, 3)) == 0:
+        state = tagged(state, claimed(took, OTHER_RUN, blue))
     return marked(state, *[d for d in deployments if draw(st.integers(0, 4)) == 0])

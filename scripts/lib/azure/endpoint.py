@@ -13,7 +13,7 @@ from scripts.lib.azure.errors import Passing, explain, signed_out
 from scripts.lib.azure.resources import Resources
 from scripts.lib.azure.trying import Tries, patiently
 from scripts.lib.azure.waiting import Deadline, TimedOut
-from scripts.lib.decisions.record import TAGS, TAKEOVER
+from scripts.lib.decisions.record import written_since
 from scripts.lib.decisions.roles import pairs
 from scripts.lib.decisions.state import EndpointState, Overwritten, Refused, Shift, percentages
 
@@ -139,8 +139,8 @@ class OnlineEndpoint(Resources):
         now = entities.endpoint(entity)
         if now.traffic != planned.traffic:
             raise Overwritten(f"somebody changed the split meanwhile: {percentages(now.traffic)}. Nothing was written.")
-        if any(now.tags.get(tag) != planned.tags.get(tag) for tag in (*TAGS, *TAKEOVER)):
-            raise Overwritten(f"somebody took the rollout over meanwhile: {written_by(now)}. Nothing was written.")
+        if who := written_since(now, planned):
+            raise Overwritten(f"somebody took the rollout over meanwhile: {who}. Nothing was written.")
         entity.traffic = dict(shift.split)
         entity.mirror_traffic = {name: share for name, share in now.mirror.items() if name not in shift.split}
         entity.tags = {name: value for name, value in {**now.tags, **shift.tags}.items() if value is not None}
@@ -164,7 +164,9 @@ class OnlineEndpoint(Resources):
                     f"somebody else wrote another split right after this one: {percentages(state.traffic)}."
                 )
             if state.traffic == shift.split and found not in (ours, old):
-                raise Overwritten(f"somebody else wrote the same split right after this one: {written_by(state)}.")
+                raise Overwritten(
+                    f"somebody else wrote the same split right after this one: {written_since(state, before)}."
+                )
             if deadline.passed:  # late, or somebody wrote the old one again
                 raise TimedOut(f"the split was written, but still reads back as {percentages(state.traffic)}")
             deadline.pause("waiting for the split to read back")
@@ -196,8 +198,3 @@ def pair_busy(state: EndpointState) -> bool:
     found = pairs(state)
     pair = {*state.traffic, *(green for green, blue in found.items() if blue in state.traffic)}
     return state.busy or any(state.deployments[name].state in CHANGING for name in pair)
-
-
-def written_by(state: EndpointState) -> str:
-    """Who is recorded as the endpoint's last writer."""
-    return state.tags.get("takeover") or state.tags.get("rollout") or "nobody says who"

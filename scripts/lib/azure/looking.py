@@ -11,8 +11,8 @@ from scripts.lib.azure import entities
 from scripts.lib.azure.errors import Passing
 from scripts.lib.azure.waiting import Deadline, answered
 from scripts.lib.azure.workspace import Workspace
-from scripts.lib.decisions.record import MARK, record
-from scripts.lib.decisions.state import Deployment, EndpointState, Ref, Refused
+from scripts.lib.decisions.record import claim, told
+from scripts.lib.decisions.state import Deployment, EndpointState, Refused
 
 Result = TypeVar("Result")
 GAP = 3.0  # seconds between the two looks: a list may lag behind what was written (Azure/azure-dev#4037)
@@ -117,9 +117,6 @@ def check_workspace(workspace: Workspace, deadline: Deadline) -> None:
 
 def _named(state: EndpointState) -> set[str]:
     """The deployments that the endpoint itself tells of: its traffic, its tags, and the claims of those seen."""
-    last = record(state)
-    refs = [d.replaces for d in state.deployments.values()]
-    refs += [Ref.parse(state.tags.get(tag, "")) for tag in ("takeover-blue", "takeover-green")]
-    refs += [last.blue, last.green] if last else []
-    refs += [Ref(tag.removeprefix(MARK)) for tag in state.tags if tag.startswith(MARK)]
-    return {ref.name.lower() for ref in refs if ref} | state.traffic.keys() | state.mirror.keys()
+    claims = [claim(state, d).blue for d in state.deployments.values()]
+    names = told(state) | {blue.name for blue in claims if blue}
+    return {name.lower() for name in names} | state.traffic.keys() | state.mirror.keys()

@@ -5,17 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from scripts.lib.decisions.file_rules import LONGEST
-from scripts.lib.decisions.record import (
-    TAKEOVER,
-    Record,
-    Takeover,
-    before,
-    marks,
-    record,
-    taken_over,
-    takeover,
-    written,
-)
+from scripts.lib.decisions.record import Record, claimed, marks, record, written
 from scripts.lib.decisions.roles import owner, pairs, roles
 from scripts.lib.decisions.settings import Settings, fits
 from scripts.lib.decisions.state import (
@@ -28,7 +18,7 @@ from scripts.lib.decisions.state import (
     end_mirroring,
     percentages,
 )
-from scripts.lib.decisions.way_back import superfluous
+from scripts.lib.decisions.way_back import kept, superfluous
 
 MOST = 20  # deployments of an endpoint (how-to-manage-quotas)
 
@@ -149,13 +139,9 @@ def _green(endpoint: EndpointState, wanted: Wanted, blue: Deployment) -> Plan:
 
 def make_room(endpoint: EndpointState) -> str:
     """Which command makes room for another deployment, where Azure doesn't allow one more."""
-    found = pairs(endpoint)
-    waiting, old = (
-        (green for green, blue in found.items() if blue in endpoint.traffic),
-        map(found.get, endpoint.traffic),
-    )
-    can_go = [name for name in (*superfluous(endpoint), *waiting, *old) if name]
-    if idle := [name for name in dict.fromkeys(can_go) if name not in endpoint.traffic]:
+    old, waiting = kept(endpoint), (green for green, blue in pairs(endpoint).items() if blue in endpoint.traffic)
+    can_go = [*superfluous(endpoint), *waiting, *([old.name] if old else [])]
+    if idle := [name for name in can_go if name not in endpoint.traffic]:
         return f"To make room: delete_blue {idle[0]}; if that is the way back, there is none from then on."
     return "No deployment of it is idle: ask for more quota, or take a smaller instance_type or instance_count."
 
@@ -172,20 +158,23 @@ def _standing(endpoint: EndpointState, wanted: Wanted, blue: Deployment) -> Depl
 
 
 def _take_over(endpoint: EndpointState, rollout: str, blue: str, green: str) -> Shift | None:
-    """The tags that make a green this rollout's, written with the same split; None where it is already."""
-    begun = takeover(endpoint)
-    if owner(endpoint, green) == rollout and pairs(endpoint).get(green) == blue:
-        if begun is None or begun.green.name == green:
-            return None
-        say = f"{begun.green.name}, which {begun.rollout} went on with, is no longer to replace {blue}"
-        return Shift(endpoint.traffic, say, tags=dict.fromkeys(TAKEOVER))
-    say, split = f"{green} is this rollout's now, not {owner(endpoint, green) or 'nobody'}'s", endpoint.traffic
-    old, new = endpoint.deployments[blue].ref, endpoint.deployments[green].ref
-    if green not in split:
-        return Shift(split, say, tags=taken_over(Takeover(rollout, old, new)))
-    last = record(endpoint)
-    known = last if last and endpoint.standing(last.green) == endpoint.deployments[green] else None
-    return Shift(split, say, tags=written(endpoint, Record(rollout, known.blue if known else old, new, split)))
+    """The tags that make a green this rollout's, written with the same split; None where it is already.
+
+    A way back that was to be green again, in place of it, is only the way back from then on.
+    """
+    found, split, old, new = pairs(endpoint), endpoint.traffic, endpoint.deployments[blue], endpoint.deployments[green]
+    mine = owner(endpoint, green) == rollout and found.get(green) == blue
+    say = f"{green} is this rollout's now, not {owner(endpoint, green) or 'nobody'}'s"
+    if green in split:
+        last = record(endpoint)
+        known = last.blue if last and endpoint.standing(last.green) == new else old.ref
+        return None if mine else Shift(split, say, tags=written(endpoint, Record(rollout, known, new.ref, split)))
+    tags = {} if mine else claimed(new, rollout, old.ref)
+    for other in (old, kept(endpoint)):
+        if other and other != new and found.get(other.name) in (blue, green):
+            tags |= claimed(other, rollout, None)
+            say += f"; {other.name} is no longer to replace {found[other.name]}"
+    return Shift(split, say, tags=tags) if tags else None
 
 
 def _name(endpoint: EndpointState, wanted: Wanted, blue: Deployment) -> str:
@@ -199,7 +188,7 @@ def _name(endpoint: EndpointState, wanted: Wanted, blue: Deployment) -> str:
         present = endpoint.deployments.get(name)
         if present and present.busy:
             raise _at_work(present)
-        if present is None or (present.ours and not _needed(endpoint, present, blue)):
+        if present is None or (present.ours and not _needed(endpoint, present)):
             if len(name) > LONGEST:
                 raise Refused(f"{name} is longer than {LONGEST}: shorten `name` in endpoints/green-deployment.yml.")
             return name
@@ -217,22 +206,24 @@ def _at_work(present: Deployment) -> Refused:
     return Refused(f"{present.name} is {present.state}: another run is at it. When that has ended, deploy again.")
 
 
-def _needed(endpoint: EndpointState, present: Deployment, blue: Deployment) -> bool:
+def _needed(endpoint: EndpointState, present: Deployment) -> bool:
     """Whether one of that name must stay: it works, serves, or is the way back."""
-    kept = (before(endpoint), blue)
-    return present.healthy or present.name in (*endpoint.traffic, *endpoint.mirror) or present in kept
+    return present.healthy or present.name in (*endpoint.traffic, *endpoint.mirror) or present == kept(endpoint)
 
 
 def _left_over(endpoint: EndpointState, wanted: Wanted, blue: Deployment, green: str) -> tuple[str, ...]:
     """Greens that were rolled back or never promoted: not the way back, nor what waits for another repository."""
-    found, learnt, old = pairs(endpoint), marks(endpoint), before(endpoint)
-    spared = {green, found.get(blue.name), old.name if old else None, *endpoint.traffic, *endpoint.mirror}
+    found, learnt, old = pairs(endpoint), marks(endpoint), kept(endpoint)
+    spared = {green, old.name if old else "", *endpoint.traffic, *endpoint.mirror}
     return tuple(
         d.name
         for d in endpoint.deployments.values()
         if d.ours
         and d.name not in spared
-        and (d.name in learnt or (found.get(d.name) == blue.name and not _foreign(d.rollout, wanted.rollout)))
+        and (
+            d.name in learnt
+            or (found.get(d.name) == blue.name and not _foreign(owner(endpoint, d.name), wanted.rollout))
+        )
     )
 
 

@@ -15,7 +15,7 @@ from scripts.lib.decisions.strict_yaml import Document
 
 LONGEST = 32  # characters of a name (how-to-manage-quotas)
 SUFFIX = len("-9999-abcd")  # what a green's name gets: the model's version and, with other settings, four digits more
-OURS = ("first-rollout", "rollout", "takeover", "mark-")
+OURS = ("first-rollout", "rollout", "mark-")
 """How the tags begin that a rollout writes on an endpoint."""
 TEXTS = ("tags", "properties", "environment_variables")
 IDS = "user_assigned_identities"

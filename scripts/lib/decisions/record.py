@@ -1,4 +1,4 @@
-"""What an endpoint's tags tell of a rollout: who wrote the split, whom a rollback leads to, what was learnt.
+"""What an endpoint's tags tell: who wrote the split and whom a rollback leads to, whose each green is, what was learnt.
 
 They are written in the same call as the split. A portal, or `az … --traffic`, echoes the tags under a split of its own:
 where the split that is recorded differs from the live one, a stranger wrote that.
@@ -14,8 +14,7 @@ from datetime import datetime, timezone
 from scripts.lib.decisions.state import Deployment, EndpointState, Ref, written_out
 
 TAGS = ("rollout", "rollout-blue", "rollout-green", "rollout-split", "rollout-direction", "rollout-at")
-TAKEOVER = ("takeover", "takeover-blue", "takeover-green")
-MARK = "mark-"
+OF, MARK = "rollout-of-", "mark-"
 BY_HAND = "by hand"
 Tags = dict[str, str | None]
 
@@ -36,12 +35,11 @@ class Record:
 
 
 @dataclass(frozen=True)
-class Takeover:
-    """`rollout` goes on with `green`, which stands at 0 % already, to replace `blue`. Until the next written split."""
+class Claim:
+    """Whose a deployment is (a rollout's id), and whom it is to replace, or replaces; None for nobody."""
 
     rollout: str
-    blue: Ref
-    green: Ref
+    blue: Ref | None
 
 
 def record(state: EndpointState) -> Record | None:
@@ -66,18 +64,40 @@ def live(state: EndpointState) -> Record | None:
     return found if found and found.split == state.traffic else None
 
 
-def takeover(state: EndpointState) -> Takeover | None:
-    """Who goes on with a green at 0 %; None where nobody does, one of the two is gone, or blue serves no more."""
-    rollout, blue, green = (state.tags.get(name, "") for name in TAKEOVER)
-    old, new = Ref.parse(blue), Ref.parse(green)
-    if not (rollout and old and new and state.standing(old) and state.standing(new)):
-        return None
-    waits = new.name not in state.traffic and old.name in state.traffic
-    return Takeover(rollout, old, new) if waits else None
+def claim(state: EndpointState, deployment: Deployment) -> Claim:
+    """What was claimed of it last: by whoever took it over or wrote a split with it, else by its maker."""
+    created, _, claimed = state.tags.get(OF + deployment.name, "").partition("|")
+    blue, _, rollout = claimed.partition("|")
+    if rollout and created == deployment.created:
+        return Claim(rollout, Ref.parse(blue))
+    return Claim(deployment.rollout, deployment.replaces)
+
+
+def claimed(deployment: Deployment, rollout: str, blue: Ref | None) -> Tags:
+    """The tag that makes it a rollout's own, to replace `blue`. It holds until the next one, whatever the split."""
+    return {OF + deployment.name: f"{deployment.created}|{blue or ''}|{rollout}"}
+
+
+def told(state: EndpointState) -> set[str]:
+    """The names of all deployments that the tags tell of."""
+    found = [Ref.parse(state.tags.get(name, "")) for name in ("rollout-blue", "rollout-green")]
+    names = [name.removeprefix(prefix) for prefix in (OF, MARK) for name in state.tags if name.startswith(prefix)]
+    return {*names, *(ref.name for ref in found if ref)}
+
+
+def written_since(now: EndpointState, then: EndpointState) -> str:
+    """Who wrote a record or a claim between two reads, "" where nobody did."""
+    tags = now.tags.keys() | then.tags.keys()
+    changed = [name for name in tags if name.startswith("rollout") and now.tags.get(name) != then.tags.get(name)]
+    who = [now.tags[name].rpartition("|")[2] for name in changed if name.startswith(OF) and name in now.tags]
+    return next(iter(who), now.tags.get("rollout") or "nobody says who") if changed else ""
 
 
 def written(state: EndpointState, found: Record) -> Tags:
-    """The tags that go with a split: the record; no takeover, no pending first rollout, no mark of who is gone."""
+    """The tags that go with a split: the record, and the claims that it makes; nothing of who is gone.
+
+    Green is the writer's from now on, to replace blue, and blue is nobody's green any more.
+    """
     direction = "back" if found.back else "forward"
     values = (
         found.rollout,
@@ -88,12 +108,12 @@ def written(state: EndpointState, found: Record) -> Tags:
         found.at or now(),
     )
     gone = [MARK + name for name in _marked(state) if name not in marks(state)]
-    return {**dict.fromkeys([*TAKEOVER, "first-rollout", *gone]), **dict(zip(TAGS, values, strict=True))}
-
-
-def taken_over(found: Takeover) -> Tags:
-    """The tags of a takeover."""
-    return dict(zip(TAKEOVER, (found.rollout, str(found.blue), str(found.green)), strict=True))
+    gone += [name for name in state.tags if name.startswith(OF) and name.removeprefix(OF) not in state.deployments]
+    tags: Tags = {**dict.fromkeys(["first-rollout", *gone]), **dict(zip(TAGS, values, strict=True))}
+    for ref, blue in ((found.green, found.blue), (found.blue, None)):
+        if deployment := state.standing(ref):
+            tags |= claimed(deployment, found.rollout, blue)
+    return tags
 
 
 def mark(deployment: Deployment, text: str) -> Tags:

@@ -1,6 +1,6 @@
 """Who is blue and who is green on an endpoint, and whose rollout it is: pure decisions, without Azure.
 
-The strongest evidence comes first: who goes on with a green (takeover), the record of the split, a deployment's claim.
+Claims tell: the last one made of a deployment (by a takeover, or with a split), else its maker's, in its own tags.
 Names and ages decide nothing: a version that still stands may be rolled out over a younger one.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from scripts.lib.decisions.record import marks, record, takeover
+from scripts.lib.decisions.record import claim, marks, record
 from scripts.lib.decisions.state import Ambiguous, Deployment, EndpointState, percentages
 
 
@@ -18,8 +18,6 @@ def roles(endpoint: EndpointState) -> tuple[str | None, str | None]:
     Raises Ambiguous when the evidence leaves several answers, or none for a split between two.
     """
     found, traffic = pairs(endpoint), endpoint.traffic
-    if begun := takeover(endpoint):
-        return begun.blue.name, begun.green.name
     if len(traffic) == 1:
         (serving,) = traffic
         green = _waiting(endpoint, found, serving)
@@ -37,24 +35,12 @@ def roles(endpoint: EndpointState) -> tuple[str | None, str | None]:
 
 def pairs(endpoint: EndpointState) -> dict[str, str]:
     """Whom each deployment replaces, by name, of those that stand: {green: blue}."""
-    found = {d.name: blue for d in endpoint.deployments.values() if (blue := _claimed(endpoint, d))}
-    for evidence in (record(endpoint), takeover(endpoint)):
-        old = endpoint.standing(evidence.blue) if evidence else None
-        new = endpoint.standing(evidence.green) if evidence else None
-        if old and new:
-            if found.get(old.name) == new.name:
-                del found[old.name]  # an older claim: the other way round
-            found[new.name] = old.name
-    return found
+    return {d.name: blue for d in endpoint.deployments.values() if (blue := _claimed(endpoint, d))}
 
 
 def owner(endpoint: EndpointState, green: str) -> str:
     """The id of the rollout whose green it is now, "" where nobody knows."""
-    deployment = endpoint.deployments[green]
-    for evidence in (takeover(endpoint), record(endpoint)):
-        if evidence and endpoint.standing(evidence.green) == deployment:
-            return evidence.rollout
-    return deployment.rollout
+    return claim(endpoint, endpoint.deployments[green]).rollout
 
 
 def unclear(endpoint: EndpointState, found: Mapping[str, str]) -> Ambiguous:
@@ -68,12 +54,12 @@ def unclear(endpoint: EndpointState, found: Mapping[str, str]) -> Ambiguous:
 
 
 def _claimed(endpoint: EndpointState, green: Deployment) -> str:
-    """Whom its own tag says it replaces; "" if that is gone. A claim without a time can't be of somebody younger."""
-    blue = endpoint.standing(green.replaces)
-    if blue is None or blue.name == green.name:
+    """Whom it replaces; "" if that is gone. A claim without a time can't be of somebody younger."""
+    ref = claim(endpoint, green).blue
+    blue = endpoint.standing(ref)
+    if ref is None or blue is None or blue.name == green.name:
         return ""
-    foretold = green.replaces and not green.replaces.created and blue.created > green.created
-    return "" if foretold else blue.name
+    return "" if not ref.created and blue.created > green.created else blue.name
 
 
 def _waiting(endpoint: EndpointState, found: Mapping[str, str], serving: str) -> str | None:

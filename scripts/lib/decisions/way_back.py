@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scripts.lib.decisions.record import Record, Tags, before, mark, marks, now, record, written
-from scripts.lib.decisions.roles import pairs, roles, unclear
+from scripts.lib.decisions.roles import owner, pairs, roles, unclear
 from scripts.lib.decisions.state import SERVES, Deployment, EndpointState, Ref, Refused, Shift, percentages
 
 
@@ -28,7 +28,7 @@ def plan_own_rollback(endpoint: EndpointState, rollout: str) -> Shift:
         mine = {
             green: blue
             for green, blue in pairs(endpoint).items()
-            if green in endpoint.traffic and endpoint.deployments[green].rollout == rollout
+            if green in endpoint.traffic and owner(endpoint, green) == rollout
         }
         if len(mine) != 1:
             return _hold(endpoint, f"nothing tells that this rollout wrote the split: {now_is}")
@@ -84,6 +84,12 @@ def plan_delete_blue(endpoint: EndpointState, name: str) -> Shift:
     return Shift(endpoint.traffic, f"{name} is deleted")
 
 
+def kept(endpoint: EndpointState) -> Deployment | None:
+    """The way back, as far as it stands: by the record, where that is lost by the claim of the one that serves."""
+    claims = [old for green, old in pairs(endpoint).items() if endpoint.traffic.keys() == {green}]
+    return before(endpoint) or next((endpoint.deployments[name] for name in claims), None)
+
+
 def superfluous(endpoint: EndpointState) -> list[str]:
     """What rollouts have left: at 0 %, and neither of the pair that is blue and green, nor the way back.
 
@@ -92,11 +98,9 @@ def superfluous(endpoint: EndpointState) -> list[str]:
     """
     if not endpoint.traffic:
         return []
-    found, learnt, old = pairs(endpoint), marks(endpoint), before(endpoint)
-    way = found.get(next(iter(endpoint.traffic))) if len(endpoint.traffic) == 1 and not old else None
-    needed = {*endpoint.traffic, *endpoint.mirror, way}
-    waiting = {green for green, blue in found.items() if blue in endpoint.traffic and green not in learnt}
-    spared = needed | waiting | ({old.name} if old else set())
+    learnt, old = marks(endpoint), kept(endpoint)
+    waiting = {green for green, blue in pairs(endpoint).items() if blue in endpoint.traffic and green not in learnt}
+    spared = {*endpoint.traffic, *endpoint.mirror, *waiting} | ({old.name} if old else set())
     if not record(endpoint) and not any(endpoint.deployments[name].replaces for name in endpoint.traffic):
         spared |= endpoint.deployments.keys() - learnt.keys()
     return [d.name for d in endpoint.deployments.values() if d.ours and d.name not in spared]
@@ -124,15 +128,17 @@ def _back(endpoint: EndpointState, target: Deployment, rollout: str) -> Shift:
             f"{target.name} is {target.state}, so it can't get the traffic: {percentages(endpoint.traffic)} stays. "
             + _deploy_another(endpoint)
         )
-    split, others = {target.name: 100}, {n: p for n, p in endpoint.traffic.items() if n != target.name}
-    left = [endpoint.deployments[name] for name in sorted(others, key=lambda name: -others[name])]
+    split, last = {target.name: 100}, record(endpoint)
+    shares = dict(endpoint.traffic)
+    if not shares and last:  # somebody took it all away
+        had = [d.name for ref in (last.green, last.blue) if (d := endpoint.standing(ref))]
+        shares = {name: last.split[name] for name in had if name in last.split}
+    left = [endpoint.deployments[name] for name in sorted(shares, key=lambda name: -shares[name]) if name not in split]
     learnt: Tags = {}
     for deployment in left:
-        learnt |= mark(deployment, f"rolled back from {others[deployment.name]} % on {now()}, {rollout}")
-    last = record(endpoint)
-    green = left[0].ref if left else last.green if last and last.green != target.ref else None
-    kept = Record(rollout, target.ref, green, split, back=True)
-    tags = {**written(endpoint, kept), **learnt}
+        learnt |= mark(deployment, f"rolled back from {shares[deployment.name]} % on {now()}, {rollout}")
+    found = Record(rollout, target.ref, left[0].ref if left else None, split, back=True)
+    tags = {**written(endpoint, found), **learnt}
     say = f"{percentages(endpoint.traffic)} → {percentages(split)}"
     for more in [d for d in left if d.capacity > target.capacity][:1]:
         say += f"; {target.name} answers {target.capacity} requests at once, {more.name} {more.capacity}"
