@@ -210,8 +210,8 @@ def who_starts_what(files: Files) -> Findings:
 
 @rule
 def checks_need_nothing(files: Files) -> Findings:
-    """ci.yml runs on forks: no environment, no variable, no login."""
-    text = next(text for path, text in files.texts.items() if path.stem == "ci")
+    """ci.yml runs on forks: no environment, no login, no variable but for what machine it runs on."""
+    text = next(text for path, text in files.texts.items() if path.stem == "ci").replace("vars.RUNNER ||", "")
     yield from re.findall(r"vars\.|toJSON|environment:|id-token|VARIABLES|target:", text)
 
 
@@ -240,6 +240,13 @@ def inputs_are_offered_as_they_are(files: Files) -> Findings:
         yield "promote: percent may be left out"
     if not asked["teardown"]["endpoint"].get("required"):
         yield "teardown: endpoint"
+
+
+@rule
+def jobs_run_on_one_kind_of_machine(files: Files) -> Findings:
+    """Every job runs where the variable RUNNER says; a fork's gets no variables, and so none of one's own runners."""
+    runs = {where: job["runs-on"] for where, job in files.jobs.items() if "uses" not in job}
+    yield from (f"{where}: {on}" for where, on in runs.items() if on != expression("vars.RUNNER || 'ubuntu-24.04'"))
 
 
 @rule

@@ -1,14 +1,16 @@
 """Runs a real workflow file on this machine: `act`, without containers, against a running emulator.
 
 What differs from GitHub: act copies the work tree instead of checking out a commit, and heeds neither `environment`,
-`permissions`, `concurrency`, path filters, the types of inputs nor time-outs. After a called workflow has failed it
-runs no further job of its caller. Remote actions are replaced by those in stand_ins/, `az` by az.py.
+`permissions`, `concurrency`, path filters, the types of inputs nor time-outs; this machine plays every runner. After a
+called workflow has failed it runs no further job of its caller. Remote actions are replaced by those in stand_ins/,
+`az` by az.py.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -27,7 +29,7 @@ import yaml
 
 from azureml_emulator.workflows import az
 
-RUNNER = "ubuntu-24.04"
+GITHUBS = "ubuntu-24.04"  # without any label that it knows, act asks whoever sits there
 RUN_SECONDS = 3600.0  # after which a run is cancelled
 CLEAN_UP_SECONDS = 600.0  # for which a cancelled run may go on
 STAND_INS = Path(str(files("azureml_emulator.workflows") / "stand_ins"))
@@ -131,6 +133,7 @@ def run_workflow(
         uploads = artifacts or home / "artifacts"
         uploads.mkdir(parents=True, exist_ok=True)
         command = [*_command(path, event, home), f"--actor={actor}", *_github(environ), *_variables(variables)]
+        command += {f"--platform={label}=-self-hosted" for label in {GITHUBS, *_labels(workdir, path, variables)}}
         command += _stand_ins(workdir / path, workdir, stand_ins)
         deadline = time.monotonic() + seconds
         with _act(command, workdir, _environment(environ, home) | {"ARTIFACTS": str(uploads)}, seconds) as process:
@@ -144,11 +147,21 @@ def _jobs(tree: Path, path: str) -> Iterator[str]:
         yield from (f"{name}/{inner}" for inner in _jobs(tree, called)) if called.startswith("./") else [name]
 
 
+def _labels(tree: Path, path: str, variables: Mapping[str, str]) -> Iterator[str]:
+    """What the jobs of a workflow, and of those it calls, run on: labels as they stand there, or that it may choose."""
+    for job in yaml.safe_load((tree / path).read_text())["jobs"].values():
+        if (called := job.get("uses", "")).startswith("./"):
+            yield from _labels(tree, called, variables)
+        text = json.dumps(job.get("runs-on", ""))
+        yield from re.findall(r"'([\w.-]+)'" if "${{" in text else r'"([\w.-]+)"', text)
+        yield from (variables[name] for name in re.findall(r"vars\.(\w+)", text) if name in variables)
+
+
 def _command(path: str, event: str, home: Path) -> list[str]:
     nothing = [f"--{kind}-file={os.devnull}" for kind in ("env", "var", "secret", "input")]  # act reads dot files else
     return [
         _executable(), event, f"--workflows={path}", f"--eventpath={home / 'event.json'}",
-        f"--platform={RUNNER}=-self-hosted", f"--action-cache-path={home / 'cache'}", *nothing,
+        f"--action-cache-path={home / 'cache'}", *nothing,
         "--pull=false", "--no-cache-server", "--json", "--rm",
     ]  # fmt: skip
 
@@ -256,7 +269,7 @@ def _follow(process: subprocess.Popen[str], run: Run, watch: Watch, deadline: fl
 def _take(record: Mapping[str, Any], job: Job) -> None:
     """Adds one record of act's log to the job that it is about."""
     if "unsupported platform" in record["msg"]:  # act would skip the job silently, and exit with 0
-        raise RuntimeError(f"job {record['jobID']} runs on something else than {RUNNER}")
+        raise RuntimeError(f"job {record['jobID']} runs on something that can't be read from the file")
     if job.result == "skipped":
         job.result, job.started = "running", time.monotonic()
     if record.get("raw_output") or record["level"] == "error":

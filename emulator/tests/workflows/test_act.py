@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from azureml_emulator.workflows.act import RUNNER, Run, commit, run_workflow
+from azureml_emulator.workflows.act import Run, commit, run_workflow
 
 HEAD = "on:\n  push:\n  workflow_dispatch:\n    inputs:\n      mark:\njobs:\n  greet:\n"
 
@@ -22,7 +22,7 @@ def run(tree: Path, workflow: str, event: str = "push", **options: Any) -> Run:
 
 
 def greet(command: str) -> str:
-    return f"{HEAD}    runs-on: {RUNNER}\n    steps:\n      - run: {command}\n"
+    return f"{HEAD}    runs-on: ubuntu-24.04\n    steps:\n      - run: {command}\n"
 
 
 def test_environment_variables_and_inputs_arrive(tmp_path: Path) -> None:
@@ -50,10 +50,23 @@ def test_failure_is_told(tmp_path: Path) -> None:
     assert result.jobs["greet"].steps == {"exit 3": "failure"}
 
 
+@pytest.mark.parametrize(
+    "runner",
+    ["azure-vnet", "[self-hosted, azure-vnet]", "${{ vars.RUNNER || 'ubuntu-24.04' }}", "{labels: [azure-vnet]}"],
+)
+@pytest.mark.parametrize("variables", [{}, {"RUNNER": "azure-vnet"}])
+def test_every_runner_is_this_machine(tmp_path: Path, runner: str, variables: dict[str, str]) -> None:
+    """Whatever labels a job asks for, by themselves or by a variable, it runs here."""
+    result = run(tmp_path, greet("echo hi").replace("ubuntu-24.04", runner, 1), variables=variables)
+
+    assert result.jobs["greet"].log == "hi\n"
+
+
 def test_unknown_runner_is_no_skipped_job(tmp_path: Path) -> None:
-    """A job for a machine that act does not stand in for is an error, although act itself passes over it."""
-    with pytest.raises(RuntimeError, match="job greet runs on something else"):
-        run(tmp_path, greet("exit 0").replace(RUNNER, "ubuntu-1.0"))
+    """A job on a machine that can't be read from the file is an error, although act itself passes over it."""
+    runner = "${{ format('own-{0}', github.event_name) }}"
+    with pytest.raises(RuntimeError, match="job greet runs on something that can't be read"):
+        run(tmp_path, greet("exit 0").replace("ubuntu-24.04", runner))
 
 
 def test_remote_action_needs_a_stand_in(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ VARIABLES = {
         Variable("AZURE_RESOURCE_GROUP", "The resource group of the workspace."),
         Variable("AZURE_ML_WORKSPACE", "The Azure ML workspace that has the models and the endpoint."),
         Variable("ENDPOINT_NAME", "The endpoint, if it is not the `name` in endpoints/endpoint.yml.", required=False),
+        Variable("RUNNER", "The label of your own runners, if all jobs are to run there.", required=False),
         Variable("ATTEST", "`true`: attest models in a private repository, too (Enterprise Cloud).", required=False),
     )
 }
