@@ -18,6 +18,7 @@ from scripts.lib.decisions.state import percentages
 
 ROLLOUT = ".github/workflows/rollout.yml"
 SEED = re.compile(r"^SEED = (\d+)", re.MULTILINE)
+REVIEWED = ("promote-10", "promote-50", "promote-100", "delete-blue")
 LINE = "  {:<20} {:>5}   {:<36} {}"
 
 
@@ -43,12 +44,19 @@ class Demo:
 
     def rollout(self) -> None:
         click.echo(LINE.format("job", "took", "traffic then", "answered meanwhile"))
+        made = self.github.add_run(run_id=len(self.github.runs) + 1)
+        approve = self.github.approving(made.id, "colleague", REVIEWED)
+
+        def watch(name: str, job: Job) -> None:
+            approve(name, job)
+            self.tell(name, job)
+
         run = run_workflow(
             ROLLOUT,
-            environ={**self.variables, **self.github.environ()},
+            environ={**self.variables, **self.github.environ(), "GITHUB_RUN_ID": str(made.id)},
             workdir=self.tree,
             variables=repository_variables(self.variables),
-            watch=self.tell,
+            watch=watch,
         )
         self.reviewed = run.jobs["rollout/smoke-test"].summary
         skipped = [name for name, job in run.jobs.items() if job.result == "skipped" and "staging" not in name]

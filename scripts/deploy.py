@@ -103,7 +103,8 @@ def _create(
     of_ours = {"model": model.name, "version": str(model.version), "rollout": rollout}
     of_ours |= {"settings": entity.tags["settings"]}
     of_ours |= {"replaces": str(state.deployments[plan.blue].ref)} if plan.blue else {}
-    entity.tags = {**entity.tags, **provenance.tags(), **model.tags, "replaces": None, **of_ours}
+    # A model that was trained elsewhere is nobody's commit: the run's would name who didn't write it.
+    entity.tags = {**entity.tags, **provenance.tags(), "commit": None, **model.tags, "replaces": None, **of_ours}
     entity.tags = {tag: value for tag, value in entity.tags.items() if value is not None}
     entity.instance_count = max(entity.instance_count or 1, plan.instances)
     if with_package:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from scripts.lib.github import again
 from tests.support import ROOT
 
 pytest_plugins = ["azureml_emulator.fixtures"]
@@ -26,6 +27,14 @@ LONGEST = [
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     order = {name: number for number, name in enumerate(LONGEST)}
     items.sort(key=lambda item: order.get("/".join(item.path.parts[-2:]), len(order)))
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """GitHub's troubles that don't end are given up within a second; test_github_again.py holds the real times."""
+    monkeypatch.setattr(again, "PATIENCE", 1.0)
+    monkeypatch.setattr(again, "FIRST", 0.1)
+    monkeypatch.setattr(again, "LIMITED", 0.2)
 
 
 @pytest.fixture(scope="session")

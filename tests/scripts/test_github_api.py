@@ -305,8 +305,8 @@ class TestCannotTell:
         with pytest.raises(CannotTell, match="503"):
             client(github).facts()
 
-        assert len(github.calls) == 3
-        assert time.monotonic() - started > 0.5
+        assert len(github.calls) == 4
+        assert 0.6 < time.monotonic() - started < 5
 
     def test_change(self, github: LocalGitHub) -> None:
         """A change is asked for once: it may have happened."""
@@ -328,12 +328,6 @@ class TestCannotTell:
         first, second = Busy.asked
         assert facts == {"name": "rollout"}
         assert second - first > 0.9
-
-    def test_much_later(self) -> None:
-        """An hour is not waited for, whatever GitHub says."""
-        again = client(LocalGitHub())._session.get_adapter("https://api.github.com").max_retries
-
-        assert again.total * again.retry_after_max <= 60
 
     def test_wrong_token(self, github: LocalGitHub) -> None:
         """A wrong token is named as such."""

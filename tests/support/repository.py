@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import subprocess
@@ -16,6 +17,7 @@ from azureml_emulator.github.server import LocalGitHub
 from azureml_emulator.process import running
 from azureml_emulator.workflows.act import (
     WORKSPACE_VARIABLES,
+    Job,
     Run,
     commit,
     copy_tree,
@@ -28,7 +30,9 @@ from tests.support.scripts import name_deployments
 
 DEPLOYING = ["register", "deploy", "smoke-test"]
 PROMOTING = ["promote-10", "promote-50", "promote-100"]
+REVIEWED = [*PROMOTING, "delete-blue", "promote", "teardown"]
 AUTHOR, COLLEAGUE = "author", "colleague"
+run_ids = itertools.count(1000)
 
 
 @dataclass
@@ -42,22 +46,49 @@ class Repository:
     forks: ForkServer
     variables: dict[str, str] = field(default_factory=dict)
 
-    def run(self, workflow: str, event: str = "workflow_dispatch", **options: Any) -> Run:
-        """Run a workflow to its end."""
+    def run(
+        self,
+        workflow: str,
+        event: str = "workflow_dispatch",
+        reviewed: bool = True,
+        actor: str = COLLEAGUE,
+        **options: Any,
+    ) -> Run:
+        """Run a workflow to its end; the colleague approves each job that asks, or (not `reviewed`) goes past that."""
         steps = {name: value for name, value in self.environ.items() if name not in WORKSPACE_VARIABLES}
-        options = {"environ": {**steps, **self.github.environ(), **options.pop("environ", {})}} | options
-        return run_workflow(
-            f".github/workflows/{workflow}.yml",
-            event,
-            workdir=self.tree,
-            variables=self.variables,
-            artifacts=self.artifacts,
-            **options,
-        )
+        environ = {"GITHUB_RUN_ID": str(next(run_ids)), **steps, **self.github.environ(), **options.pop("environ", {})}
+        run_id = int(environ["GITHUB_RUN_ID"])
+        self.github.add_run(f"{workflow}.yml", run_id, actor=actor, event=event, head_sha=self.head)
+        approve, watch = self.github.approving(run_id, COLLEAGUE, REVIEWED * reviewed), options.pop("watch", None)
+
+        def both(name: str, job: Job) -> None:
+            approve(name, job)
+            if watch:
+                watch(name, job)
+
+        try:
+            return run_workflow(
+                f".github/workflows/{workflow}.yml",
+                event,
+                environ=environ,
+                workdir=self.tree,
+                variables=self.variables,
+                artifacts=self.artifacts,
+                actor=actor,
+                watch=both,
+                **options,
+            )
+        finally:
+            self.github.finish(run_id)
+
+    @property
+    def head(self) -> str:
+        """The newest commit."""
+        return subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=self.tree, text=True).strip()
 
     def dispatch(self, workflow: str, inputs: dict[str, str] | None = None, **options: Any) -> Run:
         """A person starts a workflow."""
-        return self.run(workflow, inputs=inputs or {}, **{"actor": COLLEAGUE, **options})
+        return self.run(workflow, inputs=inputs or {}, **options)
 
     def push(self, **options: Any) -> Run:
         """What a merge to main starts."""
@@ -77,9 +108,8 @@ class Repository:
 
     def know_head(self) -> str:
         """Make GitHub know the newest commit, and who its author is."""
-        head = subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=self.tree, text=True).strip()
-        self.github.add_commit(head, author=AUTHOR)
-        return head
+        self.github.add_commit(self.head, author=AUTHOR)
+        return self.head
 
     def script(self, name: str, *arguments: object) -> str:
         """What a script prints that somebody runs by hand."""

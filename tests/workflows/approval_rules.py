@@ -3,6 +3,7 @@
 import re
 
 from scripts import doctor
+from scripts.lib.decisions import authors
 from scripts.lib.github.environment import ENVIRONMENTS
 from scripts.lib.github.repository_variables import PLACE, VARIABLES
 from tests.workflows.files import (
@@ -22,7 +23,8 @@ from tests.workflows.files import (
     rule,
 )
 
-INSIST = 'exec python -m scripts.check_reviewers "$REVIEWERS" --expect "$PROPOSAL" --person "$PERSON"'
+BEFORE = 'exec python -m scripts.check_approval production --expect "$PROPOSAL" --person "$PERSON"'
+INSIST = 'exec python -m scripts.check_approval "$REVIEWERS" --seen "$SEEN" --expect "$PROPOSAL" --person "$PERSON"'
 ROLLOUT = "${{ needs.register.outputs.rollout }}"
 PERSON = "${{ github.triggering_actor || github.actor }}"
 
@@ -128,13 +130,13 @@ def actions_say_what_they_need(files: Files) -> Findings:
         for name, found in inputs.items():
             if not found.get("description") or ("default" in found) == bool(found.get("required")):
                 yield f"{path.parent.name}: {name}"
-            if name in ("reviewers", "proposal", "percent") and not found.get("required"):
+            if name in ("reviewers", "seen", "proposal", "percent") and not found.get("required"):
                 yield f"{path.parent.name}: {name} may be left out"
 
 
 @rule
-def reviewers_are_insisted_on_where_they_count(files: Files) -> Findings:
-    """A promotion asks GitHub for its reviewers, then gives green its share, then tells the next reviewer.
+def approvals_are_insisted_on_where_they_count(files: Files) -> Findings:
+    """A promotion asks GitHub for its approval, then gives green its share, then tells the next reviewer.
 
     A stage of a rollout, which has an id, never lowers the share: a person may.
     """
@@ -147,6 +149,7 @@ def reviewers_are_insisted_on_where_they_count(files: Files) -> Findings:
         {
             "GITHUB_TOKEN": "github.token",
             "REVIEWERS": "inputs.reviewers",
+            "SEEN": "inputs.seen",
             "PROPOSAL": "inputs.proposal",
             "PERSON": "inputs.person",
         },
@@ -176,16 +179,79 @@ def reviewers_are_insisted_on_where_they_count(files: Files) -> Findings:
             (run, {key: expression(value) for key, value in env.items()}) for run, env in wanted
         ]:
             yield f"actions/{name}: {steps[name]}"
-    last = files.jobs["promote.review"]["steps"][-1]
-    if (last.get("run"), last.get("env")) != (
-        INSIST.replace('"$REVIEWERS"', "production"),
-        {
-            "GITHUB_TOKEN": expression("github.token"),
-            "PROPOSAL": expression("steps.review.outputs.proposal"),
-            "PERSON": PERSON,
-        },
+
+
+@rule
+def approvals_are_counted(files: Files) -> Findings:
+    """Each job hands on how many approvals it saw: the first before anybody is asked, the next want one more each.
+
+    The list is the run's, with those of earlier attempts in it.
+    """
+    token = {"GITHUB_TOKEN": expression("github.token")}
+    reviewed = {"PROPOSAL": expression("steps.review.outputs.proposal"), "PERSON": PERSON}
+    handed = {name: expression(f"needs.review.outputs.{output}") for name, output in HANDED.items()}
+    wanted = {
+        "stages.smoke-test": (
+            'exec python -m scripts.check_approval "$REVIEWERS"',
+            "needs.deploy.outputs.green != '' && inputs.stop-after != 'smoke-test'",
+            token | {"REVIEWERS": expression("env.REVIEWERS")},
+        ),
+        "promote.review": (BEFORE, None, token | reviewed),
+        "teardown.review": (BEFORE, "steps.review.outputs.proposal != ''", token | reviewed),
+        "teardown.teardown": (
+            BEFORE.replace("--expect", '--seen "$SEEN" --expect'),
+            None,
+            token | handed | {"PERSON": PERSON},
+        ),
+    }
+    steps = {
+        where: step
+        for where, job in files.jobs.items()
+        for step in job.get("steps", [])
+        if "check_approval" in step.get("run", "")
+    }
+    if {where: (step["run"], step.get("if"), step.get("env")) for where, step in steps.items()} != wanted:
+        yield f"{steps}"
+    told = {
+        **dict.fromkeys(["stages.smoke-test", "promote.review", "teardown.review"], "approval"),
+        **dict.fromkeys([*(f"stages.{name}" for name in files.percents), "promote.promote"], "promote"),
+    }
+    outputs = {where: job.get("outputs", {}).get("approvals") for where, job in files.jobs.items()}
+    if {where: output for where, output in outputs.items() if output} != {
+        where: expression(f"steps.{step}.outputs.approvals") for where, step in told.items()
+    }:
+        yield f"{outputs}"
+
+
+HANDED = {"SEEN": "approvals", "PROPOSAL": "proposal"}
+
+
+@rule
+def tearing_down_is_approved(files: Files) -> Findings:
+    """teardown.yml tells what would be deleted, under the name that was typed, and deletes just that once approved."""
+    review, teardown = (files.jobs[f"teardown.{name}"] for name in ("review", "teardown"))
+    typed = {"TYPED": "${{ inputs.endpoint }}"}
+    if (review["steps"][2].get("run"), review["steps"][2]["env"], review["outputs"].get("proposal")) != (
+        'exec python -m scripts.delete_endpoint --confirm "$TYPED" --dry-run',
+        typed,
+        expression("steps.review.outputs.proposal"),
     ):
-        yield f"promote.review: {last}"
+        yield f"{review}"
+    last = teardown["steps"][-1]
+    if (needs(teardown), teardown.get("if"), last.get("run"), last["env"]) != (
+        ["review"],
+        "needs.review.outputs.proposal != ''",
+        'exec python -m scripts.delete_endpoint --confirm "$TYPED" --expect "$PROPOSAL"',
+        typed | {"PROPOSAL": expression("needs.review.outputs.proposal")},
+    ):
+        yield f"{teardown}"
+
+
+@rule
+def a_rollout_is_made_of_what_starts_one(files: Files) -> Findings:
+    """Who wrote a change is asked of the commits that touch just those paths whose merge starts a rollout."""
+    if (paths := files.workflows["rollout"][True]["push"].get("paths")) != list(authors.PATHS):
+        yield f"{paths}"
 
 
 @rule
@@ -196,15 +262,21 @@ def each_approval_is_for_what_was_reviewed(files: Files) -> Findings:
     wanted = {
         "promote.promote": {
             **by_hand,
+            "seen": expression("needs.review.outputs.approvals"),
             "proposal": expression("needs.review.outputs.proposal"),
             "percent": "${{ inputs.percent }}",
             "next": expression(delete),
         },
-        "promote.delete-blue": {**by_hand, "proposal": expression("needs.promote.outputs.proposal")},
+        "promote.delete-blue": {
+            **by_hand,
+            "seen": expression("needs.promote.outputs.approvals"),
+            "proposal": expression("needs.promote.outputs.proposal"),
+        },
     }
     for last, name, after in zip(files.row[2:], files.row[3:], [*files.row[4:], ""], strict=False):
         wanted[f"stages.{name}"] = {
             "reviewers": "${{ env.REVIEWERS }}",
+            "seen": expression(f"needs.{last}.outputs.approvals"),
             "proposal": expression(f"needs.{last}.outputs.proposal"),
             **({"percent": files.percents.get(name), "rollout": ROLLOUT} if after else {}),
             **({"next": expression(f"inputs.stop-after != '{name}' && '{after}' || ''")} if after else {}),

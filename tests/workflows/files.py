@@ -12,7 +12,8 @@ Findings = Iterator[str]
 SETUP, CALL = "./.github/actions/setup", "./.github/workflows/"
 PROMOTE, DELETE = "./.github/actions/promote", "./.github/actions/delete-blue"
 LOGIN, CANCEL, ATTEST = "azure/login@", "scripts.cancel_rollout", "actions/attest-build-provenance@"
-ASKS_GITHUB = ("scripts.check_reviewers", "scripts.doctor")
+ASKS_GITHUB = ("scripts.check_approval", "scripts.doctor")
+ASKS_AUTHORS = '--expect "$PROPOSAL" --person "$PERSON"'
 READS_COMMITS = ("scripts.review", "scripts.check_contract")
 
 
@@ -98,4 +99,5 @@ def expression(text: str) -> str:
 
 def decides(job: Job) -> bool:
     """Whether a person must agree before the job runs."""
-    return does(job, PROMOTE, DELETE, "scripts.delete_")
+    runs = [step.get("run", "") for step in job.get("steps", [])]
+    return does(job, PROMOTE, DELETE) or any("scripts.delete_" in run and "--dry-run" not in run for run in runs)

@@ -8,8 +8,10 @@ import re
 from importlib import import_module
 
 from scripts import doctor
+from scripts.lib.github import again
 from tests.workflows import approval_rules, identity_rules  # noqa: F401 (their rules are among RULES, too)
 from tests.workflows.files import (
+    ASKS_AUTHORS,
     ASKS_GITHUB,
     ATTEST,
     CALL,
@@ -57,6 +59,7 @@ def grants(files: Files, where: str) -> dict[str, str]:
         "contents": "read" if does(job, "actions/checkout@") else "",
         "id-token": "write" if logs_in(job) or does(job, ATTEST) else "",
         "actions": "write" if does(job, CANCEL) else "read" if does(job, PROMOTE, DELETE, *ASKS_GITHUB) else "",
+        "pull-requests": "read" if does(job, PROMOTE, DELETE, ASKS_AUTHORS) else "",
         "attestations": "write" if does(job, ATTEST) else "",
     }
     return {name: grant for name, grant in wanted.items() if grant}
@@ -265,12 +268,15 @@ def scripts_give_up_first(files: Files) -> Findings:
 
 
 def patience(job: Job) -> float:
-    """How long the scripts of a job wait for Azure together, in minutes."""
+    """How long the scripts of a job wait for Azure and for GitHub together, in minutes."""
     names = [name for step in job["steps"] for name in re.findall(r"-m (scripts\.\w+)", step.get("run", ""))]
     names += ["scripts.promote", "scripts.review"] * does(job, PROMOTE) + ["scripts.delete_blue"] * does(job, DELETE)
+    names += ["scripts.check_approval"] * does(job, PROMOTE, DELETE)
     names += [name for name in names if name == "scripts.deploy"]  # its download has as much time again
     options = [option for name in names for option in import_module(name).main.params if option.name == "timeout"]
-    return sum(option.default for option in options) / 60 + (300 if does(job, "sleep ") else 0)
+    asking = [name for name in names if name in (*ASKS_GITHUB, *READS_COMMITS, CANCEL)]
+    seconds = sum(option.default for option in options) + len(asking) * again.PATIENCE
+    return seconds / 60 + (300 if does(job, "sleep ") else 0)
 
 
 @rule
@@ -439,13 +445,14 @@ WORK = {
     "rollout.train": ["train", "digest_model"],
     "stages.register": ["register_model"],
     "stages.deploy": ["create_endpoint", "deploy"],
-    "stages.smoke-test": ["smoke_test", "promote", "check_contract", "review"],
+    "stages.smoke-test": ["smoke_test", "promote", "check_contract", "check_approval", "review"],
     "stages.delete-blue": ["delete_blue"],
     "stages.rollback": ["rollback"],
-    "promote.review": ["smoke_test", "check_contract", "review", "check_reviewers"],
+    "promote.review": ["smoke_test", "check_contract", "review", "check_approval"],
     "promote.promote": ["promote"],
     "promote.bake": ["sleep"],
     "promote.delete-blue": ["delete_blue"],
     "rollback.rollback": ["rollback", "cancel_rollout", "rollback"],
-    "teardown.teardown": ["delete_endpoint"],
+    "teardown.review": ["delete_endpoint", "check_approval"],
+    "teardown.teardown": ["check_approval", "delete_endpoint"],
 }

@@ -20,6 +20,7 @@ def waiting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repository]:
     with repository(folder, ENDPOINT_NAME="levers") as made:
         made.script("create_endpoint")
         for answer in (0, 1):
+            made.merge_model(seed=answer + 10)
             version = made.script("register_model", toy_model(folder / str(answer), answer=answer)).strip()
             made.script("deploy", "--version", version)
             if version == "1":

@@ -78,7 +78,7 @@ MUTATIONS: dict[str, Mutate] = {
     "a stored secret": replaced(r"(client-id: \"?\$\{\{) [\w.-]+", r"\1 secrets.CLIENT_ID"),
     "the token for a script that needs none": replaced(r"VERSION: .*", "VERSION: ${{ github.token }}"),
     "an input dropped": dropped(
-        r"^ {10}(reviewers|person|proposal|percent|rollout|next|next-percent|target|[a-z]+-id|always): "
+        r"^ {10}(reviewers|person|seen|proposal|percent|rollout|next|next-percent|target|[a-z]+-id|always): "
     ),
     "one of several inputs dropped": replaced(
         r"(?:target: production|[\w-]+: \"\$\{\{ [\w.-]+ \}\}\")(?:, )?(?=.*\}$)", ""
@@ -87,8 +87,13 @@ MUTATIONS: dict[str, Mutate] = {
     "an input that isn't handed on": dropped(r"^ +[A-Z_]+: \$\{\{ (inputs|github|steps|needs|fromJSON)"),
     "another input handed on": replaced(r"(^ +[A-Z_]+: \$\{\{ inputs)\.[\w-]+ ", r"\1.any "),
     "no reviewers": replaced(r"reviewers: (production|\$.*)", "reviewers: none"),
+    "an approval that counts twice": replaced(r"(seen|SEEN): .*approvals \}\}", r"\1: 0"),
+    "approvals of another job": replaced(r"outputs\.approvals", "outputs.proposal"),
+    "approvals that nobody counts": replaced(r" --seen \"\$SEEN\"", ""),
+    "a path more": replaced(r"^( +)- model/\*\*", r"\1- model/**\n\1- docs/**"),
+    "a deletion of whatever is there": replaced(r' --dry-run| --confirm "\$TYPED"', ""),
     "no reviewers in production": replaced(r"'none' \|\| inputs\.target", "'none'"),
-    "no reviewers by hand": replaced(r"check_reviewers production", "check_reviewers none"),
+    "no reviewers by hand": replaced(r"check_approval production", "check_approval none"),
     "a stand-in for reviewers": replaced(r"^( +)(reviewers: .*env.*)", r"\1\2\n\1person: somebody"),
     "another stand-in for reviewers": replaced(r"(?i)(person: )\$\{\{ github.*", r"\1somebody"),
     "another next": replaced(r"next: .*", "next: delete-blue"),

@@ -6,7 +6,7 @@ from typing import Any
 
 from azureml_emulator.arm.documents import Document
 from azureml_emulator.github.asked import Asked, Refusal, page
-from azureml_emulator.github.state import Environment, State, number, team, user
+from azureml_emulator.github.state import STAMP, Environment, State, WorkflowRun, account, number, team
 
 NO_REVIEWERS = (
     "Failed to create the environment protection rule. "
@@ -18,7 +18,6 @@ ALONE = (
     "Failed to create or update the environment protection rule. "
     "Required reviewers must have at least one reviewer to set prevent_self_review."
 )
-STAMP = "2026-08-01T00:00:00Z"
 Answer = tuple[int, Any]
 
 
@@ -37,7 +36,23 @@ def get_commit(state: State, asked: Asked) -> Answer:
     sha = asked.names["ref"]
     if sha not in state.commits:
         raise Refusal(422, f"No commit found for SHA: {sha}")
-    return 200, state.commits[sha]
+    document = state.commits[sha]
+    return 200, {**document, "files": document["files"][:300]}
+
+
+def list_pulls_of_commit(state: State, asked: Asked) -> Answer:
+    sha = asked.names["commit_sha"]
+    if sha not in state.commits:
+        raise Refusal(422, f"No commit found for SHA: {sha}")
+    found = [state.pulls[id] for id in state.brought.get(sha, ())]
+    return 200, page([{k: v for k, v in pull.items() if k != "merged_by"} for pull in found], asked, 100)
+
+
+def get_pull(state: State, asked: Asked) -> Answer:
+    pull = state.pulls.get(int(asked.names["pull_number"]))
+    if pull is None:
+        raise Refusal(404)
+    return 200, pull
 
 
 def compare_commits(state: State, asked: Asked) -> Answer:
@@ -49,7 +64,8 @@ def compare_commits(state: State, asked: Asked) -> Answer:
     old, new = order.index(base), order.index(head)
     ahead, behind = max(new - old, 0), max(old - new, 0)
     status = "ahead" if ahead else "behind" if behind else "identical"
-    commits = page([state.commits[sha] for sha in order[old + 1 : new + 1]], asked, 100)
+    between = [{k: v for k, v in state.commits[sha].items() if k != "files"} for sha in order[old + 1 : new + 1]]
+    commits = page(between, asked, 100)
     counts = {"ahead_by": ahead, "behind_by": behind, "total_commits": ahead}
     return 200, {"status": status, **counts, "commits": commits}
 
@@ -118,16 +134,15 @@ def list_runs(state: State, asked: Asked) -> Answer:
 
 
 def get_run(state: State, asked: Asked) -> Answer:
-    run = state.runs.get(int(asked.names["run_id"]))
-    if run is None:
-        raise Refusal(404)
-    return 200, state.run_document(run)
+    return 200, state.run_document(_run(state, asked))
+
+
+def get_approvals(state: State, asked: Asked) -> Answer:
+    return 200, _run(state, asked).approvals
 
 
 def cancel_run(state: State, asked: Asked) -> Answer:
-    run = state.runs.get(int(asked.names["run_id"]))
-    if run is None:
-        raise Refusal(404)
+    run = _run(state, asked)
     if run.status == "completed":
         raise Refusal(409, "Cannot cancel a workflow run that is completed.")
     if run.on_cancel is None:
@@ -165,7 +180,8 @@ def get_user(state: State, asked: Asked) -> Answer:
     login = asked.names["username"]
     if login not in state.users:
         raise Refusal(404)
-    return 200, user(login, state.users[login])
+    kind = {"type": "Bot"} if login in state.apps else {}
+    return 200, {**account(login), "id": state.users[login], **kind}
 
 
 def get_team(state: State, asked: Asked) -> Answer:
@@ -179,6 +195,8 @@ ROUTES: dict[str, Callable[[State, Asked], Answer]] = {
     "repos/get": get_repository,
     "repos/get-branch": get_branch,
     "repos/get-commit": get_commit,
+    "repos/list-pull-requests-associated-with-commit": list_pulls_of_commit,
+    "pulls/get": get_pull,
     "repos/compare-commits-with-basehead": compare_commits,
     "repos/get-environment": get_environment,
     "repos/create-or-update-environment": put_environment,
@@ -187,6 +205,7 @@ ROUTES: dict[str, Callable[[State, Asked], Answer]] = {
     "actions/get-custom-oidc-sub-claim-for-repo": get_subject,
     "actions/list-workflow-runs": list_runs,
     "actions/get-workflow-run": get_run,
+    "actions/get-reviews-for-run": get_approvals,
     "actions/cancel-workflow-run": cancel_run,
     "actions/list-repo-variables": list_variables,
     "actions/create-repo-variable": create_variable,
@@ -198,6 +217,13 @@ ROUTES: dict[str, Callable[[State, Asked], Answer]] = {
 
 def _environment(state: State, asked: Asked) -> Environment:
     found = state.environments.get(asked.names["environment_name"])
+    if found is None:
+        raise Refusal(404)
+    return found
+
+
+def _run(state: State, asked: Asked) -> WorkflowRun:
+    found = state.runs.get(int(asked.names["run_id"]))
     if found is None:
         raise Refusal(404)
     return found

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import secrets
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -101,10 +101,23 @@ class LocalGitHub(State):
             return next(self.faults.due(Disturbance, method, path), None)
 
     def add_commit(
-        self, sha: str, author: str | None = None, committer: str | None = "web-flow", message: str = "A change"
+        self,
+        sha: str,
+        author: str | None = None,
+        committer: str | None = "web-flow",
+        message: str = "A change",
+        files: Iterable[str] = ("model/train.py",),
+        pulls: Iterable[int] = (),
+        parents: int = 1,
     ) -> None:
-        """Accounts, or None where GitHub knows none for the address in the commit."""
-        self.commits[sha] = self.commit_document(sha, author, committer, message)
+        """Accounts, or None where GitHub knows none for the address in the commit; `pulls` are numbers (`add_pull`)."""
+        names = [{"filename": name, "status": "modified"} for name in files]
+        self.commits[sha] = {**self.commit_document(sha, author, committer, message, parents), "files": names}
+        self.brought[sha] = list(pulls)
+
+    def add_pull(self, number: int, user: str, merged_by: str | None = "somebody") -> None:
+        """A pull request that `user` opened; `merged_by=None`: it is open."""
+        self.pulls[number] = self.pull_document(number, user, merged_by)
 
     def add_run(
         self,
@@ -112,10 +125,30 @@ class LocalGitHub(State):
         run_id: int = 1,
         status: str = "in_progress",
         on_cancel: Callable[[], object] | None = None,
+        **more: Any,
     ) -> WorkflowRun:
         """`on_cancel` is called, in a thread, when the run is cancelled, and calls `finish`; without one it ends."""
-        self.runs[run_id] = WorkflowRun(run_id, workflow, status, on_cancel=on_cancel)
+        self.runs[run_id] = WorkflowRun(run_id, workflow, status, on_cancel=on_cancel, **more)
         return self.runs[run_id]
+
+    def review(self, run_id: int, who: str, environment: str = "production", state: str = "approved") -> None:
+        """Somebody approves, or rejects, what waits in a run. An administrator's by-pass leaves nothing here."""
+        with self.lock:
+            self.runs[run_id].approvals.append(self.approval_document(who, state, environment))
+
+    def approving(self, run_id: int, who: str, jobs: Container[str]) -> Callable[[str, object], None]:
+        """GitHub's part in a run that act makes, to be called with each job's name: `who` approves each of the jobs.
+
+        As on GitHub nobody is asked where `production` has no reviewers. Jobs are named without the call they are in.
+        """
+        asked: set[str] = set()
+
+        def approve(name: str, job: object) -> None:
+            if name.split("/")[-1] in jobs and name not in asked and self.environments["production"].reviewers:
+                asked.add(name)
+                self.review(run_id, who)
+
+        return approve
 
     def finish(self, run_id: int, conclusion: str = "success") -> None:
         with self.lock:

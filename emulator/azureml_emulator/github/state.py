@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from azureml_emulator.arm.documents import Document
 
 WEB = "https://github.com"
+STAMP = "2026-08-01T00:00:00Z"
 WORKFLOWS = ("ci.yml", "promote.yml", "rollback.yml", "rollout.yml", "teardown.yml")
 
 
@@ -27,13 +28,20 @@ class Environment:
 
 @dataclass
 class WorkflowRun:
-    """A run of a workflow. `on_cancel` is called when somebody cancels it; without one it ends at once."""
+    """A run of a workflow, which `actor` started. `on_cancel` is called when somebody cancels it, else it ends at once.
+
+    `approvals` are as GitHub tells them: who decided what on which environments, in all attempts.
+    """
 
     id: int
     workflow: str
     status: str
     conclusion: str | None = None
     on_cancel: Callable[[], object] | None = None
+    actor: str = "someone"
+    event: str = "push"
+    head_sha: str = "0" * 40
+    approvals: list[Document] = field(default_factory=list)
 
 
 @dataclass
@@ -50,10 +58,13 @@ class State:
     environments: dict[str, Environment] = field(default_factory=dict)
     branches: dict[str, str] = field(default_factory=lambda: {"main": "0" * 40})
     commits: dict[str, Document] = field(default_factory=dict)
+    pulls: dict[int, Document] = field(default_factory=dict)
+    brought: dict[str, list[int]] = field(default_factory=dict)  # the numbers of the pull requests that have a commit
     workflows: set[str] = field(default_factory=lambda: set(WORKFLOWS))
     runs: dict[int, WorkflowRun] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
     users: dict[str, int] = field(default_factory=dict)
+    apps: set[str] = field(default_factory=set)  # users that are programs, though their names don't end in [bot]
     teams: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -140,19 +151,43 @@ class State:
             "id": run.id,
             "name": run.workflow.removesuffix(".yml"),
             "path": f".github/workflows/{run.workflow}",
-            "event": "push",
+            "event": run.event,
+            "head_sha": run.head_sha,
             "status": run.status,
             "conclusion": run.conclusion,
             "html_url": f"{self.page}/actions/runs/{run.id}",
+            "actor": account(run.actor),
+            "triggering_actor": account(run.actor),
         }
 
-    def commit_document(self, sha: str, author: str | None, committer: str | None, message: str) -> Document:
+    def approval_document(self, who: str, state: str, *environments: str) -> Document:
+        known = [
+            {"id": number(name), "name": name, "html_url": f"{self.page}/deployments/activity_log"}
+            for name in environments
+        ]
+        return {"environments": known, "state": state, "user": account(who), "comment": ""}
+
+    def pull_document(self, id: int, who: str, merged_by: str | None) -> Document:
+        """With `merged_by`, which the list of a commit's pull requests leaves out."""
+        return {
+            "number": id,
+            "html_url": f"{self.page}/pull/{id}",
+            "state": "closed" if merged_by else "open",
+            "user": account(who),
+            "merged_at": STAMP if merged_by else None,
+            "merged_by": account(merged_by) if merged_by else None,
+        }
+
+    def commit_document(
+        self, sha: str, author: str | None, committer: str | None, message: str, parents: int = 1
+    ) -> Document:
         return {
             "sha": sha,
             "html_url": f"{self.page}/commit/{sha}",
             "commit": {"message": message, "author": person(author), "committer": person(committer)},
-            "author": user(author, number(author)) if author else None,
-            "committer": user(committer, number(committer)) if committer else None,
+            "author": account(author) if author else None,
+            "committer": account(committer) if committer else None,
+            "parents": [{"sha": f"{number(f'{sha} {parent}'):040x}"} for parent in range(parents)],
         }
 
 
@@ -165,6 +200,11 @@ def user(login: str, id: int) -> Document:
     return {"login": login, "id": id, "type": "User", "html_url": f"{WEB}/{login}"}
 
 
+def account(login: str) -> Document:
+    """A user, or by the end of its name an app's."""
+    return {**user(login, number(login)), "type": "Bot" if login.endswith("[bot]") else "User"}
+
+
 def team(name: str, id: int) -> Document:
     org, slug = name.split("/")
     return {"id": id, "name": slug, "slug": slug, "html_url": f"{WEB}/orgs/{org}/teams/{slug}"}
@@ -173,4 +213,4 @@ def team(name: str, id: int) -> Document:
 def person(login: str | None) -> Document:
     """Whom git names; GitHub finds the account by the address."""
     name = login or "somebody"
-    return {"name": name, "email": f"{name}@example.org", "date": "2026-08-01T00:00:00Z"}
+    return {"name": name, "email": f"{name}@example.org", "date": STAMP}

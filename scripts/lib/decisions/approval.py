@@ -17,8 +17,8 @@ from scripts.lib.decisions.traffic import plan_first_traffic, plan_shift
 Proposal = Mapping[str, Any]
 """Flat facts. `traffic` is the split (percentages above zero); the others are texts, "" if not known: `endpoint`, the
 `owner` (a rollout's id), the deployments `blue` ("" for an endpoint's first) and `green`, and of both `blue_created`,
-`blue_model`, `blue_version`, `blue_digest`, `blue_commit`."""
-OF_A_MODEL = ("created", "model", "version", "digest", "commit")
+`blue_model`, `blue_version`, `blue_digest`, `blue_commit`, `blue_rollout` (whose deploy made it)."""
+OF_A_MODEL = ("created", "model", "version", "digest", "commit", "rollout")
 TEXTS = [f"{role}{fact}" for role in ("blue", "green") for fact in ("", *(f"_{fact}" for fact in OF_A_MODEL))]
 FACTS = {"traffic": dict, **dict.fromkeys(["endpoint", "owner", *TEXTS], str)}
 
@@ -52,10 +52,31 @@ def propose(state: EndpointState, green: str | None = None) -> Proposal | None:
         new = green
     if new is None:
         return None
+    return _facts(state, old or "", new)
+
+
+def serving(state: EndpointState) -> Proposal:
+    """What deleting the endpoint takes away: what serves (most), as green, without a blue."""
+    if not state.deployments:
+        return {**dict.fromkeys(FACTS, ""), "endpoint": state.name, "traffic": {}}
+    return _facts(state, "", max(state.deployments, key=lambda name: (state.traffic.get(name, 0), name)))
+
+
+def check_serving(state: EndpointState, expected: Proposal) -> None:
+    """Raises Refused unless what is to be deleted is what the reviewer saw."""
+    if serving(state) != expected:
+        raise Refused(
+            f"{state.name} is not what was reviewed any more: {percentages(state.traffic)}. Nothing is deleted. "
+            "Look with show_endpoint; start teardown.yml once more."
+        )
+
+
+def _facts(state: EndpointState, old: str, new: str) -> Proposal:
     proposal: dict[str, Any] = {"endpoint": state.name, "owner": owner(state, new), "traffic": dict(state.traffic)}
     nobody = Deployment("", state.deployments[new].model)
     for role, found in (("blue", state.deployments[old] if old else nobody), ("green", state.deployments[new])):
-        facts = (found.created, found.model.name, found.model.version, found.model.digest, found.tags.get("commit", ""))
+        model = found.model
+        facts = (found.created, model.name, model.version, model.digest, found.tags.get("commit", ""), found.rollout)
         keys = (role, *(f"{role}_{fact}" for fact in OF_A_MODEL))
         proposal |= dict(zip(keys, (found.name, *facts) if found.name else [""] * len(keys), strict=True))
     return proposal

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from itertools import count
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
+import click
+
 from scripts.lib.decisions.state import Refused
-from scripts.lib.github import provenance
+from scripts.lib.github import again, provenance
 from scripts.lib.github.environment import Document, Environment
 
 if TYPE_CHECKING:
@@ -21,14 +25,17 @@ if TYPE_CHECKING:
 API = "https://api.github.com"
 VERSION = "2022-11-28"
 TIMEOUT = (10, 30)  # seconds to connect, to answer
-AGAIN = 2  # times that a question is asked again
-LONGEST = 20  # seconds that it waits before, even if GitHub says more (Retry-After)
 PAGE = 30  # entries; no list allows fewer than 30 at most (variables do not allow more)
+Found = TypeVar("Found")
 REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 class CannotTell(Refused):
     """GitHub did not say: not allowed, not reachable, not asked. The message says which."""
+
+
+class Missing(CannotTell):
+    """It is not there, or the token may not see it."""
 
 
 class Denied(Refused):
@@ -56,6 +63,7 @@ class GitHub:
         self.repository = repository
         self._token = token.strip()
         self._url = url.rstrip("/")
+        self._patience = again.PATIENCE
 
     @classmethod
     def here(cls, repository: str | None = None) -> GitHub:
@@ -93,6 +101,13 @@ class GitHub:
         """`author` and `committer` are accounts, None where GitHub knows none for the address in the commit."""
         return self._find(f"/commits/{_part(sha)}", missing=(404, 422))
 
+    def pulls_of(self, sha: str) -> list[Document]:
+        """The pull requests that have the commit: `user`, `number`, `merged_at`. `merged_by` is in `pull` alone."""
+        return self._list(f"/commits/{_part(sha)}/pulls")
+
+    def pull(self, number: int) -> Document:
+        return self._get(f"/pulls/{number}")
+
     def compare(self, base: str, head: str) -> list[Document]:
         """The commits that `head` has and `base` doesn't, oldest first."""
         return self._all(f"/compare/{_part(base)}...{_part(head)}", "commits")
@@ -116,8 +131,12 @@ class GitHub:
         return self._all(f"/actions/workflows/{_part(workflow)}/runs", "workflow_runs", status=status)
 
     def run(self, run_id: int) -> Document:
-        """`status`, `conclusion`, `html_url`, `path` of a run."""
+        """`status`, `conclusion`, `html_url`, `path`, `actor`, `triggering_actor` of a run."""
         return self._get(f"/actions/runs/{run_id}")
+
+    def approvals(self, run_id: int) -> list[Document]:
+        """Who decided what on which `environments` of a run, of its earlier attempts, too: neither job nor time."""
+        return self._list(f"/actions/runs/{run_id}/approvals")
 
     def cancel(self, run_id: int) -> None:
         """Ask a run to end; it takes a while. One that is over, or can't be cancelled yet, is 409."""
@@ -154,21 +173,27 @@ class GitHub:
         return self._find(f"/orgs/{_part(organisation)}/teams/{_part(slug)}", root="")
 
     def _get(self, path: str, **query: Any) -> Document:
-        found = self._find(path, **query)
-        if found is None:
-            raise CannotTell(f"GitHub has no {self.repository}{path}, or the token may not see it.")
-        return found
+        return _there(self._find(path, **query), self.repository + path)
+
+    def _list(self, path: str) -> list[Document]:
+        """A whole list that GitHub gives bare, in one piece."""
+        response = _there(self._ask(f"/repos/{self.repository}{path}"), self.repository + path)
+        return _content(response, list)
 
     def _find(
         self, path: str, root: str | None = None, missing: tuple[int, ...] = (404,), **query: Any
     ) -> Document | None:
         root = f"/repos/{self.repository}" if root is None else root
-        response = self._send("GET", root + path, params=query)
+        response = self._ask(root + path, missing, **query)
+        return None if response is None else _content(response, dict)
+
+    def _ask(self, path: str, missing: tuple[int, ...] = (404,), **query: Any) -> requests.Response | None:
+        response = self._send("GET", path, params=query)
         if response.status_code in missing:
             return None
         if not response.ok:
-            raise CannotTell(f"GitHub did not answer (HTTP {response.status_code}, {root}{path}): {_why(response)}")
-        return _document(response)
+            raise CannotTell(f"GitHub did not answer (HTTP {response.status_code}, {path}): {_why(response)}")
+        return response
 
     def _all(self, path: str, key: str, **query: Any) -> list[Document]:
         found: list[Document] = []
@@ -188,33 +213,36 @@ class GitHub:
             raise Denied(what, status, _why(response))
 
     def _send(self, method: str, path: str, **more: Any) -> requests.Response:
+        """The answer. A question is asked again while that may help: a rollout must not stop for one lost answer."""
         import requests
 
-        try:
-            return self._session.request(method, self._url + path, timeout=TIMEOUT, **more)
-        except requests.RequestException as error:
-            raise CannotTell(f"GitHub's API can't be reached at {self._url} ({type(error).__name__}).") from error
+        lost: Exception | None = None
+        response: requests.Response | None
+        for tries in count():
+            started = time.monotonic()
+            try:
+                response = self._session.request(method, self._url + path, timeout=TIMEOUT, **more)
+            except requests.RequestException as error:
+                response, lost = None, error
+            wrong = response is None and isinstance(lost, ValueError)  # an address that is none
+            pause = again.pause(response, tries) if method == "GET" and not wrong else None
+            if pause is None or pause > self._patience:
+                break
+            self._patience -= pause + time.monotonic() - started
+            why = "is not reached" if response is None else f"answers {response.status_code}"
+            click.echo(f"GitHub {why}; asking again in {pause:.0f} s", err=True)
+            time.sleep(pause)
+        if response is None:
+            raise CannotTell(f"GitHub's API can't be reached at {self._url} ({type(lost).__name__}).") from lost
+        return response
 
     @cached_property
     def _session(self) -> requests.Session:
-        """Asks again after a hiccup: a rollout must not stop, and roll back, because of one lost answer."""
         import requests
-        from requests.adapters import HTTPAdapter
-        from urllib3 import Retry
 
-        again = Retry(
-            AGAIN,
-            allowed_methods=["GET"],
-            status_forcelist=[429, 500, 502, 503, 504],
-            raise_on_status=False,
-            backoff_factor=0.5,
-            retry_after_max=LONGEST,
-        )
         session = requests.Session()
         session.auth = self._sign
         session.headers.update({"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": VERSION})
-        for scheme in ("http://", "https://"):
-            session.mount(scheme, HTTPAdapter(max_retries=again))
         return session
 
     def _sign(self, request: Any) -> Any:
@@ -233,12 +261,18 @@ def _part(text: str) -> str:
     return quote(text, safe="")
 
 
-def _document(response: requests.Response) -> Document:
+def _there(found: Found | None, what: str) -> Found:
+    if found is None:
+        raise Missing(f"GitHub has no {what}, or the token may not see it.")
+    return found
+
+
+def _content(response: requests.Response, kind: type[Found]) -> Found:
     try:
         found = response.json()
     except ValueError:
         found = None
-    if not isinstance(found, dict):
+    if not isinstance(found, kind):
         raise CannotTell(f"what answers at {response.url} is not GitHub's API")
     return found
 
@@ -251,7 +285,7 @@ def _why(response: requests.Response) -> str:
         said = response.reason
     if response.status_code == 401:
         return f"{said}. The token is wrong or has expired."
-    if response.status_code == 403 and response.headers.get("x-ratelimit-remaining") != "0":
+    if response.status_code == 403 and not again.limited(response):
         return f"{said}. The token lacks a permission."
     return said
 

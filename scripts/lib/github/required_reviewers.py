@@ -1,4 +1,4 @@
-"""Whether somebody must approve a promotion, or may stand in for that: pure decisions about GitHub's answers.
+"""Whether somebody must approve, did so, or may stand in for that: pure decisions about GitHub's answers.
 
 An environment that a workflow names but nobody made is created by GitHub without any rule: it looks like one with
 reviewers. So what is not known counts as none here.
@@ -6,16 +6,17 @@ reviewers. So what is not known counts as none here.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from scripts.lib.decisions.authors import Authors, person
 from scripts.lib.decisions.state import Refused
 from scripts.lib.github.environment import Environment
 
 REVIEWERS, PERSON, NONE = "reviewers", "person", "none"
-"""What a promotion can rely on: reviewers of the environment, another person than the author, nothing (staging)."""
-LET_READ = "Let GITHUB_TOKEN read it: in a job by `actions: read`, by hand GITHUB_TOKEN=$(gh auth token)."
+"""What a promotion can rely on: reviewers of the environment, another person than who wrote it, nothing (staging)."""
+LET_READ = "Let GITHUB_TOKEN read it: in a job by `actions` and `pull-requests: read`, by hand by $(gh auth token)."
+UNTOUCHED = "Nothing is changed."
 
 
 def lacking(name: str, environment: Environment | None) -> str:
@@ -25,35 +26,44 @@ def lacking(name: str, environment: Environment | None) -> str:
     return "" if environment.reviewers else f"the environment {name} has no required reviewers: nobody would be asked."
 
 
+def approvers(environment: str, approvals: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The persons who approved jobs of an environment in a run, one for each approval; its name ignores case."""
+    return [
+        who
+        for approval in approvals
+        if approval["state"] == "approved" and (who := person(approval.get("user")))
+        for found in approval["environments"]
+        if str(found.get("name")).lower() == environment.lower()
+    ]
+
+
+def refuse_unapproved(environment: str, seen: int, found: Sequence[str]) -> None:
+    """Raises Refused unless there are more approvals than the job before saw: one doesn't say for which job it is."""
+    if len(found) > seen:
+        return
+    raise Refused(
+        f"nobody approved this job: this run has {len(found)} approvals of {environment}, and {seen} were for earlier "
+        f"jobs. An administrator's by-pass is no approval. {UNTOUCHED} Press “Re-run failed jobs” and let a reviewer "
+        f"approve. If GitHub asks nobody, it ignores reviewers here, as it does in a private repository "
+        f"without Enterprise: take them away from {environment}, and promote.yml asks for another person instead."
+    )
+
+
 def mend(name: str, page: str) -> str:
     """How an environment gets reviewers. `page` is the repository's."""
     return (
         f"Add required reviewers to {name} at {page}/settings/environments, or run `python -m scripts.setup_github`. "
-        "Where GitHub offers none (a private repository without Enterprise): somebody else than the commit's author "
+        "Where GitHub offers none (a private repository without Enterprise): somebody else than who wrote the change "
         "starts promote.yml."
     )
 
 
-def refuse_author(person: str, sha: str, commit: Mapping[str, Any] | None) -> None:
-    """Raises Refused unless `person`, a login, is somebody other than who made green's commit.
-
-    `sha` is that commit, "" where the deployment doesn't tell; `commit` is GitHub's answer for it. What isn't known
-    refuses, too.
-    """
-    who = "without reviewers, somebody other than the commit's author has to start promote.yml"
-    if person.lower().endswith("[bot]"):
-        raise Refused(f"{who}, and {person} is nobody: it is a program. Nothing is promoted.")
-    if not re.fullmatch("[0-9a-f]{40}", sha):
-        raise Refused(f"{who}, but green has no tag `commit` that names one. Roll it out by rollout.yml.")
-    if commit is None:
-        raise Refused(f"{who}, but this repository has no commit {sha}. Roll green out by rollout.yml.")
-    logins = {role: str((commit.get(role) or {}).get("login") or "") for role in ("author", "committer")}
-    if unknown := [role for role, login in logins.items() if not login]:
-        raise Refused(
-            f"{who}, but GitHub knows no account of the {' and the '.join(unknown)} of {sha}. "
-            "Commit with an address that belongs to an account, or have reviewers."
-        )
-    if person.lower() in {login.lower() for login in logins.values()}:
-        raise Refused(
-            f"{who}, and {person} is the author of {sha}. Nothing is promoted; ask somebody else to start it."
-        )
+def refuse_author(login: str, wrote: Authors) -> None:
+    """Raises Refused unless it is a person other than the only one who is known to have written what is decided on."""
+    who = "without reviewers, somebody other than who wrote all of it has to decide"
+    if not person({"login": login}):
+        raise Refused(f"{who}, and {login} is nobody: it is a program. {UNTOUCHED}")
+    if not wrote.wrote:
+        raise Refused(f"{who}, but nobody knows who did: {wrote.told}. {UNTOUCHED} Roll it out by rollout.yml.")
+    if login.lower() == wrote.sole.lower():
+        raise Refused(f"{who}, and that is {login}: {wrote.told}. {UNTOUCHED} Ask somebody else to start it.")

@@ -1,8 +1,9 @@
-"""Who must agree to a promotion: required reviewers, or another person than the author; what is unknown is nobody."""
+"""Who must have agreed to a promotion: a reviewer in this run, or another person than its author; else nobody."""
 
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ import pytest
 from click.testing import Result
 
 from azureml_emulator.github.server import LocalGitHub
+from scripts import check_approval
 from scripts.lib.decisions.approval import FACTS
+from scripts.lib.decisions.authors import Authors
 from scripts.lib.decisions.state import Refused
 from scripts.lib.doctor import checks, finding
 from scripts.lib.doctor.finding import Unknown
@@ -32,17 +35,22 @@ def reviewers(*who: dict[str, Any]) -> dict[str, Any]:
     return {"type": "required_reviewers", "prevent_self_review": True, "reviewers": list(who)}
 
 
-def commit(author: str | None, committer: str | None = "web-flow") -> dict[str, Any]:
-    accounts = {"author": author, "committer": committer}
-    return {"sha": SHA, **{role: {"login": login} if login else None for role, login in accounts.items()}}
-
-
 def expect(sha: str = SHA) -> str:
     return json.dumps({**dict.fromkeys(FACTS, ""), "traffic": {"default": 100}, "green_commit": sha})
 
 
 def check(github: LocalGitHub, *arguments: str, **environ: str) -> Result:
-    return run("check_reviewers", *arguments, **{**github.environ(), **environ})
+    """In run 7, whose list of approvals is the test's."""
+    return run("check_approval", *arguments, **{**github.environ(), "GITHUB_RUN_ID": "7", **environ})
+
+
+@pytest.fixture
+def guarded(github: LocalGitHub, monkeypatch: pytest.MonkeyPatch) -> LocalGitHub:
+    """With reviewers, and nothing approved yet in run 7; a second look comes at once."""
+    monkeypatch.setattr(check_approval, "LAG", 0)
+    github.add_environment("production", reviewers=["grace", "org/ml-leads"])
+    github.add_run(run_id=7)
+    return github
 
 
 @pytest.mark.parametrize(
@@ -76,59 +84,145 @@ def test_missing_reviewers_can_be_mended(environment: Any) -> None:
     assert PAGE in mend and "setup_github" in mend and "promote.yml" in mend
 
 
-@pytest.mark.parametrize(
-    ("author", "committer"), [("ada", "web-flow"), ("ada", "ada"), ("ada", "linus"), ("dependabot[bot]", "web-flow")]
-)
-def test_another_person_stands_in(author: str, committer: str) -> None:
-    """Without reviewers it takes somebody who neither wrote nor committed green's commit."""
-    refuse_author("grace", SHA, commit(author, committer))
+@pytest.mark.parametrize("wrote", [("ada",), ("ada", "grace"), ("linus", "ada")], ids=str)
+def test_another_person_stands_in(wrote: tuple[str, ...]) -> None:
+    """Without reviewers it takes somebody who didn't write all of it; one of several may."""
+    refuse_author("grace", Authors(wrote))
 
 
 @pytest.mark.parametrize(
-    ("person", "sha", "found", "says"),
+    ("person", "wrote", "says"),
     [
-        ("ada", SHA, commit("ada"), "ada is the author"),
-        ("Ada", SHA, commit("aDA"), "Ada is the author"),
-        ("linus", SHA, commit("ada", "linus"), "linus is the author"),
-        ("grace", SHA, commit(None), "no account of the author"),
-        ("grace", SHA, commit("ada", None), "no account of the committer"),
-        ("grace", SHA, commit(None, None), "no account of the author and the committer"),
-        ("grace", SHA, {}, "no account"),
-        ("grace", SHA, None, "has no commit"),
-        ("grace", "", None, "no tag `commit`"),
-        ("grace", "main", commit("ada"), "no tag `commit`"),
-        ("grace", SHA[:7], commit("ada"), "no tag `commit`"),
-        ("github-actions[bot]", SHA, commit("ada"), "it is a program"),
+        ("ada", ("ada",), "that is ada"),
+        ("Ada", ("aDA",), "that is Ada"),
+        ("grace", (), "nobody knows who did"),
+        ("github-actions[bot]", ("ada",), "it is a program"),
+        ("web-flow", ("ada",), "it is a program"),
+        ("", ("ada",), "it is a program"),
     ],
 )
-def test_nobody_stands_in(person: str, sha: str, found: dict[str, Any] | None, says: str) -> None:
-    """The author, a program, and all of whom GitHub doesn't tell who they are: refused."""
+def test_nobody_stands_in(person: str, wrote: tuple[str, ...], says: str) -> None:
+    """The only author, a program, and anybody where no author is known: refused."""
     with pytest.raises(Refused) as refused:
-        refuse_author(person, sha, found)
+        refuse_author(person, Authors(wrote, others=("grace",), unknown=("somebody",)))
 
     assert says in str(refused.value)
 
 
-def test_with_reviewers_a_promotion_goes_on(github: LocalGitHub, tmp_path: Path) -> None:
-    """The environment has reviewers: exit code 0, the word for it on stdout, a line in the summary."""
-    github.add_environment("production", reviewers=["ada", "org/ml-leads"])
+APPROVED = [("grace", "production", "approved")]
+LISTS: dict[str, tuple[list[tuple[str, str, str]], int, bool]] = {
+    "approved": (APPROVED, 0, True),
+    "the environment's name in another case": ([("grace", "Production", "approved")], 0, True),
+    "one for each job": (APPROVED * 3, 2, True),
+    "nobody: a by-pass, or rules that are ignored": ([], 0, False),
+    "only the job before": (APPROVED, 1, False),
+    "all of an earlier attempt": (APPROVED * 4, 4, False),
+    "an approval that is gone": (APPROVED, 2, False),
+    "another environment's": ([("grace", "staging", "approved")], 0, False),
+    "rejected": ([("grace", "production", "rejected")], 0, False),
+    "a comment": ([("grace", "production", "pending")], 0, False),
+    "a program": ([("app[bot]", "production", "approved")], 0, False),
+}
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_somebody_approved_this_job(guarded: LocalGitHub, name: str, tmp_path: Path) -> None:
+    """There is one approval of this environment, in this very run, more than the job before saw."""
+    approvals, seen, enough = LISTS[name]
+    for approval in approvals:
+        guarded.review(7, *approval)
+    output = tmp_path / "output"
+    output.touch()
+
+    result = check(guarded, "production", "--seen", str(seen), "--expect", expect(), GITHUB_OUTPUT=str(output))
+
+    assert (result.exit_code, result.stdout) == ((0, "reviewers\n") if enough else (1, ""))
+    assert output.read_text() == (f"approvals={len(approvals)}\n" if enough else "")
+    assert ("by-pass is no approval" in result.stderr) != enough
+
+
+def test_an_approval_of_another_run(guarded: LocalGitHub) -> None:
+    """Counts for nothing."""
+    guarded.add_run(run_id=8)
+    guarded.review(8, "grace")
+
+    assert check(guarded, "production", "--seen", "0", "--expect", expect()).exit_code == 1
+
+
+def test_an_approval_that_shows_late(guarded: LocalGitHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What isn't seen once is looked for again."""
+    monkeypatch.setattr(check_approval, "LAG", 0.5)
+    approve = threading.Timer(0.3, guarded.review, [7, "grace"])
+    approve.start()
+
+    result = check(guarded, "production", "--seen", "0")
+
+    approve.join()
+    assert result.exit_code == 0
+
+
+def test_before_anybody_is_asked(guarded: LocalGitHub, tmp_path: Path) -> None:
+    """Reviewers are enough then; what earlier attempts of the run left in its list is handed on."""
+    guarded.review(7, "grace")
+    guarded.review(7, "grace")
+    output = tmp_path / "output"
+
+    result = check(guarded, "production", GITHUB_OUTPUT=str(output))
+
+    assert (result.exit_code, result.stdout, output.read_text()) == (0, "reviewers\n", "approvals=2\n")
+
+
+@pytest.mark.parametrize("seen", ["", " ", "-1", "one"])
+def test_a_count_that_got_lost(guarded: LocalGitHub, seen: str) -> None:
+    """An output that got lost is a wrong call, not a first approval."""
+    guarded.review(7, "grace")
+
+    assert check(guarded, "production", "--seen", seen, "--expect", expect()).exit_code == 2
+
+
+@pytest.mark.parametrize("run_id", ["", "x", "9"])
+def test_a_run_that_is_not_known(guarded: LocalGitHub, run_id: str) -> None:
+    """Nobody can have approved it."""
+    result = check(guarded, "production", "--seen", "0", GITHUB_RUN_ID=run_id)
+
+    assert (result.exit_code, result.stdout) == (1, "")
+
+
+@pytest.mark.parametrize(("author", "told"), [("grace", True), ("Grace", True), ("ada", False)])
+def test_the_author_approves(guarded: LocalGitHub, author: str, told: bool, tmp_path: Path) -> None:
+    """Told on the job's page, not refused: somebody has chosen the reviewers."""
+    guarded.add_commit(SHA, author=author)
+    guarded.review(7, "grace")
     summary = tmp_path / "summary.md"
 
-    result = check(github, "production", "--expect", expect(), GITHUB_STEP_SUMMARY=str(summary))
+    result = check(guarded, "production", "--seen", "0", "--expect", expect(), GITHUB_STEP_SUMMARY=str(summary))
 
-    assert (result.exit_code, result.stdout) == (0, "reviewers\n")
-    assert "production has required reviewers" in summary.read_text()
+    assert result.exit_code == 0
+    assert "approved in this run by grace" in summary.read_text()
+    assert (f"⚠ **{author} wrote all of it**" in summary.read_text()) == told
+
+
+def test_whose_work_it_is_cannot_be_told(guarded: LocalGitHub) -> None:
+    """A reviewer's approval counts all the same."""
+    guarded.add_commit(SHA, author="ada")
+    guarded.forbidden = {"repos/get-commit"}
+    guarded.review(7, "grace")
+
+    result = check(guarded, "production", "--seen", "0", "--expect", expect())
+
+    assert result.exit_code == 0
+    assert "Who wrote it can't be told" in result.stderr
 
 
 @pytest.mark.parametrize("person", ["", "grace", "ada"])
-def test_with_reviewers_nobody_is_looked_up(github: LocalGitHub, person: str) -> None:
-    """Whoever promotes, GitHub is asked for the environment alone: the reviewers see to it."""
-    github.add_environment("production")
+def test_a_person_is_no_approval(guarded: LocalGitHub, person: str) -> None:
+    """Where there are reviewers, nobody stands in for them: an administrator who went past them neither."""
+    guarded.add_commit(SHA, author="ada")
 
-    result = check(github, "production", "--expect", expect(), "--person", person)
+    result = check(guarded, "production", "--seen", "0", "--expect", expect(), "--person", person)
 
-    assert result.stdout == "reviewers\n"
-    assert github.calls == [("GET", "/repos/local/rollout/environments/production")]
+    assert result.exit_code == 1
+    assert "nobody approved this job" in result.stderr
 
 
 @pytest.mark.parametrize("arguments", [[], ["--person", ""]])
@@ -150,14 +244,15 @@ def test_an_environment_that_nobody_made(github: LocalGitHub) -> None:
     assert "nobody has made the environment production" in result.stderr
 
 
-def test_another_person_promotes(github: LocalGitHub) -> None:
+@pytest.mark.parametrize("seen", [[], ["--seen", "0"]])
+def test_another_person_promotes(github: LocalGitHub, seen: list[str]) -> None:
     """Without reviewers, somebody who isn't the author may: their word stands for the approval."""
     github.add_commit(SHA, author="ada")
 
-    result = check(github, "production", "--expect", expect(), "--person", "grace")
+    result = check(github, "production", *seen, "--expect", expect(), "--person", "grace")
 
     assert (result.exit_code, result.stdout) == (0, "person\n")
-    assert "grace is not the author" in result.stderr
+    assert "grace stands in. written by ada" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -170,7 +265,7 @@ def test_the_author_does_not_promote(github: LocalGitHub, author: str | None, pe
     result = check(github, "production", "--expect", expect(), "--person", person)
 
     assert result.exit_code == 1
-    assert "somebody other than the commit's author" in result.stderr
+    assert "somebody other than who wrote all of it" in result.stderr
 
 
 @pytest.mark.parametrize("sha", ["b" * 40, "", "main"])
@@ -184,11 +279,11 @@ def test_a_commit_that_is_not_there(github: LocalGitHub, sha: str) -> None:
 
 
 def test_without_what_was_reviewed(github: LocalGitHub) -> None:
-    """Without --expect no commit is known, so nobody can stand in for reviewers."""
+    """Without --expect nobody knows whose work it is, so nobody can stand in for reviewers."""
     result = check(github, "production", "--person", "grace")
 
     assert result.exit_code == 1
-    assert "no tag `commit`" in result.stderr
+    assert "--expect" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -196,6 +291,7 @@ def test_without_what_was_reviewed(github: LocalGitHub) -> None:
     [
         *(("repos/get-environment", status) for status in (401, 403, 429, 503)),
         *(("repos/get-commit", status) for status in (403, 500)),
+        ("repos/list-pull-requests-associated-with-commit", 403),
     ],
 )
 def test_github_that_does_not_tell(github: LocalGitHub, operation: str, status: int) -> None:
@@ -206,7 +302,7 @@ def test_github_that_does_not_tell(github: LocalGitHub, operation: str, status: 
     result = check(github, "production", "--expect", expect(), "--person", "grace")
 
     assert (result.exit_code, result.stdout) == (1, "")
-    assert f"HTTP {status}" in result.stderr and "Nothing is promoted" in result.stderr
+    assert f"HTTP {status}" in result.stderr and "Nothing is changed" in result.stderr
     assert "has no commit" not in result.stderr and "nobody has made" not in result.stderr
     assert github.token not in result.output and "Traceback" not in result.output
 
