@@ -70,6 +70,7 @@ lock: install
 	$(LOCK) $(UPGRADE) requirements.in --output-file requirements.txt
 	$(LOCK) --constraint requirements.txt scripts/requirements.in --output-file scripts/requirements.txt
 	$(LOCK) --constraint requirements.txt model/requirements.in --output-file model/requirements.txt
+	$(LOCK) $(UPGRADE) tests/promises/plugin-packages.in --output-file tests/promises/plugin-packages.txt
 
 clean:
 	rm -rf .venv dist outputs mlruns .emulator

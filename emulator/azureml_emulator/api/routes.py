@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote
 
+from azureml_emulator.api import mlflow
 from azureml_emulator.arm.documents import Document, resource
 from azureml_emulator.arm.errors import BadRequest, NotFound
 from azureml_emulator.arm.messages import Call, Reply
@@ -144,6 +145,13 @@ def put_endpoint(azure: Azure, call: Call) -> Reply:
     return _accepted(call, operation, Reply(document, 201))
 
 
+def patch_endpoint(azure: Azure, call: Call) -> Reply:
+    """Of tags and identity; of the split, too, before API version 2022-05-01, which MLflow's plugin asks for."""
+    with_properties = call.query.get("api-version", "") < "2022-05-01"
+    document, operation = azure.endpoints.patch(call.scope, call["endpoint"], call.document, with_properties)
+    return _accepted(call, operation, Reply(document, 202))
+
+
 def delete_endpoint(azure: Azure, call: Call) -> Reply:
     return _deleted(call, azure.endpoints.delete(call.scope, call["endpoint"]))
 
@@ -269,6 +277,7 @@ MANAGER = [
     ("GET", f"{W}/onlineEndpoints", endpoints),
     ("GET", E, endpoint),
     ("PUT", E, put_endpoint),
+    ("PATCH", E, patch_endpoint),
     ("DELETE", E, delete_endpoint),
     ("POST", f"{E}/listKeys", endpoint_keys),
     ("POST", f"{E}/token", endpoint_token),
@@ -288,6 +297,16 @@ MANAGER = [
     ("GET", f"{L}/mfeOperationsStatus/{{operation}}", operation),
     ("GET", f"{L}/mfeOperationResults/{{operation}}", operation_result),
 ]
+M = f"/mlflow/v{{api}}{W}/api/2.0/mlflow"
+#: MLflow's plugin: the same bearer token.
+MLFLOW = [
+    ("POST", f"{M}/registered-models/create", mlflow.create_registered_model),
+    ("GET", f"{M}/registered-models/get", mlflow.registered_model),
+    ("POST", f"{M}/model-versions/create", mlflow.create_model_version),
+    ("GET", f"{M}/model-versions/get", mlflow.model_version),
+    ("GET", f"{M}/model-versions/search", mlflow.search_model_versions),
+    ("POST", f"/artifact/v{{api}}{W}/artifacts/{{origin}}/{{folder}}/batch/metadata", mlflow.uploads),
+]
 #: Blobs: a shared access signature on every call.
 BLOBS = [
     (method, path, blob) for path in (STORAGE, f"{STORAGE}/{{name:.+}}") for method in ("GET", "HEAD", "PUT", "DELETE")
@@ -305,7 +324,11 @@ class Row(NamedTuple):
 
 def table() -> list[Row]:
     """The rows above, compiled; ARM paths ignore case."""
-    rows = [(*row, guarded) for rows, guarded in ((LOGIN, False), (MANAGER, True), (BLOBS, False)) for row in rows]
+    rows = [
+        (*row, guarded)
+        for rows, guarded in ((LOGIN, False), (MANAGER, True), (MLFLOW, True), (BLOBS, False))
+        for row in rows
+    ]
     return [Row(method, pattern(path), handler, guarded) for method, path, handler, guarded in rows]
 
 

@@ -90,6 +90,13 @@ class Endpoints:
         )
         return updated(pending) if old else pending, self._operations.begin(name, work)
 
+    def patch(self, scope: Scope, name: str, body: Document, with_properties: bool) -> tuple[Document, str]:
+        """Changes what the body names, of `properties` only if it may; answers as put does."""
+        old = self.get(scope, name)
+        changed = {part: body[part] for part in ("tags", "identity") if body.get(part) is not None}
+        properties = body.get("properties") if with_properties else None
+        return self.put(scope, name, {**old, **changed, "properties": {**old["properties"], **(properties or {})}})
+
     def delete(self, scope: Scope, name: str) -> str | None:
         """Starts the deletion of the endpoint and its deployments; None when there is no such endpoint."""
         key = _key(scope, name)
