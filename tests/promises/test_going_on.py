@@ -218,6 +218,7 @@ def test_a_slow_az_is_waited_for(
     az.write_text(f"#!/bin/sh\nsleep 11\ncat {token}\n")
     az.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("AZURE_TOKEN_CREDENTIALS", "AzureCliCredential")
     for name in ("IDENTITY_ENDPOINT", "IDENTITY_HEADER"):
         monkeypatch.delenv(name)
 
