@@ -341,11 +341,14 @@ def a_given_version_is_not_trained(files: Files) -> Findings:
 
 @rule
 def what_is_uploaded_is_downloaded(files: Files) -> Findings:
-    """The model that was trained is kept, registered and attested under one name and in one folder."""
+    """The model that was trained is kept, registered and attested under one name, whole, as long as its run can be."""
     moves = {w: s["with"] for w, s in files.steps.items() if re.search("/(up|down)load-artifact@", s.get("uses", ""))}
     if list(moves) != ["rollout.train[4]", "rollout.attest[0]", "stages.register[2]"]:
         yield f"{list(moves)}"
-    yield from (where for where, given in moves.items() if given != {"name": "model", "path": "outputs/model"})
+    whole = {"include-hidden-files": True, "overwrite": True, "retention-days": 35}
+    for where, given in moves.items():
+        if given != {"name": "model", "path": "outputs/model"} | (whole if where == "rollout.train[4]" else {}):
+            yield f"{where}: {given}"
 
 
 @rule

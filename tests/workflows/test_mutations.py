@@ -59,6 +59,7 @@ MUTATIONS: dict[str, Mutate] = {
     "a uv without a checksum": replaced(r"version: 0[.].*", "version-file: requirements.txt"),
     "a newer uv": replaced(r"version: 0[.]12", "version: 0.13"),
     "another machine": replaced(r"runs-on: .*", "runs-on: ubuntu-latest"),
+    "half a model kept, or once, or for ever": dropped(r"^ +(include-hidden-files|overwrite|retention-days): "),
     "a token left in the tree": replaced(r"persist-credentials: false", "persist-credentials: true"),
     "a checkout by default": replaced(r"\n +with: \{ persist-credentials: false \}", ""),
     "no time limit": dropped(r"timeout-minutes:"),

@@ -111,3 +111,30 @@ def test_no_act(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     with pytest.raises(RuntimeError, match=r"install azureml-emulator\[workflows\]"):
         run(tmp_path, greet("exit 0"))
+
+
+def kept(folder: Path, *options: str, name: str = "model", file: str = "a/b.txt") -> tuple[Run, list[str]]:
+    """What an upload of a folder with this file, a hidden one and an empty folder keeps."""
+    tree, artifacts = folder / f"tree-{len(options)}-{(folder / 'artifacts').exists()}", folder / "artifacts"
+    tree.mkdir()
+    made = f"mkdir -p 'f/empty' && install -D /dev/null f/.hidden/x && install -D /dev/null '{file}'"
+    given = "".join(f"\n          {line}" for line in (f"name: '{name}'", "path: f", *options))
+    steps = f"{greet(made.replace(file, f'f/{file}'))}      - uses: actions/upload-artifact@v1\n        with:{given}\n"
+    result = run(tree, steps, artifacts=artifacts)
+    return result, sorted(str(found.relative_to(artifacts)) for found in artifacts.rglob("*") if not found.is_dir())
+
+
+def test_an_artifact_is_kept_as_github_keeps_it(tmp_path: Path) -> None:
+    """Files that are not hidden, unless asked for; a second upload of a name only where it may replace the first."""
+    assert kept(tmp_path)[1] == ["model/a/b.txt"]
+    assert "(409) Conflict" in kept(tmp_path)[0].jobs["greet"].log
+    assert kept(tmp_path, "overwrite: true", "include-hidden-files: true")[1] == ["model/.hidden/x", "model/a/b.txt"]
+
+
+@pytest.mark.parametrize(("name", "file"), [("model", "a:b"), ("model", "a?/b"), ("a:b", "x"), ("a/b", "x")])
+def test_an_artifact_that_windows_could_not_keep(tmp_path: Path, name: str, file: str) -> None:
+    """GitHub refuses names with such characters, wherever the job runs."""
+    result, _ = kept(tmp_path, name=name, file=file)
+
+    assert result.exit_code == 1
+    assert "is not valid" in result.jobs["greet"].log
