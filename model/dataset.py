@@ -15,6 +15,8 @@ NUMERIC = ["age", "sex", "cp", "trestbps", "chol", "fbs", "restecg", "thalach", 
 FEATURES = [*NUMERIC, "thal"]
 THAL = ["fixed", "normal", "reversible"]
 LABELS = [0, 1]
+POINTER = b"version https://git-lfs.github.com/"
+FETCH = "run `git lfs pull`; on GitHub, give each actions/checkout before a training `lfs: true`"
 
 
 def fail(problem: str) -> click.ClickException:
@@ -26,6 +28,9 @@ def read_table(path: Path) -> pd.DataFrame:
     import pandas as pd
 
     try:
+        with path.open("rb") as file:
+            if file.read(len(POINTER)) == POINTER:
+                raise fail(f"{path} is a pointer of Git LFS, not the data: {FETCH}")
         table = pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""], skip_blank_lines=False)
     except (ValueError, OSError) as error:  # what pandas raises for a bad encoding or layout are ValueErrors
         raise fail(f"{path} is not a CSV file: {error}") from error

@@ -54,6 +54,13 @@ def refusal(train: Train, table: pd.DataFrame | str) -> str:
     return result.output
 
 
+def test_a_pointer_is_no_data(train: Train) -> None:
+    """What Git LFS leaves where nobody fetched the data is named as that, with how to fetch it here and there."""
+    said = refusal(train, f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 9\n")
+
+    assert "pointer of Git LFS" in said and "`git lfs pull`" in said and "`lfs: true`" in said
+
+
 def test_data_is_the_cleveland_table() -> None:
     """heart.csv holds UCI's 303 patients, 164 negative and 139 positive, in the article's 14 columns."""
     assert len(TABLE) == 303

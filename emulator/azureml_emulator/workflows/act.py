@@ -8,6 +8,7 @@ called workflow has failed it runs no further job of its caller. Remote actions 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -30,6 +31,7 @@ import yaml
 from azureml_emulator.workflows import az
 
 GITHUBS = "ubuntu-24.04"  # without any label that it knows, act asks whoever sits there
+LFS = b"version https://git-lfs.github.com/spec/v1"
 RUN_SECONDS = 3600.0  # after which a run is cancelled
 CLEAN_UP_SECONDS = 600.0  # for which a cancelled run may go on
 STAND_INS = Path(str(files("azureml_emulator.workflows") / "stand_ins"))
@@ -75,14 +77,30 @@ Started = Callable[["subprocess.Popen[str]"], None]
 
 
 def copy_tree(source: Path, target: Path) -> None:
-    """Makes `target` a repository of its own: the files of the one at `source`, uncommitted changes included."""
+    """Makes `target` a repository of its own: the files of the one at `source`, uncommitted changes included.
+
+    Of what Git LFS keeps there is the pointer alone, as actions/checkout leaves it, unless a workflow asks for more.
+    """
     listed = ["git", "-C", str(source), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     for name in subprocess.check_output(listed, text=True).split("\0"):
         if (source / name).is_file():
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source / name, target / name)
     _git(target, "init", "--quiet", "--initial-branch=main")
+    if not any("lfs: true" in file.read_text() for file in (target / ".github" / "workflows").glob("*.yml")):
+        _leave_pointers(target)
     commit(target, "Start")
+
+
+def _leave_pointers(tree: Path) -> None:
+    names = "\0".join(str(file.relative_to(tree)) for file in tree.rglob("*") if file.is_file())
+    command = ["git", "-C", str(tree), "check-attr", "-z", "--stdin", "filter"]
+    told = subprocess.run(command, input=names, capture_output=True, text=True, check=True).stdout.split("\0")
+    for name, value in zip(told[::3], told[2::3], strict=False):
+        content = (tree / name).read_bytes() if value == "lfs" else b""
+        if content and not content.startswith(LFS):
+            pointer = f"\noid sha256:{hashlib.sha256(content).hexdigest()}\nsize {len(content)}\n"
+            (tree / name).write_bytes(LFS + pointer.encode())
 
 
 def commit(tree: Path, message: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from azureml_emulator.workflows.act import Run, commit, run_workflow
+from azureml_emulator.workflows.act import Run, commit, copy_tree, run_workflow
 
 HEAD = "on:\n  push:\n  workflow_dispatch:\n    inputs:\n      mark:\njobs:\n  greet:\n"
 
@@ -138,3 +138,20 @@ def test_an_artifact_that_windows_could_not_keep(tmp_path: Path, name: str, file
 
     assert result.exit_code == 1
     assert "is not valid" in result.jobs["greet"].log
+
+
+@pytest.mark.parametrize(("checkout", "arrives"), [("", b"version https://git-lfs"), ("lfs: true", b"a,b\n")])
+def test_what_git_lfs_keeps(tmp_path: Path, checkout: str, arrives: bytes) -> None:
+    """A checkout leaves its pointer, unless it is told to fetch it; every other file is as it was."""
+    source = tmp_path / "source"
+    (source / ".github/workflows").mkdir(parents=True)
+    (source / ".github/workflows/w.yml").write_text(checkout)
+    (source / ".gitattributes").write_text("*.csv filter=lfs diff=lfs merge=lfs -text\n")
+    for name in ("big.csv", "small.txt"):
+        (source / name).write_text("a,b\n")
+    subprocess.run(["git", "init", "--quiet", source], check=True)
+
+    copy_tree(source, tmp_path / "copy")
+
+    assert (tmp_path / "copy/big.csv").read_bytes().startswith(arrives)
+    assert (tmp_path / "copy/small.txt").read_text() == "a,b\n"
