@@ -65,9 +65,9 @@ def test_a_pair_is_reviewed() -> None:
     assert seen(endpoint(10)) == {
         **{"endpoint": "heart", "owner": RUN, "traffic": {"default": 90, "xgboost-model-2": 10}},
         **{"blue": "default", "blue_created": born(1), "blue_model": "heart", "blue_version": "1"},
-        **{"blue_digest": "digest-1", "blue_commit": "aaaaaaa"},
+        **{"blue_digest": "digest-1", "blue_commit": "aaaaaaa", "blue_rollout": RUN},
         **{"green": "xgboost-model-2", "green_created": born(2), "green_model": "heart", "green_version": "2"},
-        **{"green_digest": "digest-2", "green_commit": "bbbbbbb"},
+        **{"green_digest": "digest-2", "green_commit": "bbbbbbb", "green_rollout": RUN},
     }
 
 

@@ -226,7 +226,7 @@ def test_github_does_not_tell(github: LocalGitHub, operation: str) -> None:
     ("files", "touched"),
     [
         (["model/train.py"], True),
-        (["model/data/deep/heart.csv"], True),
+        (["model/data/deep/a.csv"], True),
         (["scripts/requirements.txt"], True),
         ([".github/workflows/stages.yml"], True),
         ([".github/actions/setup/action.yml"], True),

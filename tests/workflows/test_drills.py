@@ -90,6 +90,22 @@ def test_reviewers_that_vanish(serving: Repository) -> None:
 
 
 @pytest.mark.drill
+def test_an_administrator_goes_past_the_reviewers(serving: Repository) -> None:
+    """A job that nobody approved promotes nothing, and the split is held; one approval is not enough for two jobs."""
+
+    def approve(name: str, job: Job) -> None:
+        if name == "rollout/promote-10" and not serving.github.runs[4712].approvals:
+            serving.github.review(4712, COLLEAGUE)
+
+    run = rollout(serving, watch=approve, reviewed=False, environ={"GITHUB_RUN_ID": "4712"})
+
+    assert results(run, "failure") == ["promote-50"]
+    assert "rollback" in results(run, "skipped")
+    assert "nobody approved this job" in run.jobs["rollout/promote-50"].log
+    assert serving.traffic == {"default": 90, GREEN: 10}
+
+
+@pytest.mark.drill
 def test_killed_runner(serving: Repository) -> None:
     """A runner that is killed in mid-promotion leaves an endpoint that serves, and the next rollout ends well."""
     act: list[subprocess.Popen[str]] = []

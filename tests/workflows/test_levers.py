@@ -92,13 +92,13 @@ def test_rollback_gives_all_back(lever: Repository) -> None:
 
 @pytest.mark.drill
 def test_rollback_does_not_wait_for_github(lever: Repository) -> None:
-    """When GitHub doesn't answer the traffic is back on blue all the same; the run fails, so that somebody looks."""
+    """When GitHub doesn't tell what runs, the traffic is back on blue all the same; the run fails, for somebody to look."""
     lever.script("promote", "--percent", 50)
-    lever.github.failing["actions/list-workflow-runs"] = 503
+    lever.github.forbidden.add("actions/list-workflow-runs")  # what may pass is waited for, minutes
 
     run = lever.dispatch("rollback")
 
-    lever.github.failing.clear()
+    lever.github.forbidden.clear()
     assert (run.exit_code, lever.traffic) == (1, {"default": 100})
     assert list(run.jobs["rollback"].steps.values())[-3:] == ["success", "failure", "success"]
 
@@ -108,6 +108,18 @@ def test_teardown_refuses_another_name(lever: Repository) -> None:
     run = lever.dispatch("teardown", {"endpoint": "Levers"})
 
     assert run.exit_code == 1
+    assert lever.traffic == {"default": 100}
+
+
+def test_teardown_goes_past_no_reviewer(lever: Repository) -> None:
+    """An administrator's by-pass deletes nothing; nor, where there are no reviewers, does who wrote what serves."""
+    passed = lever.dispatch("teardown", {"endpoint": "levers"}, reviewed=False)
+    lever.github.add_environment("production", reviewers=[], prevent_self_review=False)
+    own = lever.dispatch("teardown", {"endpoint": "levers"}, actor=AUTHOR)
+
+    assert results(passed, "failure") == ["teardown"] and results(own, "failure") == ["review"]
+    assert "by-pass is no approval" in passed.jobs["teardown"].log
+    assert f"that is {AUTHOR}" in own.jobs["review"].log
     assert lever.traffic == {"default": 100}
 
 
