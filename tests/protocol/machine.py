@@ -18,7 +18,7 @@ WHO = st.integers(0, 7)
 TOUCHES = st.sampled_from([1, 2, 3, 5, 0, 0, 100])  # 0: to the end of the job
 WEATHER = st.sampled_from(["fine"] * 4 + ["late", "late", "old list", "short list", "lost", "lost after"])
 REPOSITORIES = st.sampled_from(["octo/heart", "octo/heart", "octo/other"])
-CHANGES = ["deleted", "updated", "endpoint updated", "1", "2", "3", "3", "Failed", "Updating", "Succeeded"]
+CHANGES = ["deleted", "updated", "endpoint updated", "broken", "1", "2", "3", "3", "Failed", "Updating", "Succeeded"]
 NAMES = st.sampled_from(["default", "xgboost-model-2", "xgboost-model-3", "experiment"])
 
 
@@ -32,12 +32,16 @@ class Machine(RuleBasedStateMachine):
         self.numbers = self.versions = 0
         self.names: set[str] = set()  # that deployments had
 
-    @initialize(serves=st.booleans(), instances=st.integers(1, 2))
-    def begins(self, serves: bool, instances: int) -> None:
-        """With nothing, or with a first version that serves."""
-        if serves:
-            self.merge("octo/heart", 0, True, 0, True, 1)
+    @initialize(how=st.sampled_from(["empty", "empty", "serves", "serves", "tries"]), instances=st.integers(1, 2))
+    def begins(self, how: str, instances: int) -> None:
+        """With nothing, with a first version that serves, or that waits while somebody tries his own deployment."""
+        if how != "empty":
+            self.merge("octo/heart", 0, True, 0, True, 1 if how == "serves" else 0)
+            self.works[-1].go_on(0)
             self.world.changes("default", instances=instances)
+        if how == "tries":
+            self.make_by_hand("experiment", True, False)
+            self.portal(1, 1, 100)
 
     # What workflows do.
 
@@ -52,10 +56,7 @@ class Machine(RuleBasedStateMachine):
     def merge(self, repository: str, back: int, new: bool, settings: int, good: bool, approvals: int) -> None:
         """A new model, the same one, an older one, or other settings; perhaps nobody comes between some approvals."""
         self.versions += new
-        self.numbers += 1
-        version = max(1, self.versions - back)
-        run = Run(self.world, repository, self.numbers, version, settings, good)
-        self.works.append(run)
+        run = self._arrives(repository, max(1, self.versions - back), settings, good)
         self._press_on(run, approvals)
 
     @precondition(lambda self: self._runs())
@@ -63,11 +64,20 @@ class Machine(RuleBasedStateMachine):
     def merge_the_same(self, who: int, repository: str, approvals: int) -> None:
         """Another run arrives with what one that has not ended is at."""
         run = self._one(self._runs(), who)
-        self.numbers += 1
-        other = Run(self.world, repository, self.numbers, run.version, run.settings, run.good)
-        self.works.append(other)
+        other = self._arrives(repository, run.version, run.settings, run.good)
         other.go_on(100)
         self._press_on(other, approvals)
+
+    @rule(jobs=st.integers(0, 3), first=st.booleans(), approvals=st.integers(0, 2))
+    def merge_twice(self, jobs: int, first: bool, approvals: int) -> None:
+        """Another run takes over what one has made, after some of that one's jobs; both go on, one is approved."""
+        self.versions += 1
+        older, younger = (self._arrives("octo/heart", self.versions, 0, True) for _ in range(2))
+        for _ in range(jobs):
+            older.go_on(0)
+        younger.go_on(100)
+        older.go_on(100)
+        self._press_on(older if first else younger, approvals)
 
     @precondition(lambda self: self._busy())
     @rule(who=WHO, touches=TOUCHES, weather=WEATHER)
@@ -150,6 +160,13 @@ class Machine(RuleBasedStateMachine):
         name = self._deployment(who).name
         self._begin(ByHand(self.world, lambda me: verbs.delete_blue(me, name)), 100)
 
+    @precondition(lambda self: self.world.now.state.deployments)
+    @rule(who=WHO)
+    def smoke_test(self, who: int) -> None:
+        """With --mark, of any deployment."""
+        name = self._deployment(who).name
+        self._begin(ByHand(self.world, lambda me: verbs.smoke_test(me, name)), 100)
+
     @rule(back=st.sampled_from([0, 1]), touches=TOUCHES)
     def deploy(self, back: int, touches: int) -> None:
         wants = wanted("by hand", max(1, self.versions - back))
@@ -183,7 +200,7 @@ class Machine(RuleBasedStateMachine):
     @precondition(lambda self: self.world.now.state.deployments)
     @rule(who=WHO, change=st.sampled_from(CHANGES))
     def changes_by_hand(self, who: int, change: str) -> None:
-        """Deleted without traffic, updated from a file that knows no tags, scaled, failed."""
+        """Deleted without traffic, updated from a file that knows no tags, scaled, failed; or it answers wrongly."""
         found = self._deployment(who)
         if change == "deleted":
             if found.name not in self.world.now.state.traffic:
@@ -195,6 +212,8 @@ class Machine(RuleBasedStateMachine):
             self.world.changes(found.name, instances=int(change))
         elif change == "endpoint updated":
             self.world.erase()
+        elif change == "broken":
+            self.world.bad.add(found.created)
         else:
             self.world.changes(found.name, state=change)
 
@@ -226,6 +245,12 @@ class Machine(RuleBasedStateMachine):
             work.approve()
         if approvals:
             work.go_on(100)
+
+    def _arrives(self, repository: str, version: int, settings: int, good: bool) -> Run:
+        self.numbers += 1
+        run = Run(self.world, repository, self.numbers, version, settings, good)
+        self.works.append(run)
+        return run
 
     def _number(self) -> str:
         self.numbers += 1

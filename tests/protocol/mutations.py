@@ -87,7 +87,7 @@ MUTATIONS = [
     Mutation(
         "another repository's green stays",
         "deploying",
-        "found.get(d.name) == blue.name and not _foreign(owner(endpoint, d.name), wanted.rollout)",
+        "found.get(d.name) == blue.name and not _foreign(said.rollout, wanted.rollout)",
         "found.get(d.name) == blue.name",
     ),
     Mutation(

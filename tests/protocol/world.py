@@ -42,7 +42,7 @@ class Rejected(Exception):
 class Moment:
     """`writer` (a rollout's id) made the split, `forward` or back; going back leads to one of `before`.
 
-    `owners` tells whose each deployment is now (one of those), `recorded` what was so at our last write of a split.
+    `owners` tells whose each deployment is now (one of those), `recorded` what was so when one of us last wrote.
     """
 
     state: EndpointState
@@ -127,7 +127,8 @@ class World:
             raise Rejected(f"{split}: no such deployment")
         tags = {name: value for name, value in {**by.seen.state.tags, **shift.tags}.items() if value is not None}
         true = _truth(deed, by, split, facts.get("proposal"))
-        owners = {**self.now.owners, **true.owners}
+        makers = {d.created: frozenset({d.rollout}) for d in state.deployments.values()}
+        owners = {**self.now.owners, **makers, **true.owners}  # whatever was claimed of whom he didn't see is gone
         if by.seen.keys(split) != self.now.keys(split):  # a name that came back under an old list
             true = replace(true, before=true.before | OPEN)
         after = replace(true, owners=owners, state=replace(state, traffic=split, tags=tags))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from scripts.lib.decisions.file_rules import LONGEST
-from scripts.lib.decisions.record import Record, claimed, marks, record, written
+from scripts.lib.decisions.record import Record, claim, claimed, marks, record, written
 from scripts.lib.decisions.roles import owner, pairs, roles
 from scripts.lib.decisions.settings import Settings, fits
 from scripts.lib.decisions.state import (
@@ -220,10 +220,8 @@ def _left_over(endpoint: EndpointState, wanted: Wanted, blue: Deployment, green:
         for d in endpoint.deployments.values()
         if d.ours
         and d.name not in spared
-        and (
-            d.name in learnt
-            or (found.get(d.name) == blue.name and not _foreign(owner(endpoint, d.name), wanted.rollout))
-        )
+        and (said := claim(endpoint, d)).blue
+        and (d.name in learnt or (found.get(d.name) == blue.name and not _foreign(said.rollout, wanted.rollout)))
     )
 
 
