@@ -46,8 +46,8 @@ def main(target: str, client_id: str, tenant_id: str, production: str) -> None:
     staged = {PREFIX + name: value for name, value in given.items()}
     if lacking := missing(staged if staging else given, staging):
         raise Refused(f"the repository lacks the variables {', '.join(lacking)}: set them {where}")
-    if found := odd(given):
-        raise Refused(f"there is white space in the variables {', '.join(found)}: set them again {where}")
+    if spoilt := odd(given):
+        raise Refused(f"there is {'; '.join(spoilt)}, which no such variable has: set them again {where}")
     if staging and collides({**dict(zip(PLACE, theirs, strict=True)), **staged}, endpoint_name()):
         raise Refused(
             "staging is the production endpoint itself, so it would be promoted without approval. "

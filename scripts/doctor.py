@@ -14,11 +14,12 @@ from scripts.lib.azure.waiting import say
 from scripts.lib.azure.workspace import Workspace, endpoint_name
 from scripts.lib.cli.command import command
 from scripts.lib.decisions.state import Refused
-from scripts.lib.doctor import azure_checks, checks, files, finding, quota, trust
+from scripts.lib.doctor import azure_checks, by_hand, checks, files, finding, fresh, quota, trust
 from scripts.lib.doctor.azure_facts import AzureFacts
 from scripts.lib.doctor.facts import GitHubFacts, told
 from scripts.lib.doctor.finding import CANNOT_TELL, OK, WRONG, Finding, Unknown
 from scripts.lib.github import repository_variables, step_output
+from scripts.lib.github.behind import behind
 from scripts.lib.github.environment import ENVIRONMENTS, ROLLBACK, STAGING
 
 REQUIREMENTS = Path("model/requirements.txt")
@@ -74,7 +75,9 @@ def main(
     """
     findings: list[Finding] = []
     click.get_current_context().call_on_close(lambda: click.echo(finding.as_json(findings)))  # also if it fails
-    for found in files.check() if only_files else examine(variables, registered=version is not None):
+    if rollout and not only_files and variables is not None and fresh.fresh(variables, GitHubFacts()):
+        return
+    for found in files.check() if only_files else examine(variables, version is not None, everything=not rollout):
         say(str(found))
         findings.append(found)
     step_output.summary("### The set-up", finding.as_table(findings))
@@ -85,7 +88,7 @@ def main(
 
 def fatal(found: Finding) -> bool:
     """Whether a rollout would fail for sure."""
-    return found.verdict == WRONG and found.name in FATAL
+    return found.verdict == WRONG and (found.name in FATAL or found.name.startswith("OIDC subject"))
 
 
 def bad(found: Finding) -> bool:
@@ -120,13 +123,14 @@ def _refuse(wrong: Sequence[Finding]) -> None:
         raise Refused(f"not ready: {names}. Mend it as said above, then run the doctor again.")
 
 
-def examine(given: Mapping[str, str] | None, registered: bool) -> Iterator[Finding]:
+def examine(given: Mapping[str, str] | None, registered: bool, everything: bool) -> Iterator[Finding]:
     """All checks one after the other. `given` are the repository's variables, which GitHub is asked for otherwise.
 
     `registered`: the rollout is of a version that is registered already, so the requirements here say nothing of it.
+    `everything`: what stops no rollout, and a job's token mostly may not ask, is looked at, too.
     """
     yield from files.check()
-    github = GitHubFacts()
+    github = GitHubFacts().known()
     variables: Variables = given if given is not None else github.ask(lambda known: known.variables())
     known: Mapping[str, str] = {} if isinstance(variables, Unknown) else variables
     name = told(endpoint_name)
@@ -134,9 +138,15 @@ def examine(given: Mapping[str, str] | None, registered: bool) -> Iterator[Findi
     environments = [name for name in ENVIRONMENTS if name != STAGING or repository_variables.staged(known)]
     for name in environments:
         yield from at_github(github, name)
+        if everything:
+            yield from by_hand.hidden(github, name, known)
+    if everything:
+        yield from by_hand.beginning(github)
     picked = repository_variables.pick(known)
-    picked |= {name: value for name in repository_variables.PLACE if (value := os.environ.get(name))}
-    yield from at_azure(github, picked, _logging_in(known, environments))
+    shell = {name: value for name in repository_variables.PLACE if (value := os.environ.get(name))}
+    if everything:
+        yield checks.place(shell, {"ENDPOINT_NAME": str(name), **picked} if picked else {})
+    yield from at_azure(github, picked | shell, _logging_in(known, environments), everything)
     if not registered:
         text = told(lambda: REQUIREMENTS.read_text(encoding="utf-8"))
         yield azure_checks.requirements(text, str(REQUIREMENTS))
@@ -149,17 +159,25 @@ def at_github(github: GitHubFacts, name: str) -> Iterator[Finding]:
         yield checks.reviewers(name, environment, github.page)
         yield checks.self_review(name, environment, page)
         yield checks.admin_bypass(name, environment, page)
-    yield checks.branches(name, environment, github.patterns(name), github.default_branch, page)
+    yield checks.branches(name, environment, github.policies(name), github.default_branch)
     if name == ROLLBACK:
         yield checks.no_wait(name, environment, page)
 
 
-def at_azure(github: GitHubFacts, picked: Mapping[str, str], environments: Sequence[str]) -> Iterator[Finding]:
-    """What Azure must let the workflows do. `picked` are production's variables."""
+def at_azure(
+    github: GitHubFacts, picked: Mapping[str, str], logins: Mapping[str, Sequence[str]], everything: bool
+) -> Iterator[Finding]:
+    """What Azure must let the workflows do. `picked` are production's variables, `logins` who logs in as which id."""
     azure = AzureFacts(_workspace(picked))
-    reach, sent = azure.reach(), github.subjects(environments)
+    reach, sent = azure.reach(), github.subjects([name for names in logins.values() for name in names])
     yield azure_checks.login(reach, sent)
-    yield trust.subjects(sent, azure.trusted(picked.get("AZURE_CLIENT_ID", "")))
+    for client_id, names in logins.items():
+        own = f" {' '.join(names)}" if len(logins) > 1 else ""
+        trusted = azure.trusted(client_id)
+        its = sent if isinstance(sent, Unknown) else {name: sent[name] for name in names}
+        yield trust.subjects(its, trusted, f"OIDC subject{own}")
+        if everything:
+            yield trust.others(its, trusted, f"other logins{own}")
     yield azure_checks.workspace(reach)
     yield azure_checks.role(reach, azure.permissions())
     given = picked.get("ENDPOINT_NAME", "")
@@ -172,6 +190,8 @@ def at_azure(github: GitHubFacts, picked: Mapping[str, str], environments: Seque
     yield _quota(azure, endpoint)
     if not isinstance(endpoint, Unknown) and endpoint.serving:
         yield azure_checks.first_deployment(name, endpoint.serving, str(BLUE))
+        if everything:
+            yield checks.serving(github.ask(lambda it: behind(it, endpoint.commit)))
 
 
 def _quota(azure: AzureFacts, endpoint: azure_checks.Endpoint | Unknown) -> Finding:
@@ -183,10 +203,14 @@ def _quota(azure: AzureFacts, endpoint: azure_checks.Endpoint | Unknown) -> Find
     return quota.quota(wanted, list(endpoint.shapes.values()), azure.sizes(), azure.usages())
 
 
-def _logging_in(variables: Mapping[str, str], environments: Sequence[str]) -> list[str]:
-    """The environments whose jobs log in as production's identity: not staging, where that has one of its own."""
-    ids = {repository_variables.pick(variables, staging).get("AZURE_CLIENT_ID") for staging in (False, True)}
-    return [name for name in environments if name != STAGING or len(ids) == 1]
+def _logging_in(variables: Mapping[str, str], environments: Sequence[str]) -> dict[str, list[str]]:
+    """The environments whose jobs log in as production's identities, by client id: not staging's own."""
+    found: dict[str, list[str]] = {}
+    ids = {name: repository_variables.client_id(variables, name) for name in environments}
+    for name, client_id in ids.items():
+        if name != STAGING or client_id == variables.get(repository_variables.IDENTITY):
+            found.setdefault(client_id, []).append(name)
+    return found
 
 
 def _workspace(picked: Mapping[str, str]) -> Workspace | Unknown:

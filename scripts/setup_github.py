@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 import click
 
@@ -13,12 +14,14 @@ from scripts.lib.decisions.state import Refused
 from scripts.lib.github import repository_variables
 from scripts.lib.github.api import CannotTell, GitHub
 from scripts.lib.github.environment import ENVIRONMENTS, STAGING, Document, Environment, Reviewer
+from scripts.lib.github.repository_variables import IDENTITY
 from scripts.lib.setup import azure
 from scripts.lib.setup.apply import RIGHTS, apply, read
 from scripts.lib.setup.azure import Identity
+from scripts.lib.setup.guard import RULESET
 from scripts.lib.setup.notes import notes
 from scripts.lib.setup.options import VALUES, azure_options, github_options
-from scripts.lib.setup.plan import Action, AddBranch, Present, PutEnvironment, Wish, plan
+from scripts.lib.setup.plan import Action, AddBranch, AddRuleset, Present, PutEnvironment, Wish, plan
 
 
 @command()
@@ -31,10 +34,11 @@ def main(repository: str | None, dry_run: bool, undo: bool, **options: Any) -> s
 
     Run it as often as you like: it changes only what is not as it should be, and takes no reviewer or rule away.
     Variables whose option isn't given stay. The lines on stdout create the workspace and the identity that the
-    workflows log in as; read them, then run them with `sh -e`. The token is an admin's, from GITHUB_TOKEN or GH_TOKEN.
+    workflows log in as; read them, then run them with `sh -e`. The token is an admin's, from GH_TOKEN or GITHUB_TOKEN.
     """
     github = GitHub.here(repository)
-    facts, present = github.facts(), read(github, ENVIRONMENTS)
+    facts = github.facts()
+    present = read(github, ENVIRONMENTS, options["branch"] or facts["default_branch"])
     if undo:
         return _lines(_removal(github, present, options))
     wish = _wish(github, facts, present, options)
@@ -53,12 +57,14 @@ def _wish(github: GitHub, facts: Document, present: Present, given: Document) ->
     for name in (name for name, needs_approval in environments.items() if needs_approval and not reviewers):
         if not present.environments.get(name, Environment()).reviewers:
             raise click.UsageError(f"who may approve in {name}? Give --reviewer or --team, up to six; one approves.")
-    return Wish(environments, branch, reviewers, _given(given), given["staging"])
+    approvals = given["approvals"] if given["ruleset"] else None
+    return Wish(environments, branch, reviewers, _given(given), given["staging"], approvals)
 
 
 def _given(options: Document) -> dict[str, str]:
     """The variables that the options set."""
-    return {_own(name, options["staging"]): options[name] for name in VALUES if options[name]}
+    own = {name: _own(name, options["staging"] and not name.endswith(f"_{IDENTITY}")) for name in VALUES}
+    return {own[name]: options[name] for name in VALUES if options[name]}
 
 
 def _own(variable: str, staging: bool) -> str:
@@ -101,12 +107,13 @@ def _doubts(facts: Document, admin: bool) -> list[str]:
 def _apply(github: GitHub, actions: list[Action], wish: Wish) -> Present:
     """Carry out a plan and read back what came of it. Raises Refused where GitHub took it, but didn't do it."""
     reduced = apply(github, actions)
-    after = read(github, wish.environments)
+    after = read(github, wish.environments, wish.branch)
     left = [
         action.say
         for action in plan(after, wish)
         if not (isinstance(action, PutEnvironment) and action.name in reduced)
         and not (isinstance(action, AddBranch) and action.environment in reduced)
+        and not (isinstance(action, AddRuleset) and RULESET in reduced)
     ]
     if left:
         raise Refused("\n".join(["GitHub took all of it, but this is still to be done:", *left, RIGHTS]))
@@ -118,10 +125,34 @@ def _creation(github: GitHub, present: Present, wish: Wish, options: Document) -
     if identity is None or not location:
         say("For the lines that set up Azure give --subscription-id, --resource-group, --workspace and --location.")
         return []
-    lines = azure.creation(identity, location, _subjects(github, wish))
+    subjects, others = _subjects(github, wish), _others(github, identity, options)
+    names = {azure.credential_name(github.repository, name): name for name in others}
+    rest = {name: subject for name, subject in subjects.items() if name not in names}
+    lines = azure.creation(identity, location, rest)
+    for name, environment in names.items():
+        trusted = {name: subjects[name]} if name in subjects else {}
+        lines += azure.login(others[environment], location, trusted)
+    if not wish.staging:
+        lines.append(_other_way(github, options))
     own = {_own(name, wish.staging) for name in ("AZURE_CLIENT_ID", "AZURE_TENANT_ID")}
     known = own <= {*present.variables, *wish.variables}
-    return lines if known else [*lines, azure.set_up_again(identity, _again(github, options))]
+    known = known and all(f"{name.upper()}_{IDENTITY}" in present.variables for name in others)
+    return lines if known else [*lines, azure.set_up_again(identity, _again(github, options), others)]
+
+
+def _others(github: GitHub, identity: Identity, options: Document) -> dict[str, Identity]:
+    """The identities of single environments, where they are asked for; staging has one for all."""
+    asked = options["own_identities"] and not options["staging"]
+    return {name: azure.own(identity, github.repository, name) for name in azure.RIGHTS} if asked else {}
+
+
+def _other_way(github: GitHub, options: Document) -> str:
+    """A comment in the shell: what else there is, and the command that prints it."""
+    if options["own_identities"]:
+        return "# Without --own-identities: one identity for all, which any job that may deploy can go as far with."
+    named = [*_again(github, options), "--location", options["location"], "--own-identities"]
+    what = "production and rollback log in as identities of their own, with the least rights of each"
+    return f"# The other way, for an Owner to run: {what}: {azure.command(named)}"
 
 
 def _subjects(github: GitHub, wish: Wish) -> dict[str, str]:
@@ -148,7 +179,13 @@ def _removal(github: GitHub, present: Present, options: Document) -> list[str]:
     environments = [name for name in present.environments if not staging or name == STAGING]
     names = [_own(name, staging) for name in repository_variables.VARIABLES]
     variables = [name for name in names if name in present.variables]
-    return azure.removal(_identity(github, present, options), github.repository, environments, variables)
+    paths = [f"repos/{github.repository}/environments/{quote(name, safe='')}" for name in environments]
+    rules = {} if staging else github.rulesets()
+    paths += [f"repos/{github.repository}/rulesets/{rules[RULESET]}"] if RULESET in rules else []
+    identity = _identity(github, present, options)
+    own = [name for name in azure.RIGHTS if f"{name.upper()}_{IDENTITY}" in variables]
+    others = [azure.own(identity, github.repository, name) for name in own] if identity else []
+    return azure.removal(identity, github.repository, paths, variables, others)
 
 
 def _identity(github: GitHub, present: Present, options: Document) -> Identity | None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from azureml_emulator.faults.client import Faults
 from azureml_emulator.github.server import LocalGitHub
 from azureml_emulator.testing import Arm
 from scripts.lib.setup.azure import AUDIENCE, ISSUER
+from scripts.lib.setup.guard import ruleset
+from tests.support import ROOT
 from tests.support.scripts import Live, outputs, repository, run, toy_model
 
 ENDPOINT = "doctor-endpoint"
@@ -45,13 +48,20 @@ class Copy:
     def verdict(self, check: str, **environ: str) -> str:
         return self.findings(**environ)[check]["verdict"]
 
-    def trust(self, prefix: str, identity: str = "rollout", environments: tuple[str, ...] = ENVIRONMENTS) -> None:
-        """Let an identity trust the subjects that begin so, and make it the one of the variables."""
+    def trust(
+        self,
+        prefix: str,
+        identity: str = "rollout",
+        environments: tuple[str, ...] = ENVIRONMENTS,
+        also: Sequence[str] = (),
+    ) -> None:
+        """Let an identity trust the subjects that begin so, and others; make it the one of the variables."""
         group = self.arm.workspace.partition("/providers/")[0]
         address = f"{self.arm.base}{group}/providers/{routes.IDENTITIES}/{identity}"
         made = self.arm("PUT", address, {"location": "local"}).json()
-        for name in environments:
-            subject = {"issuer": ISSUER, "subject": f"{prefix}:environment:{name}", "audiences": [AUDIENCE]}
+        subjects = {name: f"{prefix}:environment:{name}" for name in environments}
+        for name, sent in (subjects | {f"also{number}": subject for number, subject in enumerate(also)}).items():
+            subject = {"issuer": ISSUER, "subject": sent, "audiences": [AUDIENCE]}
             self.arm("PUT", f"{address}/federatedIdentityCredentials/{name}", {"properties": subject})
         self.github.variables["AZURE_CLIENT_ID"] = made["properties"]["clientId"]
 
@@ -72,13 +82,15 @@ def copy(azure: dict[str, str], arm: Arm, github: LocalGitHub, tmp_path: Path) -
     with repository(tmp_path / "copy", model="toy-doctor") as folder:
         (folder / "model").mkdir()
         (folder / "model" / "requirements.txt").write_text("mlflow==2.22.5 \\\n    --hash=sha256:0\n")
+        shutil.copytree(ROOT / ".github" / "workflows", folder / ".github" / "workflows")
+        github.rulesets["main"] = ruleset("main")
         for name in ENVIRONMENTS:
             reviewers = (
                 {"reviewers": ["ada"]} if name == "production" else {"reviewers": [], "prevent_self_review": False}
             )
             github.add_environment(name, **reviewers)
         names = ("AZURE_SUBSCRIPTION_ID", "AZURE_RESOURCE_GROUP", "AZURE_ML_WORKSPACE")
-        github.variables |= {name: azure[name] for name in names} | {"AZURE_TENANT_ID": "t"}
+        github.variables |= {name: azure[name] for name in names} | {"AZURE_TENANT_ID": "t", "ENDPOINT_NAME": ENDPOINT}
         made = Copy(folder, github, arm)
         made.trust(github.subject_document()["sub_claim_prefix"])
         yield made
@@ -92,7 +104,7 @@ def test_all_is_well(copy: Copy, tmp_path: Path) -> None:
 
     findings = json.loads(result.stdout)
     assert (result.exit_code, {found["verdict"] for found in findings}) == (0, {"ok"}), result.stderr
-    assert len(findings) == 19
+    assert len(findings) == 26
     assert all(f"{found['name']}: ok. {found['say']}" in result.stderr for found in findings)
     assert summary.read_text().count("| ✅ |") == len(findings)
 
@@ -157,14 +169,15 @@ def test_rules_that_are_too_loose(copy: Copy, field: str, value: Any, check: str
     assert f"not ready: {check}." in result.stderr
 
 
-def test_protected_branches_of_which_there_are_none(copy: Copy) -> None:
-    """Only protected branches may, and the default branch isn't one: GitHub says so of the branch itself."""
+def test_protected_branches(copy: Copy) -> None:
+    """Only protected branches may: wrong, since that lets every branch in while none is; setup_github changes it."""
     there = copy.github.environments["production"]
     there.branches, there.protected_branches_only = None, True
 
     found = copy.findings()["branches production"]
 
-    assert found["verdict"] == "wrong" and "main is not protected" in found["say"]
+    assert found["verdict"] == "wrong" and "lets every branch in" in found["say"]
+    assert "setup_github" in found["mend"]
 
 
 def test_a_rollback_that_waits(copy: Copy) -> None:
@@ -188,9 +201,9 @@ def test_variables_come_from_the_job(copy: Copy) -> None:
     """In a job VARIABLES holds them, and GitHub, which doesn't tell a job, isn't asked."""
     copy.github.forbidden.add("actions/list-repo-variables")
 
-    verdict = copy.verdict("variables", VARIABLES=json.dumps(dict(copy.github.variables)))
+    found = copy.findings("--rollout", VARIABLES=json.dumps(dict(copy.github.variables)))
 
-    assert verdict == "ok"
+    assert found["variables"]["verdict"] == "ok"
     assert not any("variables" in path for _, path in copy.github.calls)
 
 
@@ -256,6 +269,141 @@ def test_an_identity_that_is_not_to_be_found(copy: Copy) -> None:
 
     assert found["verdict"] == "cannot tell"
     assert all(f":environment:{name}`" in found["say"] for name in ENVIRONMENTS)
+
+
+PULL_REQUEST = "repo:local/rollout:pull_request"
+
+
+def loosen(copy: Copy, what: str) -> dict[str, str]:
+    """Something that is as it should not be, which no rollout fails for."""
+    production, environ = copy.github.environments["production"], {}
+    if what == "guard main":
+        copy.github.rulesets.clear()
+    elif what == "branches production":
+        production.tags = ["v*"]
+    elif what == "variables production":
+        production.variables = {"ENDPOINT_NAME": "elsewhere"}
+    elif what == "app rules rollback":
+        copy.github.environments["rollback"].apps = ["gate"]
+    elif what == "default branch":
+        copy.github.default_branch, copy.github.branches["trunk"] = "trunk", "0" * 40
+    elif what == "place":
+        environ = {"AZURE_RESOURCE_GROUP": "another"}
+    elif what == "other logins":
+        copy.trust(copy.github.subject_document()["sub_claim_prefix"], identity="open", also=[PULL_REQUEST])
+    return environ
+
+
+@pytest.mark.parametrize(
+    ("what", "mend"),
+    [
+        ("guard main", "setup_github --ruleset"),
+        ("branches production", "gh api --method DELETE"),
+        ("variables production", "gh variable delete ENDPOINT_NAME --env production"),
+        ("app rules rollback", "https://github.com/local/rollout/settings/environments"),
+        ("default branch", ".github/workflows/rollout.yml, line 5: `branches: [trunk]`"),
+        ("place", "export AZURE_RESOURCE_GROUP="),
+        ("other logins", "az identity federated-credential delete --name also0 --identity-name open --subscription "),
+    ],
+)
+def test_what_is_wrong_by_hand(copy: Copy, what: str, mend: str) -> None:
+    """It is a finding of its own with what mends it, and alone makes the doctor fail by hand."""
+    environ = loosen(copy, what)
+
+    result = copy.run(**environ)
+
+    found = {one["name"]: one for one in json.loads(result.stdout)}[what]
+    assert (result.exit_code, found["verdict"]) == (1, "wrong"), result.stderr
+    assert mend in found["mend"]
+
+
+def test_what_is_wrong_by_hand_stops_no_rollout(copy: Copy, tmp_path: Path) -> None:
+    """All of it together: the rollout goes on to its end."""
+    for what in ("guard main", "branches production", "variables production", "app rules rollback", "other logins"):
+        loosen(copy, what)
+
+    result = copy.run("--rollout", GITHUB_OUTPUT=str(tmp_path / "output"), VARIABLES=json.dumps(copy.github.variables))
+
+    assert result.exit_code == 0, result.stderr
+    assert outputs(tmp_path / "output") == {"reviewers": "required", "stop-after": ""}
+
+
+def test_a_renamed_repository(copy: Copy) -> None:
+    """`origin` has the old name: all is asked and said of the present one."""
+    copy.github.former = "local/before"
+
+    result = copy.run(GITHUB_REPOSITORY="local/before")
+
+    assert result.exit_code == 0, result.stderr
+    assert "local/before" not in result.output
+
+
+def test_identities_of_their_own(copy: Copy) -> None:
+    """Where an environment's jobs log in as another identity, each must trust its own environments and no other."""
+    prefix = copy.github.subject_document()["sub_claim_prefix"]
+    copy.trust(prefix, identity="back", environments=("rollback",))
+    copy.github.variables["ROLLBACK_AZURE_CLIENT_ID"] = copy.github.variables["AZURE_CLIENT_ID"]
+    copy.trust(prefix, identity="rest", environments=("deploy", "production", "rollback"))
+
+    found = copy.findings()
+
+    assert {found[f"OIDC subject {names}"]["verdict"] for names in ("deploy production", "rollback")} == {"ok"}
+    assert found["other logins rollback"]["verdict"] == "ok"
+    assert ":environment:rollback`" in found["other logins deploy production"]["say"]
+
+
+NOTHING = dict.fromkeys(("AZURE_CLIENT_ID", "AZURE_ML_WORKSPACE", "ENDPOINT_NAME"))
+
+
+@pytest.mark.parametrize("given", [{}, NOTHING])
+@pytest.mark.parametrize("made", [(), ("deploy",), ("deploy", "production")])
+def test_a_fresh_copy(copy: Copy, tmp_path: Path, given: dict[str, None], made: tuple[str, ...]) -> None:
+    """Its first run, which GitHub starts, is no failure: one notice says what comes next, with links.
+
+    Environments that a workflow named are there, without any rule.
+    """
+    output, summary = tmp_path / "output", tmp_path / "summary.md"
+    copy.github.environments.clear()
+    for name in made:
+        copy.github.add_environment(name, [], prevent_self_review=False, admins_bypass=True, branches=None)
+    files = {"GITHUB_OUTPUT": str(output), "GITHUB_STEP_SUMMARY": str(summary)}
+
+    result = copy.run("--rollout", VARIABLES=json.dumps(given), GITHUB_ACTIONS="true", **files)
+
+    assert (result.exit_code, result.stdout) == (0, "[]\n"), result.output
+    [notice] = result.stderr.splitlines()
+    assert notice.startswith("::notice title=Not set up yet::") and "/blob/HEAD/docs/MAKE_IT_YOURS.md" in notice
+    assert outputs(output) == {"reviewers": "none", "stop-after": "doctor"}
+    assert "https://github.com/local/rollout/settings/environments" in summary.read_text()
+
+
+@pytest.mark.parametrize("half", ["a variable", "reviewers", "branches", "untold"])
+def test_half_set_up(copy: Copy, half: str) -> None:
+    """Where somebody has begun, or GitHub doesn't tell, what is missing makes the rollout fail."""
+    production = copy.github.environments["production"]
+    if half == "branches":
+        production.reviewers, production.prevent_self_review = [], False
+    elif half == "a variable":
+        copy.github.environments.clear()
+    elif half == "untold":
+        copy.github.forbidden.add("repos/get-environment")
+    given = {"AZURE_TENANT_ID": "t"} if half == "a variable" else {}
+
+    result = copy.run("--rollout", VARIABLES=json.dumps(given))
+
+    assert result.exit_code == 1
+    assert "not ready: variables" in result.stderr
+
+
+@pytest.mark.parametrize("given", [{}, {"AZURE_TENANT_ID": "the organisation's"}])
+def test_the_template_itself(copy: Copy, given: dict[str, str]) -> None:
+    """It is set up nowhere, whatever variables its organisation has."""
+    copy.github.environments.clear()
+    copy.github.is_template = True
+
+    result = copy.run("--rollout", VARIABLES=json.dumps(given))
+
+    assert result.exit_code == 0 and "Not set up yet" in result.stderr
 
 
 class Issuer(HTTPServer):
@@ -384,9 +532,11 @@ def test_an_endpoint_name_that_azure_would_not_take(copy: Copy) -> None:
 
 def test_an_endpoint_that_is_not_there_yet(copy: Copy) -> None:
     """Whether its name is free in the region only its creation tells; the doctor is content."""
+    copy.github.variables["ENDPOINT_NAME"] = "doctor-not-yet"
+
     result = copy.run(ENDPOINT_NAME="doctor-not-yet")
 
-    assert result.exit_code == 0
+    assert result.exit_code == 0, result.stderr
     assert {one["name"]: one for one in json.loads(result.stdout)}["endpoint name"]["verdict"] == "cannot tell"
 
 
@@ -453,6 +603,7 @@ def test_a_file_that_cannot_be_deployed_fails_a_rollout(copy: Copy, tmp_path: Pa
 def test_an_endpoint_file_that_is_no_yaml(copy: Copy, name: str) -> None:
     """No traceback: what needs it can't be told, and the endpoint is looked at where ENDPOINT_NAME names it."""
     (copy.folder / "endpoints" / "endpoint.yml").write_text("name: [")
+    copy.github.variables["ENDPOINT_NAME"] = name
 
     result = copy.run(ENDPOINT_NAME=name)
 

@@ -14,7 +14,8 @@ from scripts.lib.doctor.azure_checks import NO_LOGIN, NO_RIGHT, NO_WORKSPACE, RE
 from scripts.lib.doctor.azure_facts import members
 from scripts.lib.doctor.finding import Finding, Unknown, cannot_tell, ok, wrong
 from scripts.lib.doctor.quota import Shape, Usage
-from scripts.lib.github.environment import Environment
+from scripts.lib.github import triggers
+from scripts.lib.github.environment import Environment, Policy
 from scripts.lib.setup.azure import AUDIENCE, ISSUER
 
 PAGE = "https://github.com/o/r/settings"
@@ -47,6 +48,17 @@ def read(document: Any) -> Any:
         ({**WHOLE, "AZURE_TENANT_ID": ""}, "wrong", "AZURE_TENANT_ID are not set"),
         ({**WHOLE, "AZURE_CLIENT_ID": "", **STAGING}, "wrong", "AZURE_CLIENT_ID"),
         ({**WHOLE, "AZURE_RESOURCE_GROUP": "a b"}, "wrong", "white space in AZURE_RESOURCE_GROUP"),
+        ({**WHOLE, "AZURE_RESOURCE_GROUP": "größe_(1).x"}, "ok", ""),
+        ({**WHOLE, "AZURE_CLIENT_ID": '"a"'}, "wrong", '" in AZURE_CLIENT_ID'),
+        ({**WHOLE, "AZURE_CLIENT_ID": "\u2018a\u2019"}, "wrong", "U+2018"),
+        ({**WHOLE, "AZURE_TENANT_ID": "<tenant>"}, "wrong", "<, > in AZURE_TENANT_ID"),
+        ({**WHOLE, "AZURE_ML_WORKSPACE": "a\u200b"}, "wrong", "ZERO WIDTH SPACE (U+200B) in AZURE_ML_WORKSPACE"),
+        ({**WHOLE, "AZURE_ML_WORKSPACE": "a\u00a0"}, "wrong", "white space in AZURE_ML_WORKSPACE"),
+        ({**WHOLE, "AZURE_ML_WORKSPACE": "\ufeffa"}, "wrong", "U+FEFF"),
+        ({**WHOLE, "AZURE_ML_WORKSPACE": "/subscriptions/a"}, "wrong", "/ in AZURE_ML_WORKSPACE"),
+        ({**WHOLE, "AZURE_ML_WORKSPACE": "AZURE_ML_WORKSPACE=a"}, "wrong", "= in AZURE_ML_WORKSPACE"),
+        ({**WHOLE, "ENDPOINT_NAME": "${NAME}"}, "wrong", "$, {, } in ENDPOINT_NAME"),
+        ({**WHOLE, "ENDPOINT_NAME": "h\u0435art"}, "wrong", "CYRILLIC SMALL LETTER IE"),
         ({**WHOLE, "STAGING_AZURE_CLIENT_ID": "a\n"}, "wrong", "white space in STAGING_AZURE_CLIENT_ID"),
         ({**WHOLE, "STAGING_AZURE_ML_WORKSPACE": "A"}, "wrong", "staging is the production endpoint"),
         (UNTOLD, "cannot tell", "HTTP 403"),
@@ -95,34 +107,148 @@ PROTECTED = {"deployment_branch_policy": {"protected_branches": True, "custom_br
 LISTED = {"deployment_branch_policy": {"protected_branches": False, "custom_branch_policies": True}}
 
 
+MAIN, TAG = Policy("main", id=1), Policy("main", "tag", 2)
+
+
 @pytest.mark.parametrize(
-    ("environment", "patterns", "default", "expected"),
+    ("environment", "policies", "default", "expected", "mend"),
     [
-        (LISTED, ["main"], ("main", False), "ok"),
-        (LISTED, ["main", "release/*"], ("main", False), "ok"),
-        (LISTED, ["ma*"], ("main", False), "ok"),
-        (LISTED, ["m?in"], ("main", False), "ok"),
-        (LISTED, ["main"], ("trunk/main", False), "wrong"),
-        (LISTED, ["*"], ("main", False), "wrong"),
-        (LISTED, ["main", "*/*"], ("main", False), "wrong"),
-        (LISTED, ["**/*"], ("main", False), "wrong"),
-        (LISTED, ["main."], ("main", False), "wrong"),
-        (LISTED, ["m.in"], ("main", False), "wrong"),
-        (LISTED, [], ("main", False), "wrong"),
-        (PROTECTED, [], ("main", True), "ok"),
-        (PROTECTED, [], ("main", False), "wrong"),
-        ({"deployment_branch_policy": None}, [], ("main", True), "wrong"),
-        ({}, [], ("main", True), "wrong"),
-        (None, [], ("main", True), "wrong"),
-        (UNTOLD, [], ("main", True), "cannot tell"),
-        (LISTED, UNTOLD, ("main", True), "cannot tell"),
-        (LISTED, ["main"], UNTOLD, "cannot tell"),
-        (PROTECTED, [], UNTOLD, "cannot tell"),
+        (LISTED, [MAIN], "main", "ok", ""),
+        (LISTED, [Policy("trunk")], "trunk", "ok", ""),
+        (
+            LISTED,
+            [MAIN, Policy("feature/*", id=7)],
+            "main",
+            "wrong",
+            "/environments/production/deployment-branch-policies/7'",
+        ),
+        (LISTED, [MAIN, Policy("v*", "tag", 8)], "main", "wrong", "deployment-branch-policies/8'"),
+        (LISTED, [TAG], "main", "wrong", "deployment-branch-policies/2'"),
+        (LISTED, [Policy("ma*", id=9)], "main", "wrong", "deployment-branch-policies/9'"),
+        (LISTED, [Policy("Main", id=9)], "main", "wrong", "deployment-branch-policies/9'"),
+        (LISTED, [Policy("**/*"), Policy("*", id=3)], "main", "wrong", "deployment-branch-policies/3'"),
+        (LISTED, [], "main", "wrong", "setup_github"),
+        (PROTECTED, [], "main", "wrong", "setup_github"),
+        (PROTECTED, [], UNTOLD, "wrong", "setup_github"),
+        ({"deployment_branch_policy": None}, [], "main", "wrong", "setup_github"),
+        ({}, [], "main", "wrong", "setup_github"),
+        (None, [], "main", "wrong", "setup_github"),
+        (UNTOLD, [], "main", "cannot tell", ""),
+        (LISTED, UNTOLD, "main", "cannot tell", ""),
+        (LISTED, [MAIN], UNTOLD, "cannot tell", ""),
     ],
 )
-def test_branches(environment: Any, patterns: Any, default: Any, expected: str) -> None:
-    """The default branch may use an environment, and not every branch: it may log in to Azure there."""
-    assert checks.branches("production", read(environment), patterns, default, PAGE).verdict == expected
+def test_branches(environment: Any, policies: Any, default: Any, expected: str, mend: str) -> None:
+    """The default branch alone may use an environment: whatever else may, branch or tag, is wrong, with its line."""
+    found = checks.branches("production", read(environment), policies, default)
+
+    assert found.verdict == expected and mend in found.mend
+
+
+@pytest.mark.parametrize(
+    ("name", "apps", "expected", "says"),
+    [
+        ("production", [], [], ""),
+        ("production", ["gate"], ["ok"], "not a reviewer"),
+        ("rollback", ["gate", "other"], ["wrong"], "the app gate, other"),
+        ("rollback", UNTOLD, ["cannot tell"], "HTTP 403"),
+    ],
+)
+def test_rules_of_apps(name: str, apps: Any, expected: list[str], says: str) -> None:
+    """An app that decides is named for what it is; a rollback must not wait for it."""
+    found = list(checks.app_rules(name, apps, PAGE))
+
+    assert [one.verdict for one in found] == expected and all(says in one.say for one in found)
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        ({}, "ok"),
+        ({"OTHER": "1"}, "ok"),
+        ({"AZURE_TENANT_ID": "a"}, "ok"),
+        ({"AZURE_TENANT_ID": "b"}, "wrong"),
+        ({"ENDPOINT_NAME": "mine"}, "wrong"),
+        ({"STAGING_ENDPOINT_NAME": "mine"}, "wrong"),
+        (UNTOLD, "cannot tell"),
+    ],
+)
+def test_variables_of_an_environment(found: Any, expected: str) -> None:
+    """One that hides the repository's by another value leads that environment's jobs elsewhere: with the line."""
+    told = checks.environment_variables("deploy", found, WHOLE)
+
+    assert told.verdict == expected
+    assert expected != "wrong" or f"gh variable delete {next(iter(found))} --env deploy" in told.mend
+
+
+PULL = {"type": "pull_request", "parameters": {}}
+
+
+@pytest.mark.parametrize(
+    ("rules", "is_protected", "expected"),
+    [
+        ([PULL], True, "ok"),
+        ([PULL], False, "ok"),
+        ([{"type": "deletion"}], False, "wrong"),
+        ([], False, "wrong"),
+        ([], True, "cannot tell"),
+        ([{"type": "deletion"}], True, "cannot tell"),
+        (UNTOLD, True, "cannot tell"),
+        (UNTOLD, False, "cannot tell"),
+    ],
+)
+def test_who_guards_main(rules: Any, is_protected: bool, expected: str) -> None:
+    """A ruleset demands a pull request; neither that nor any protection is wrong; protection alone can't be told."""
+    found = checks.guard("main", rules, is_protected, PAGE)
+
+    assert found.verdict == expected
+    assert expected != "wrong" or "setup_github --ruleset" in found.mend
+
+
+ROLLOUT_YML, CI_YML = triggers.ROLLOUT, triggers.CHECKS
+
+
+@pytest.mark.parametrize(
+    ("default", "rollout", "expected"),
+    [
+        ("main", {"branches": ["main"]}, "ok"),
+        ("trunk", {"branches": ["main"]}, "wrong"),
+        ("trunk", {"branches": ["trunk"]}, "ok"),
+        ("trunk", {}, "ok"),
+        ("trunk", None, "ok"),
+        ("release/1", {"branches": ["release/*"]}, "ok"),
+        ("release/1/2", {"branches": ["release/*"]}, "wrong"),
+        ("release/1/2", {"branches": ["release/**"]}, "ok"),
+        ("trunk", {"branches": ["**", "!trunk"]}, "wrong"),
+        (UNTOLD, {"branches": ["main"]}, "cannot tell"),
+    ],
+)
+def test_default_branch(default: Any, rollout: Any, expected: str) -> None:
+    """It may have any name; where a merge to it starts nothing, the lines to change are said."""
+    found = checks.starts(default, {ROLLOUT_YML: rollout, CI_YML: {"branches": [default]}}, {ROLLOUT_YML: 5, CI_YML: 6})
+
+    assert found.verdict == expected
+    assert expected != "wrong" or f"{ROLLOUT_YML}, line 5: `branches: [{default}]`" in found.mend
+
+
+@pytest.mark.parametrize(
+    ("shell", "repository", "expected", "says"),
+    [
+        ({}, WHOLE, "ok", "as the repository says"),
+        ({"AZURE_ML_WORKSPACE": "A"}, WHOLE, "ok", "a/a/A, as the shell says"),
+        ({"AZURE_ML_WORKSPACE": "b"}, WHOLE, "wrong", "a/a/b: the shell's AZURE_ML_WORKSPACE"),
+        ({"ENDPOINT_NAME": "b"}, WHOLE, "wrong", "the shell's ENDPOINT_NAME"),
+        ({"ENDPOINT_NAME": "b"}, {**WHOLE, "ENDPOINT_NAME": "b"}, "ok", "a/a/a/b"),
+        ({"AZURE_ML_WORKSPACE": "b"}, {}, "ok", "this looks at b"),
+        ({}, {}, "ok", "nothing"),
+    ],
+)
+def test_whose_workspace(shell: Any, repository: Any, expected: str, says: str) -> None:
+    """By hand the shell's variables lead: it is said where to, and wrong where the workflows go elsewhere."""
+    found = checks.place(shell, repository)
+
+    assert found.verdict == expected and says in found.say
+    assert expected != "wrong" or "export " in found.mend
 
 
 @pytest.mark.parametrize(
@@ -228,7 +354,12 @@ def trusts(*subjects: str, issuer: str = ISSUER, audiences: tuple[str, ...] = (A
         ({"deploy": NEW}, trusts(NEW.upper()), "wrong", NEW),
         ({"deploy": NEW, "rollback": "x"}, trusts(NEW), "wrong", "`x`"),
         ({"deploy": NEW}, trusts(NEW, issuer="https://elsewhere"), "wrong", "no subject of GitHub"),
-        ({"deploy": NEW}, trusts(NEW, audiences=("api://other",)), "wrong", "no subject of GitHub"),
+        (
+            {"deploy": NEW},
+            trusts(NEW, audiences=("api://AzureADTokenExchangeUSGov",)),
+            "wrong",
+            "another Azure cloud's",
+        ),
         ({"deploy": NEW}, [{}], "wrong", NEW),
         ({"deploy": NEW}, [], "wrong", "no subject of GitHub"),
         ({"deploy": NEW}, UNTOLD, "cannot tell", f"Azure must trust `{NEW}`"),
@@ -240,7 +371,41 @@ def test_subjects(sent: Any, trusted: Any, expected: str, says: str) -> None:
     found = trust.subjects(sent, trusted)
 
     assert found.verdict == expected and says in found.say
-    assert expected != "wrong" or ("AADSTS700213" in found.say and "setup_github" in found.mend)
+    assert expected != "wrong" or "USGov" in found.say or ("AADSTS700213" in found.say and "setup_github" in found.mend)
+
+
+PLACE_OF_IT = "/subscriptions/s/resourcegroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/i"
+PULL_REQUEST = "repo:o/r:pull_request"
+
+
+@pytest.mark.parametrize(
+    ("trusted", "expected", "says"),
+    [
+        (trusts(NEW), "ok", "nothing else"),
+        ([], "ok", "nothing else"),
+        (trusts(NEW, PULL_REQUEST), "wrong", f"`{PULL_REQUEST}`"),
+        (trusts(NEW, OLD), "wrong", f"`{OLD}`"),
+        (trusts(NEW, "repo:other/r:environment:deploy"), "wrong", "other/r"),
+        (trusts(NEW, NEW.upper()), "wrong", NEW.upper()),
+        (trusts(NEW, issuer="https://elsewhere"), "wrong", NEW),
+        ([*trusts(NEW), {"claimsMatchingExpression": {"value": "x"}}], "wrong", "'x'"),
+        (UNTOLD, "cannot tell", "HTTP 403"),
+    ],
+)
+def test_other_logins(trusted: Any, expected: str, says: str) -> None:
+    """Whatever else an identity trusts is wrong, each with the line that deletes it."""
+    if not isinstance(trusted, Unknown):
+        trusted = [{**one, "id": f"{PLACE_OF_IT}/federatedIdentityCredentials/c{n}"} for n, one in enumerate(trusted)]
+
+    found = trust.others({"deploy": NEW}, trusted, "other logins")
+
+    line = (
+        f"delete --name c{len(trusted) - 1} --identity-name i --subscription s --resource-group g --yes"
+        if trusted != UNTOLD
+        else ""
+    )
+    assert found.verdict == expected and says in found.say
+    assert expected != "wrong" or found.mend == f"az identity federated-credential {line}"
 
 
 def test_a_collection_has_pages() -> None:

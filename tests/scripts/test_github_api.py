@@ -21,7 +21,8 @@ from azureml_emulator.github.routes import ROUTES
 from azureml_emulator.github.schema import operations, wrong_answer, wrong_request
 from azureml_emulator.github.server import LocalGitHub
 from scripts.lib.github.api import CannotTell, Denied, GitHub
-from scripts.lib.github.environment import LISTED, Environment
+from scripts.lib.github.environment import LISTED, Environment, Policy
+from scripts.lib.setup.guard import RULESET, ruleset
 
 SHA = "a" * 40
 BODY = {
@@ -113,14 +114,18 @@ class TestReading:
 
     def test_environment(self, github: LocalGitHub) -> None:
         """An environment tells its reviewers, users and teams, who may not review, and which branches deploy."""
-        github.add_environment("production", ["alice", "local/ml"], branches=["main", "release/*"])
+        github.add_environment("production", ["alice", "local/ml"], branches=["main", "release/*"]).tags = ["v*"]
 
         found = client(github).environment("production")
 
         assert found and found.prevent_self_review is True
         assert [(who.kind, who.name) for who in found.reviewers] == [("User", "alice"), ("Team", "ml")]
-        assert (found.deploying, found.admins_bypass, found.branches) == (LISTED, False, ())
-        assert client(github).branch_policies("production") == ["main", "release/*"]
+        assert (found.deploying, found.admins_bypass, found.policies) == (LISTED, False, ())
+        assert client(github).branch_policies("production") == [
+            Policy("main"),
+            Policy("release/*"),
+            Policy("v*", "tag"),
+        ]
 
     def test_names_with_slashes(self, github: LocalGitHub) -> None:
         """A slash in a name is part of the name, not of the path."""
@@ -129,6 +134,37 @@ class TestReading:
 
         assert client(github).environment("eu/production")
         assert (client(github).branch("feature/x") or {})["commit"]["sha"] == SHA
+
+    def test_what_hides_behind_an_environment(self, github: LocalGitHub) -> None:
+        """Variables of its own and apps that decide; nothing of either where there is none."""
+        there = github.add_environment("production")
+        found = client(github).environment_variables("production"), client(github).apps("production")
+        there.variables, there.apps = {"ENDPOINT_NAME": "other"}, ["gate"]
+
+        assert found == ({}, [])
+        assert client(github).environment_variables("production") == {"ENDPOINT_NAME": "other"}
+        assert client(github).apps("production") == ["gate"]
+
+    def test_rules(self, github: LocalGitHub) -> None:
+        """What active rulesets demand of a branch is told, with the rulesets' ids by name; of others nothing."""
+        client(github).add_ruleset(ruleset("main"))
+
+        assert [rule["type"] for rule in client(github).rules("main")] == [
+            "pull_request",
+            "deletion",
+            "non_fast_forward",
+        ]
+        assert client(github).rules("other") == []
+        assert list(client(github).rulesets()) == [RULESET]
+
+    def test_renamed(self, github: LocalGitHub) -> None:
+        """A repository that was renamed goes by its present name once it was asked: changes arrive, too."""
+        github.former = "local/before"
+        api = client(github, repository="local/before")
+
+        assert api.facts()["full_name"] == "local/rollout"
+        api.set_variable("NAME", "one")
+        assert (api.repository, github.variables) == ("local/rollout", {"NAME": "one"})
 
     @pytest.mark.parametrize("immutable", [True, False])
     def test_subject(self, github: LocalGitHub, immutable: bool) -> None:
@@ -376,6 +412,28 @@ class TestHere:
         monkeypatch.setenv("GH_TOKEN", "token")
 
         assert GitHub.here().repository == "local/rollout"
+
+    @pytest.mark.parametrize(
+        ("environ", "named"),
+        [
+            ({"GH_TOKEN": "right", "GITHUB_TOKEN": "wrong"}, ""),
+            ({"GH_TOKEN": "wrong", "GITHUB_TOKEN": "right"}, "GH_TOKEN"),
+            ({"GH_TOKEN": "", "GITHUB_TOKEN": "right"}, ""),
+            ({"GITHUB_TOKEN": "wrong"}, "GITHUB_TOKEN"),
+        ],
+    )
+    def test_two_tokens(
+        self, github: LocalGitHub, environ: dict[str, str], named: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """GH_TOKEN comes first, as with gh: Codespaces set the other by themselves. A refused one is named."""
+        for name, value in {**github.environ(), **environ}.items():
+            monkeypatch.setenv(name, github.token if value == "right" else value)
+
+        if named:
+            with pytest.raises(CannotTell, match=rf"it is {named}'s"):
+                GitHub.here().facts()
+        else:
+            assert GitHub.here().facts()["name"] == "rollout"
 
     @pytest.mark.parametrize(
         ("environ", "words"),

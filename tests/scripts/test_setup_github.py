@@ -19,9 +19,11 @@ from hypothesis import strategies as st
 
 from azureml_emulator.github.server import LocalGitHub
 from scripts.lib.decisions.state import Refused
-from scripts.lib.github.environment import ENVIRONMENTS, EVERY, LISTED, PROTECTED, Environment, Reviewer
+from scripts.lib.github.api import GitHub
+from scripts.lib.github.environment import ENVIRONMENTS, EVERY, LISTED, PROTECTED, Environment, Policy, Reviewer
 from scripts.lib.github.repository_variables import VARIABLES
 from scripts.lib.setup.azure import credential_name
+from scripts.lib.setup.guard import RULESET, ruleset
 from scripts.lib.setup.notes import notes
 from scripts.lib.setup.options import VALUES
 from scripts.lib.setup.plan import AddBranch, Present, PutEnvironment, Wish, plan
@@ -39,8 +41,10 @@ log = pathlib.Path({log!r})
 calls = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
 given = sys.argv[1:]
 log.write_text("".join(json.dumps(call) + "\\n" for call in [*calls, given]))
-if given[:3] == ["role", "assignment", "list"]:
-    print({id!r} if any(call[:3] == ["role", "assignment", "create"] for call in calls) else "")
+if given[0] == "role" and given[2] == "list":
+    role = given[given.index("--role" if "--role" in given else "--name") + 1]
+    made = [call for call in calls if call[:3] == [*given[:2], "create"] and role in " ".join(call)]
+    print({id!r} if made else "")
 elif "--query" in given:
     print({id!r})
 elif "show" in given:
@@ -366,10 +370,85 @@ class TestNotes:
         assert github.environments["rollback"].reviewers == ["bob"]
 
     def test_other_branches(self, github: LocalGitHub) -> None:
-        """Other branches that may deploy are pointed out."""
-        github.add_environment("production", ["bob"], branches=["main", "release/*"])
+        """Other branches and tags that may deploy are pointed out, each with the line that takes it away."""
+        github.add_environment("production", ["bob"], branches=["main", "release/*"]).tags = ["v*"]
 
-        assert "main, release/* may all deploy to production" in done(github).stderr
+        said = done(github).stderr
+
+        assert "branch release/* may deploy to production, too; to take that away: gh api --method DELETE" in said
+        assert "tag v* may deploy to production" in said
+
+    def test_guard(self, github: LocalGitHub) -> None:
+        """A branch that nothing guards is pointed out, with the option that mends it, and no more once it is."""
+        assert "--ruleset" in done(github, *ALICE).stderr
+
+        done(github, "--ruleset")
+
+        assert "--ruleset" not in done(github).stderr
+
+
+class TestRuleset:
+    def test_offered(self, github: LocalGitHub) -> None:
+        """It is made where it is asked for, once, for the default branch: a pull request, without approvals."""
+        done(github, *ALICE)
+        assert github.rulesets == {}
+
+        done(github, "--ruleset")
+        done(github, "--ruleset")
+
+        [made] = github.rulesets.values()
+        assert (made["rules"][0]["type"], made["enforcement"]) == ("pull_request", "active")
+        assert made["rules"][0]["parameters"]["required_approving_review_count"] == 0
+        assert made["conditions"]["ref_name"]["include"] == ["refs/heads/main"]
+
+    def test_approvals(self, github: LocalGitHub) -> None:
+        """Or with as many approvals as are asked for."""
+        done(github, *ALICE, "--ruleset", "--approvals", 2)
+
+        assert github.rulesets[RULESET]["rules"][0]["parameters"]["required_approving_review_count"] == 2
+
+    def test_another_guards(self, github: LocalGitHub) -> None:
+        """Where a ruleset of the owner's demands a pull request, none is made."""
+        github.rulesets["mine"] = {**ruleset("main", 1), "name": "mine"}
+
+        done(github, *ALICE, "--ruleset")
+
+        assert set(github.rulesets) == {"mine"}
+
+    def test_plan_without(self, github: LocalGitHub) -> None:
+        """Where GitHub's plan has no rulesets that is said, and all else is done."""
+        github.private, github.plan = True, "free"
+
+        result = done(github, *ALICE, *PLACE, "--ruleset")
+
+        assert "the plan has no rulesets" in result.stderr
+        assert github.variables["AZURE_ML_WORKSPACE"] == "ws-1"
+
+    def test_undo(self, github: LocalGitHub) -> None:
+        """Its own is taken away again, nobody else's."""
+        done(github, *ALICE, "--ruleset")
+        github.rulesets["mine"] = {**ruleset("main", 1), "name": "mine"}
+        ids = client_ids(github)
+
+        lines = done(github, "--undo").stdout
+
+        assert f"repos/acme/heart/rulesets/{ids[RULESET]}" in lines
+        assert f"rulesets/{ids['mine']}" not in lines
+
+
+def client_ids(github: LocalGitHub) -> dict[str, int]:
+    return GitHub(github.repository, github.token, github.url).rulesets()
+
+
+def test_renamed(github: LocalGitHub) -> None:
+    """A repository that was renamed is set up under its present name: no second identity, no refused change."""
+    github.former = "acme/before"
+
+    result = setup(github, *ALICE, *PLACE, "--location", "westeurope", GITHUB_REPOSITORY="acme/before")
+
+    assert result.exit_code == 0, result.output
+    assert "github-heart" in result.stdout and "before" not in result.output
+    assert github.variables["AZURE_ML_WORKSPACE"] == "ws-1"
 
 
 class TestAzure:
@@ -411,7 +490,7 @@ class TestAzure:
         for created in (["group", "create"], ["identity", "create"], ["role", "assignment", "create"]):
             assert [call[: len(created)] for call in calls].count(created) == 1
         done(github, "--client-id", ID, "--tenant-id", ID)
-        assert "setup_github" not in done(github, "--location", "westeurope").stdout
+        assert "--client-id" not in done(github, "--location", "westeurope").stdout
 
     @pytest.mark.parametrize("immutable", [True, False])
     def test_subjects(self, github: LocalGitHub, tmp_path: Path, immutable: bool) -> None:
@@ -472,6 +551,55 @@ class TestAzure:
         assert "environment:staging" not in production
         assert "environment:production" in production
 
+    def test_both_ways(self, github: LocalGitHub) -> None:
+        """One identity for all, or one for each of deploy, production and rollback: each way names the other."""
+        place = (*ALICE, *PLACE, "--location", "westeurope")
+
+        assert "--own-identities" in done(github, *place).stdout
+        assert "--own-identities" in done(github, *place, "--own-identities").stdout
+
+    def test_own_identities(self, github: LocalGitHub, tmp_path: Path) -> None:
+        """Production's and rollback's have roles with the least rights; each trusts its own environment alone."""
+        lines = done(github, *ALICE, *PLACE, "--location", "westeurope", "--own-identities").stdout
+
+        calls = self.shell(github, tmp_path, lines)
+
+        trusted = {
+            call[call.index("--identity-name") + 1]: call[call.index("--subject") + 1].rpartition(":")[2]
+            for call in calls
+            if "federated-credential" in call
+        }
+        assert trusted == {
+            "github-heart": "deploy",
+            "github-heart-production": "production",
+            "github-heart-rollback": "rollback",
+        }
+        roles = [json.loads(call[call.index("--role-definition") + 1]) for call in calls if "--role-definition" in call]
+        actions = [{action.partition("workspaces/")[2] for action in role["Actions"]} for role in roles]
+        assert actions[1] == {
+            "read",
+            "onlineEndpoints/read",
+            "onlineEndpoints/write",
+            "onlineEndpoints/deployments/read",
+        }
+        assert actions[1] < actions[0] and "onlineEndpoints/deployments/delete" in actions[0]
+        assert {place for role in roles for place in role["AssignableScopes"]} == {
+            f"/subscriptions/{ID}/resourceGroups/rg"
+        }
+        given = [call[call.index("--role") + 1] for call in calls if call[:3] == ["role", "assignment", "create"]]
+        assert given == ["AzureML Data Scientist", *(role["Name"] for role in roles)]
+        assert {"PRODUCTION_AZURE_CLIENT_ID", "ROLLBACK_AZURE_CLIENT_ID", "AZURE_CLIENT_ID"} <= set(github.variables)
+
+    def test_undo_own_identities(self, github: LocalGitHub) -> None:
+        """They and their roles are taken away, too."""
+        done(github, *ALICE, *PLACE, "--rollback-client-id", ID)
+
+        lines = done(github, "--undo").stdout
+
+        assert "az identity delete --name github-heart-rollback" in lines
+        assert "az role definition delete --name 'GitHub rollback of acme/heart'" in lines
+        assert "github-heart-production" not in lines
+
     def test_undo(self, github: LocalGitHub) -> None:
         """The lines that undo name what is there and nothing else; printing them changes nothing."""
         github.variables = {"OTHER": "1"}
@@ -497,8 +625,8 @@ SETTINGS = st.builds(
     prevent_self_review=st.booleans(),
     wait_timer=st.integers(0, 43200),
     deploying=st.sampled_from([EVERY, PROTECTED, LISTED]),
-    branches=st.lists(st.sampled_from(["main", "release/*"]), unique=True).map(tuple),
-).map(lambda found: found if found.deploying == LISTED else replace(found, branches=()))
+    policies=st.lists(st.sampled_from([Policy("main"), Policy("main", "tag"), Policy("v*")]), unique=True).map(tuple),
+).map(lambda found: found if found.deploying == LISTED else replace(found, policies=()))
 PRESENT = st.builds(
     Present,
     st.dictionaries(st.sampled_from(["production", "deploy"]), SETTINGS),
@@ -518,11 +646,11 @@ def after(present: Present, actions: list[Any]) -> Present:
     found, variables = dict(present.environments), dict(present.variables)
     for action in actions:
         if isinstance(action, PutEnvironment):
-            branches = found[action.name].branches if action.name in found else ()
-            found[action.name] = replace(action.settings, branches=branches)
+            policies = found[action.name].policies if action.name in found else ()
+            found[action.name] = replace(action.settings, policies=policies)
         elif isinstance(action, AddBranch):
             there = found[action.environment]
-            found[action.environment] = replace(there, branches=(*there.branches, action.branch))
+            found[action.environment] = replace(there, policies=(*there.policies, Policy(action.branch)))
         else:
             variables[action.name] = action.value
     return Present(found, variables)
@@ -534,10 +662,10 @@ def test_plan_ends(present: Present, wish: Wish) -> None:
     done = after(present, plan(present, wish))
 
     assert plan(done, wish) == []
-    assert {name for name in wish.environments if "main" in done.environments[name].branches} == set(wish.environments)
+    assert all(Policy("main") in done.environments[name].policies for name in wish.environments)
     for name, before in present.environments.items():
         assert set(done.environments[name].reviewers) >= set(before.reviewers)
-        assert set(done.environments[name].branches) >= set(before.branches)
+        assert set(done.environments[name].policies) >= set(before.policies)
         assert done.environments[name].wait_timer == before.wait_timer
 
 
@@ -555,7 +683,7 @@ def test_read_back(wanted: Environment) -> None:
     policy = body["deployment_branch_policy"]
     document = {"protection_rules": rules, "deployment_branch_policy": policy}
 
-    assert Environment.parse(document, wanted.branches) == with_reviewers
+    assert Environment.parse(document, wanted.policies) == with_reviewers
 
 
 def test_no_reviewers() -> None:

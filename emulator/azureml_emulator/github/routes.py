@@ -29,7 +29,25 @@ def get_branch(state: State, asked: Asked) -> Answer:
     name = asked.names["branch"]
     if name not in state.branches:
         raise Refusal(404, "Branch not found")
-    return 200, {"name": name, "commit": {"sha": state.branches[name]}, "protected": False}
+    protected = name in state.protected or bool(_rules(state, name))
+    return 200, {"name": name, "commit": {"sha": state.branches[name]}, "protected": protected}
+
+
+def get_branch_rules(state: State, asked: Asked) -> Answer:
+    return 200, page(_rules(state, asked.names["branch"]), asked, 100)
+
+
+def list_rulesets(state: State, asked: Asked) -> Answer:
+    return 200, page([_ruleset(found) for found in state.rulesets.values()], asked, 100)
+
+
+def create_ruleset(state: State, asked: Asked) -> Answer:
+    if not state.has_branch_policies:
+        raise Refusal(403, UPGRADE)
+    if asked.body["name"] in state.rulesets:
+        raise Refusal(422, "Validation Failed: Name must be unique")
+    state.rulesets[asked.body["name"]] = asked.body
+    return 201, _ruleset(asked.body)
 
 
 def get_commit(state: State, asked: Asked) -> Answer:
@@ -57,7 +75,7 @@ def get_pull(state: State, asked: Asked) -> Answer:
 
 def compare_commits(state: State, asked: Asked) -> Answer:
     """The commits lie in one line, in the order in which they became known."""
-    base, _, head = asked.names["basehead"].partition("...")
+    base, head = (state.branches.get(name, name) for name in asked.names["basehead"].split("...", 1))
     order = list(state.commits)
     if base not in order or head not in order:
         raise Refusal(404)
@@ -67,7 +85,9 @@ def compare_commits(state: State, asked: Asked) -> Answer:
     between = [{k: v for k, v in state.commits[sha].items() if k != "files"} for sha in order[old + 1 : new + 1]]
     commits = page(between, asked, 100)
     counts = {"ahead_by": ahead, "behind_by": behind, "total_commits": ahead}
-    return 200, {"status": status, **counts, "commits": commits}
+    files = sorted({name for sha in order[old + 1 : new + 1] for name in state.changed.get(sha, ())})
+    first = {"files": [{"filename": name} for name in files[:300]]} if asked.query.get("page", "1") == "1" else {}
+    return 200, {"status": status, **counts, "commits": commits, **first}
 
 
 def get_environment(state: State, asked: Asked) -> Answer:
@@ -99,12 +119,16 @@ def put_environment(state: State, asked: Asked) -> Answer:
         branches=(before.branches or []) if custom else None,
         protected_branches_only=bool(rule) and not custom,
         wait_timer=body.get("wait_timer", 0),
+        tags=before.tags if custom else [],
+        variables=before.variables,
+        apps=before.apps,
     )
     return 200, state.environment_document(name)
 
 
 def list_branch_policies(state: State, asked: Asked) -> Answer:
-    found = [_policy(name) for name in _environment(state, asked).branches or ()]
+    there = _environment(state, asked)
+    found = [_policy(name) for name in there.branches or ()] + [_policy(name, "tag") for name in there.tags]
     return 200, {"total_count": len(found), "branch_policies": page(found, asked, 100)}
 
 
@@ -120,16 +144,28 @@ def add_branch_policy(state: State, asked: Asked) -> Answer:
     return 200, _policy(name)
 
 
+def list_app_rules(state: State, asked: Asked) -> Answer:
+    found = [
+        {"id": number(app), "enabled": True, "app": {"id": number(app), "slug": app}}
+        for app in _environment(state, asked).apps
+    ]
+    return 200, {"total_count": len(found), "custom_deployment_protection_rules": found}
+
+
+def list_environment_variables(state: State, asked: Asked) -> Answer:
+    return _variables(_environment(state, asked).variables, asked)
+
+
 def get_subject(state: State, asked: Asked) -> Answer:
     return 200, state.subject_document()
 
 
 def list_runs(state: State, asked: Asked) -> Answer:
-    workflow, status = asked.names["workflow_id"], asked.query.get("status")
+    workflow, status, branch = asked.names["workflow_id"], asked.query.get("status"), asked.query.get("branch")
     if workflow not in state.workflows:
         raise Refusal(404)
     runs = [run for run in state.runs.values() if run.workflow == workflow and status in {None, run.status}]
-    found = [state.run_document(run) for run in runs]
+    found = [state.run_document(run) for run in runs if branch in {None, state.default_branch}]
     return 200, {"total_count": len(found), "workflow_runs": page(found, asked, 100)}
 
 
@@ -153,9 +189,13 @@ def cancel_run(state: State, asked: Asked) -> Answer:
 
 
 def list_variables(state: State, asked: Asked) -> Answer:
+    return _variables(state.variables, asked)
+
+
+def _variables(variables: dict[str, str], asked: Asked) -> Answer:
     found = [
         {"name": name, "value": value, "created_at": STAMP, "updated_at": STAMP}
-        for name, value in sorted(state.variables.items())
+        for name, value in sorted(variables.items())
     ]
     return 200, {"total_count": len(found), "variables": page(found, asked, 30)}
 
@@ -194,6 +234,9 @@ def get_team(state: State, asked: Asked) -> Answer:
 ROUTES: dict[str, Callable[[State, Asked], Answer]] = {
     "repos/get": get_repository,
     "repos/get-branch": get_branch,
+    "repos/get-branch-rules": get_branch_rules,
+    "repos/get-repo-rulesets": list_rulesets,
+    "repos/create-repo-ruleset": create_ruleset,
     "repos/get-commit": get_commit,
     "repos/list-pull-requests-associated-with-commit": list_pulls_of_commit,
     "pulls/get": get_pull,
@@ -202,6 +245,8 @@ ROUTES: dict[str, Callable[[State, Asked], Answer]] = {
     "repos/create-or-update-environment": put_environment,
     "repos/list-deployment-branch-policies": list_branch_policies,
     "repos/create-deployment-branch-policy": add_branch_policy,
+    "repos/get-all-deployment-protection-rules": list_app_rules,
+    "actions/list-environment-variables": list_environment_variables,
     "actions/get-custom-oidc-sub-claim-for-repo": get_subject,
     "actions/list-workflow-runs": list_runs,
     "actions/get-workflow-run": get_run,
@@ -237,5 +282,18 @@ def _reviewer(state: State, entry: Document) -> str:
     raise Refusal(422, "Validation Failed")
 
 
-def _policy(name: str) -> Document:
-    return {"id": number(name), "name": name, "type": "branch"}
+def _policy(name: str, kind: str = "branch") -> Document:
+    return {"id": number(f"{kind} {name}"), "name": name, "type": kind}
+
+
+def _ruleset(body: Document) -> Document:
+    return {"id": number(body["name"]), **{key: body[key] for key in ("name", "enforcement")}, "target": "branch"}
+
+
+def _rules(state: State, branch: str) -> list[Document]:
+    """What active rulesets demand of a branch."""
+    names = {f"refs/heads/{branch}", "~ALL"} | ({"~DEFAULT_BRANCH"} if branch == state.default_branch else set())
+    active = [found for found in state.rulesets.values() if found["enforcement"] == "active"]
+    return [
+        rule for found in active if names & {*found["conditions"]["ref_name"]["include"]} for rule in found["rules"]
+    ]

@@ -20,7 +20,7 @@ from azureml_emulator.github.faults import KINDS, Disturbance, Drop, Refuse
 from azureml_emulator.github.oidc import PATH, JobIdentity
 from azureml_emulator.github.routes import ROUTES
 from azureml_emulator.github.schema import Operation, operations, wrong_request
-from azureml_emulator.github.state import Environment, State, WorkflowRun
+from azureml_emulator.github.state import Environment, State, WorkflowRun, number
 
 DOCS = "https://docs.github.com/rest"
 
@@ -159,6 +159,12 @@ class LocalGitHub(State):
         url = urlsplit(target)
         if url.path == PATH and self.job:
             return self.job.answer(authorization, dict(parse_qsl(url.query)).get("audience", ""))
+        if self.former and f"{url.path}/".lower().startswith(f"/repos/{self.former}/".lower()):
+            status = 301 if method == "GET" else 307
+            return status, {**_error(Refusal(status, "Moved Permanently")), "url": self._moved(target)}
+        url = url._replace(
+            path=url.path.replace(f"/repositories/{number(self.repository)}", f"/repos/{self.repository}")
+        )
         matches = [(row, found) for row in operations() if (found := row.path.fullmatch(url.path))]
         row, found = next(((row, found) for row, found in matches if row.method == method), (None, None))
         with self.lock:
@@ -173,6 +179,10 @@ class LocalGitHub(State):
         if row is not None:
             self.answers.append((row, status, document))
         return status, document
+
+    def _moved(self, target: str) -> str:
+        """Where a renamed repository is: by its id."""
+        return f"{self.url}/repositories/{number(self.repository)}{target[len(f'/repos/{self.former}') :]}"
 
     def _check(self, authorization: str) -> None:
         scheme, _, token = authorization.partition(" ")
@@ -213,7 +223,7 @@ class _Handler(BaseHTTPRequestHandler):
             wait = {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}
             self._send(fault.status, _error(Refusal(fault.status, fault.message)), {**fault.headers, **wait})
         else:
-            self._send(status, document, {})
+            self._send(status, document, {"Location": document["url"]} if status in (301, 307) else {})
 
     def _send(self, status: int, document: Any, headers: dict[str, str]) -> None:
         sent = b"" if document is None else json.dumps(document).encode()

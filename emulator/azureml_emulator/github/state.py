@@ -24,6 +24,9 @@ class Environment:
     branches: list[str] | None = None
     protected_branches_only: bool = False
     wait_timer: int = 0  # minutes
+    tags: list[str] = field(default_factory=list)  # patterns that may deploy, too
+    variables: dict[str, str] = field(default_factory=dict)
+    apps: list[str] = field(default_factory=list)  # apps that decide, too
 
 
 @dataclass
@@ -49,17 +52,22 @@ class State:
     """All of it, to be read and changed by tests. `users`, `teams` (`ORG/SLUG`) and `branches` have ids and commits."""
 
     repository: str
+    former: str = ""  # the name that it had
     default_branch: str = "main"
     private: bool = False
+    is_template: bool = False
     plan: str = "team"  # of a private repository: "free", "team" or "enterprise"; public ones have everything
     admin: bool = True  # whether the token may change settings
     immutable: bool = True  # OIDC subjects with ids, as in repositories made since 15 July 2026
     claim_keys: list[str] | None = None  # a custom OIDC subject
     environments: dict[str, Environment] = field(default_factory=dict)
     branches: dict[str, str] = field(default_factory=lambda: {"main": "0" * 40})
+    protected: set[str] = field(default_factory=set)  # branches with classic protection, whose rules only admins read
+    rulesets: dict[str, Document] = field(default_factory=dict)  # by name
     commits: dict[str, Document] = field(default_factory=dict)
     pulls: dict[int, Document] = field(default_factory=dict)
     brought: dict[str, list[int]] = field(default_factory=dict)  # the numbers of the pull requests that have a commit
+    changed: dict[str, list[str]] = field(default_factory=dict)  # files, by commit
     workflows: set[str] = field(default_factory=lambda: set(WORKFLOWS))
     runs: dict[int, WorkflowRun] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
@@ -96,6 +104,7 @@ class State:
             "full_name": self.repository,
             "owner": {**user(self.owner, number(self.owner)), "type": "Organization"},
             "private": self.private,
+            "is_template": self.is_template,
             "visibility": "private" if self.private else "public",
             "default_branch": self.default_branch,
             "html_url": self.page,
@@ -158,6 +167,7 @@ class State:
             "html_url": f"{self.page}/actions/runs/{run.id}",
             "actor": account(run.actor),
             "triggering_actor": account(run.actor),
+            "head_branch": self.default_branch,
         }
 
     def approval_document(self, who: str, state: str, *environments: str) -> Document:

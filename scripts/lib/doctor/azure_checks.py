@@ -106,13 +106,15 @@ def _covers(pattern: str, action: str) -> bool:
 class Endpoint:
     """An endpoint as it was found; without a `state` (Azure's word) there is none.
 
-    `model` is its tag of that name, `shapes` tells what each deployment runs on, `serving` has most of the traffic.
+    `model` is its tag of that name, `shapes` tells what each deployment runs on, `serving` has most of the traffic,
+    `commit` is what that was made of.
     """
 
     state: str = ""
     model: str = ""
     shapes: Mapping[str, Shape] = field(default_factory=dict)
     serving: str = ""
+    commit: str = ""
 
 
 def endpoint_name(name: str, found: Endpoint | Unknown, model: str | Unknown) -> Finding:

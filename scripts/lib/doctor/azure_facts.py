@@ -126,7 +126,7 @@ def _credentials(workspace: Workspace, client_id: str) -> Iterator[Document]:
     for identity in _listing(f"{group_id(workspace)}/providers/{kind}", version):
         if identity["properties"]["clientId"].lower() == client_id.lower():
             found = _listing(f"{identity['id']}/federatedIdentityCredentials", version)
-            yield from (one["properties"] for one in found)
+            yield from ({**one["properties"], "id": one["id"]} for one in found)
             return
     raise Refused(f"no identity in {workspace.resource_group} has the AZURE_CLIENT_ID {client_id}.")
 
@@ -139,14 +139,13 @@ def _endpoint(workspace: Workspace, name: str) -> Endpoint:
         entity: Any = client.online_endpoints.get(name)
     except ResourceNotFoundError:
         return Endpoint()
-    shapes = {
-        one.name: Shape(one.instance_type, one.instance_count or 1) for one in client.online_deployments.list(name)
-    }
+    found = list(client.online_deployments.list(name))
+    shapes = {one.name: Shape(one.instance_type, one.instance_count or 1) for one in found}
     traffic = {deployment: share for deployment, share in (entity.traffic or {}).items() if share}
+    serving = max(traffic, key=traffic.__getitem__, default="")
+    commit = next(((one.tags or {}).get("commit", "") for one in found if one.name == serving), "")
     state = str(getattr(entity.provisioning_state, "value", entity.provisioning_state))
-    return Endpoint(
-        state, (entity.tags or {}).get("model", ""), shapes, max(traffic, key=traffic.__getitem__, default="")
-    )
+    return Endpoint(state, (entity.tags or {}).get("model", ""), shapes, serving, commit)
 
 
 def _usage(entity: Any) -> Usage:

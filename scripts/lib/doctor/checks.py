@@ -5,15 +5,16 @@ A copy of a template brings files, but neither environments nor variables: what 
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 from scripts.lib.doctor.finding import Finding, Unknown, cannot_tell, ok, wrong
-from scripts.lib.github import required_reviewers
-from scripts.lib.github.environment import EVERY, PROTECTED, Environment
-from scripts.lib.github.repository_variables import PREFIX, VARIABLES, collides, missing, odd, staged
-
-OPEN_BRANCH = "doctor/any-branch", "any-branch"  # names that only a pattern for everything matches
+from scripts.lib.github import required_reviewers, triggers
+from scripts.lib.github.behind import Behind
+from scripts.lib.github.environment import EVERY, PROTECTED, ROLLBACK, Environment, Policy
+from scripts.lib.github.repository_variables import PLACE, PREFIX, VARIABLES, collides, missing, odd, staged
 
 
 def variables(found: Mapping[str, str] | Unknown, endpoint: str, page: str) -> Finding:
@@ -23,9 +24,8 @@ def variables(found: Mapping[str, str] | Unknown, endpoint: str, page: str) -> F
     if lacking := {*missing(found), *(missing(found, staging=True) if staged(found) else ())}:
         say = f"{', '.join(sorted(lacking))} are not set: no job could log in."
         return wrong("variables", say, f"Set them at {page}.")
-    if spaced := odd({name: value for name, value in found.items() if name.removeprefix(PREFIX) in VARIABLES}):
-        say = f"there is white space in {', '.join(sorted(spaced))}."
-        return wrong("variables", say, f"Set them again at {page}.")
+    if spoilt := odd({name: value for name, value in found.items() if name.removeprefix(PREFIX) in VARIABLES}):
+        return wrong("variables", f"there is {'; '.join(spoilt)}.", f"Set them again at {page}.")
     if collides(found, endpoint):
         say = "staging is the production endpoint itself: it would be promoted without approval."
         return wrong("variables", say, f"Give STAGING_AZURE_ML_WORKSPACE another workspace at {page}.")
@@ -69,52 +69,126 @@ def admin_bypass(name: str, environment: Environment | Unknown | None, page: str
 
 
 def branches(
-    name: str,
-    environment: Environment | Unknown | None,
-    patterns: Sequence[str] | Unknown,
-    default: tuple[str, bool] | Unknown,
-    page: str,
+    name: str, environment: Environment | Unknown | None, policies: Sequence[Policy] | Unknown, default: str | Unknown
 ) -> Finding:
     """Whether the default branch alone may use an environment, and with it the environment's login to Azure.
 
-    `patterns` are its custom branch policies, `default` the default branch's name and whether it is protected.
+    `policies` are its custom branch policies. "Protected branches only" lets all in while none is protected.
     """
     check = f"branches {name}"
-    mend = f"Let only the default branch deploy to {name} at {page}."
+    mend = "Run `python -m scripts.setup_github`: it lets the default branch alone deploy."
     if isinstance(environment, Unknown):
         return cannot_tell(check, environment)
     if environment is None:
         return wrong(check, f"nobody has made {name}: GitHub makes it open to every branch.", mend)
     if environment.deploying == EVERY:
         return wrong(check, f"every branch may use {name}, and so its login to Azure.", mend)
+    if environment.deploying == PROTECTED:
+        say = "“protected branches only” lets every branch in as long as none is protected, and rulesets don't count."
+        return wrong(check, say, mend)
+    for unknown in (default, policies):
+        if isinstance(unknown, Unknown):
+            return cannot_tell(check, unknown)
+    return _listed(name, policies, default)  # type: ignore[arg-type]
+
+
+def _listed(name: str, policies: Sequence[Policy], default: str) -> Finding:
+    check, others = f"branches {name}", [policy for policy in policies if policy != Policy(default)]
+    if others:
+        say = f"{', '.join(f'{policy.kind} {policy.name}' for policy in others)} may use {name} and its login, too."
+        return wrong(check, say, "\n".join(policy.removal(name) for policy in others))
+    if not policies:
+        mend = "Run `python -m scripts.setup_github`: it lets the default branch alone deploy."
+        return wrong(check, f"no branch may use {name}, not even {default}: no rollout can deploy.", mend)
+    return ok(check, f"only {default}.")
+
+
+def app_rules(name: str, apps: Sequence[str] | Unknown, page: str) -> Iterator[Finding]:
+    """Apps that decide, beside or in place of reviewers, when an environment's jobs begin; nothing where none does."""
+    check = f"app rules {name}"
+    if isinstance(apps, Unknown):
+        yield cannot_tell(check, apps)
+    elif apps:
+        say = f"the app {', '.join(apps)} must let each job into {name}: a deployment rule of its own, not a reviewer."
+        waits = wrong(check, f"{say} A rollback waits for it.", f"Untick it for {name} at {page}.")
+        yield waits if name == ROLLBACK else ok(check, say)
+
+
+def environment_variables(name: str, found: Mapping[str, str] | Unknown, repository: Mapping[str, str]) -> Finding:
+    """Whether an environment hides the repository's variables by others: its jobs would work elsewhere."""
+    check = f"variables {name}"
+    if isinstance(found, Unknown):
+        return cannot_tell(check, found)
+    ours = [key for key in found if key.removeprefix(PREFIX) in VARIABLES and found[key] != repository.get(key)]
+    if ours:
+        say = f"the environment {name} has its own {', '.join(sorted(ours))}: its jobs work elsewhere than the others."
+        lines = [f"gh variable delete {key} --env {name}" for key in sorted(ours)]
+        return wrong(check, say, "\n".join([*lines, "Set it for the repository, with the prefix that README names."]))
+    return ok(check, f"the jobs of {name} have the repository's.")
+
+
+def guard(branch: str, rules: Sequence[Mapping[str, Any]] | Unknown, is_protected: bool, page: str) -> Finding:
+    """Whether the branch that rollouts come from takes changes by pull request alone.
+
+    Without, whoever may push gets what deploy's identity may do. Classic protection tells its rules to admins only.
+    """
+    check = f"guard {branch}"
+    if isinstance(rules, Unknown):
+        return cannot_tell(check, rules)
+    if any(rule.get("type") == "pull_request" for rule in rules):
+        return ok(check, f"a ruleset demands a pull request for {branch}.")
+    if is_protected:
+        say = f"{branch} is protected by a rule that can't be read here: whether it demands a pull request isn't told."
+        return cannot_tell(check, say, f"Look at {page}/settings/branches.")
+    say = f"nothing demands a pull request: whoever may write to the repository rolls out by a push to {branch}."
+    mend = f"Run `python -m scripts.setup_github --ruleset`, or add a rule at {page}/settings/rules."
+    return wrong(check, say, mend)
+
+
+def starts(
+    default: str | Unknown, triggered: Mapping[Path, Mapping[str, Any] | None], lines: Mapping[Path, int]
+) -> Finding:
+    """Whether a merge to the default branch starts anything; `triggered` has each workflow's trigger `push`."""
+    check = "default branch"
     if isinstance(default, Unknown):
         return cannot_tell(check, default)
-    if environment.deploying == PROTECTED:
-        return _protected(check, default, mend)
-    return cannot_tell(check, patterns) if isinstance(patterns, Unknown) else _listed(check, patterns, default, mend)
+    if triggers.ROLLOUT not in triggered:
+        return cannot_tell(check, f"it is {default}; what starts a rollout can't be read in {triggers.ROLLOUT}.")
+    deaf = {
+        path: push["branches"]
+        for path, push in triggered.items()
+        if push is not None and not triggers.matches(default, push.get("branches"))
+    }
+    if deaf:
+        say = f"it is {default}, and a merge to it starts nothing: {', '.join(map(str, deaf))} wait for others."
+        change = [
+            f"{path}, line {lines[path]}: `branches: [{default}]` instead of {names}" for path, names in deaf.items()
+        ]
+        return wrong(check, say, "\n".join(change))
+    return ok(check, f"a merge to {default} starts a rollout.")
 
 
-def _protected(check: str, default: tuple[str, bool], mend: str) -> Finding:
-    name, is_protected = default
-    if not is_protected:
-        return wrong(check, f"only protected branches may, but {name} is not protected: nothing can deploy.", mend)
-    return ok(check, f"only protected branches, {name} among them.")
+def serving(found: Behind | Unknown) -> Finding:
+    """Whether what was merged last was rolled out, or a rollout started for it at least."""
+    check = "what serves"
+    if isinstance(found, Unknown):
+        return cannot_tell(check, found)
+    mend = f"Start it: `gh workflow run {triggers.ROLLOUT.name} --ref {found.branch}`."
+    return wrong(check, str(found), mend) if found.left_out else ok(check, str(found))
 
 
-def _listed(check: str, patterns: Sequence[str], default: tuple[str, bool], mend: str) -> Finding:
-    listed = ", ".join(patterns) or "no branch"
-    if any(_matches(pattern, branch) for pattern in patterns for branch in OPEN_BRANCH):
-        return wrong(check, f"{listed}: every branch may, and so use the login to Azure.", mend)
-    if not any(_matches(pattern, default[0]) for pattern in patterns):
-        return wrong(check, f"{listed}, but not {default[0]}: no rollout can deploy.", mend)
-    return ok(check, f"only {listed}.")
-
-
-def _matches(pattern: str, branch: str) -> bool:
-    """As GitHub does it: `*` stops at a slash, `**/` goes over them (Ruby's File.fnmatch)."""
-    parts = re.split(r"(\*\*/|\*|\?)", pattern)
-    wild = {"**/": "(.*/)?", "*": "[^/]*", "?": "[^/]"}
-    return bool(re.fullmatch("".join(wild.get(part, re.escape(part)) for part in parts), branch))
+def place(shell: Mapping[str, str], repository: Mapping[str, str]) -> Finding:
+    """Whose workspace and endpoint the doctor looks at, by hand: the shell's variables come before the repository's."""
+    check = "place"
+    looked = {**repository, **shell}
+    at = "/".join(looked[name] for name in PLACE if looked.get(name)) or "nothing"
+    others = [name for name in PLACE if shell.get(name, "").lower() not in ("", repository.get(name, "").lower())]
+    others = others if repository else []  # nobody told
+    if not others:
+        return ok(check, f"this looks at {at}, {'as the shell says' if shell else 'as the repository says'}.")
+    say = f"this looks at {at}: the shell's {', '.join(others)} is another than the repository's."
+    lines = [f"export {name}={shlex.quote(repository.get(name, ''))}" for name in others]
+    return wrong(check, say, "\n".join(lines))
 
 
 def no_wait(name: str, environment: Environment | Unknown | None, page: str) -> Finding:

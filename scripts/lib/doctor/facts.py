@@ -14,7 +14,7 @@ from scripts.lib.azure.errors import explain
 from scripts.lib.doctor.finding import Unknown
 from scripts.lib.github import api
 from scripts.lib.github.api import GitHub
-from scripts.lib.github.environment import LISTED, Environment
+from scripts.lib.github.environment import LISTED, Document, Environment, Policy
 from scripts.lib.setup.azure import AUDIENCE
 
 T = TypeVar("T")
@@ -39,6 +39,12 @@ class GitHubFacts:
         self.page = api.page("OWNER/NAME") if isinstance(self._github, Unknown) else self._github.page
         self._environments: dict[str, Environment | Unknown | None] = {}
 
+    def known(self) -> GitHubFacts:
+        """By its present name, which nobody knows from a remote: a renamed repository answers to the old one, too."""
+        if not isinstance(self._github, Unknown) and not isinstance(self.repository, Unknown):
+            self.page = self._github.page
+        return self
+
     def ask(self, call: Callable[[GitHub], T]) -> T | Unknown:
         github = self._github
         return github if isinstance(github, Unknown) else told(lambda: call(github))
@@ -49,8 +55,8 @@ class GitHubFacts:
             self._environments[name] = self.ask(lambda github: github.environment(name))
         return self._environments[name]
 
-    def patterns(self, name: str) -> list[str] | Unknown:
-        """The branches that an environment lists; none where it has no such list."""
+    def policies(self, name: str) -> list[Policy] | Unknown:
+        """The branches and tags that an environment lists; none where it has no such list."""
         environment = self.environment(name)
         if isinstance(environment, Unknown):
             return environment
@@ -58,14 +64,17 @@ class GitHubFacts:
         return self.ask(lambda github: github.branch_policies(name)) if has_list else []
 
     @cached_property
-    def default_branch(self) -> tuple[str, bool] | Unknown:
-        """Its name, and whether it is protected."""
+    def repository(self) -> Document | Unknown:
+        return self.ask(lambda github: github.facts())
 
-        def read(github: GitHub) -> tuple[str, bool]:
-            name = str(github.facts()["default_branch"])
-            return name, bool((github.branch(name) or {}).get("protected"))
+    @property
+    def default_branch(self) -> str | Unknown:
+        found = self.repository
+        return found if isinstance(found, Unknown) else str(found["default_branch"])
 
-        return self.ask(read)
+    def is_protected(self, branch: str) -> bool | Unknown:
+        """Whether something protects it, as GitHub tells everybody."""
+        return self.ask(lambda github: bool((github.branch(branch) or {}).get("protected")))
 
     def subjects(self, environments: Collection[str]) -> dict[str, str] | Unknown:
         """What GitHub sends to Azure as the subject of each environment's jobs."""

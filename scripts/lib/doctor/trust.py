@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,25 +14,62 @@ MEND = (
 )
 
 
-def subjects(sent: Mapping[str, str] | Unknown, trusted: Sequence[Mapping[str, Any]] | Unknown) -> Finding:
+def subjects(
+    sent: Mapping[str, str] | Unknown, trusted: Sequence[Mapping[str, Any]] | Unknown, name: str = "OIDC subject"
+) -> Finding:
     """Whether Azure trusts what GitHub sends. `trusted` are the federated credentials' properties.
 
     `sent` is one subject an environment (entra/workload-id/workload-identities-github-immutable-subjects); Azure
     tells upper from lower case.
     """
-    name = "OIDC subject"
     if isinstance(sent, Unknown):
         return cannot_tell(name, sent, "azure/login prints it in its log, as “subject claim”.")
     must = f"Azure must trust {listed(sent.values())}."
     if isinstance(trusted, Unknown):
         return cannot_tell(name, f"{must} Whether it does can't be read here: {trusted}", MEND)
-    known = {str(one.get("subject")) for one in trusted if _is_github(one)}
+    known = {str(one.get("subject")) for one in trusted if _is_ours(one)}
     missing = {environment: subject for environment, subject in sent.items() if subject not in known}
-    if missing:
-        say = f"the identity doesn't trust {listed(missing.values())}, but {listed(known) or 'no subject of GitHub'}."
-        return wrong(name, f"{say} Logins there end with AADSTS700213.", MEND)
-    return ok(name, f"the identity trusts {listed(sent.values())}.")
+    if not missing:
+        return ok(name, f"the identity trusts {listed(sent.values())}.")
+    say = f"the identity doesn't trust {listed(missing.values())}, but {listed(known) or 'no subject of GitHub'}."
+    ours = [one for one in trusted if one.get("issuer") == ISSUER and one.get("subject") in missing.values()]
+    clouds = {audience for one in ours for audience in one.get("audiences") or () if audience.startswith(AUDIENCE)}
+    if clouds:
+        say = f"the identity trusts {listed(missing.values())} for {listed(sorted(clouds))}, another Azure cloud's."
+        return wrong(name, say, f"These workflows log in to Azure's public cloud alone, where it is {AUDIENCE}.")
+    return wrong(name, f"{say} Logins there end with AADSTS700213.", MEND)
 
 
-def _is_github(credential: Mapping[str, Any]) -> bool:
+def others(sent: Mapping[str, str] | Unknown, trusted: Sequence[Mapping[str, Any]] | Unknown, name: str) -> Finding:
+    """Whether the identity trusts anything else: whoever has such a token may do what the workflows may."""
+    if isinstance(sent, Unknown) or isinstance(trusted, Unknown):
+        return cannot_tell(name, sent if isinstance(sent, Unknown) else trusted)
+    wanted = set(sent.values())
+    found = [one for one in trusted if not (_is_ours(one) and one.get("subject") in wanted)]
+    if not found:
+        return ok(name, "the identity trusts nothing else.")
+    said = listed(str(one.get("subject") or one.get("claimsMatchingExpression") or one.get("issuer")) for one in found)
+    say = f"the identity trusts {said}, too: who has such a token may do what these workflows may."
+    return wrong(name, say, "\n".join(_removal(one) for one in found))
+
+
+def _removal(credential: Mapping[str, Any]) -> str:
+    """The line that deletes it. Its id: /subscriptions/…/resourceGroups/…/…/IDENTITY/federatedIdentityCredentials/…"""
+    parts = str(credential.get("id", "")).split("/")
+    if len(parts) < 11:
+        return "Delete it on the identity's page, under Federated credentials."
+    names = [
+        "--name",
+        parts[-1],
+        "--identity-name",
+        parts[-3],
+        "--subscription",
+        parts[2],
+        "--resource-group",
+        parts[4],
+    ]
+    return f"az identity federated-credential delete {shlex.join(names)} --yes"
+
+
+def _is_ours(credential: Mapping[str, Any]) -> bool:
     return credential.get("issuer") == ISSUER and AUDIENCE in (credential.get("audiences") or ())

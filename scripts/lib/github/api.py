@@ -17,7 +17,7 @@ import click
 
 from scripts.lib.decisions.state import Refused
 from scripts.lib.github import again, provenance
-from scripts.lib.github.environment import Document, Environment
+from scripts.lib.github.environment import Document, Environment, Policy
 
 if TYPE_CHECKING:
     import requests
@@ -75,31 +75,56 @@ class GitHub:
         name = repository or os.environ.get("GITHUB_REPOSITORY") or _origin()
         if not name:
             raise CannotTell("which repository? Set GITHUB_REPOSITORY to OWNER/NAME.")
-        token = os.environ.get("GITHUB_TOKEN") or os.environ.get("GH_TOKEN")
-        if not token:
-            raise CannotTell("no token for GitHub: set GITHUB_TOKEN (on a laptop: GITHUB_TOKEN=$(gh auth token)).")
-        return cls(name, token, os.environ.get("GITHUB_API_URL") or API)
+        if not token_name():
+            raise CannotTell("no token for GitHub: set GITHUB_TOKEN (on a laptop: GH_TOKEN=$(gh auth token)).")
+        return cls(name, os.environ[token_name()], os.environ.get("GITHUB_API_URL") or API)
 
     def facts(self) -> Document:
-        """The repository itself: `default_branch`, `private`, `html_url`, `permissions` of the token."""
-        return self._get("")
+        """The repository itself: `default_branch`, `private`, `html_url`, `permissions` of the token.
+
+        From then on it goes by its present name: one that was renamed answers to its old name, but takes no change.
+        """
+        found = self._get("")
+        self.repository = str(found.get("full_name") or self.repository)
+        return found
 
     @property
     def page(self) -> str:
         return page(self.repository)
 
     def environment(self, name: str) -> Environment | None:
-        """None where nobody has made it. `branches` is empty: a list of them is asked for by `branch_policies`."""
+        """None where nobody has made it. `policies` is empty: a list of them is asked for by `branch_policies`."""
         found = self._find(f"/environments/{_part(name)}")
         return Environment.parse(found) if found is not None else None
 
-    def branch_policies(self, environment: str) -> list[str]:
-        """Patterns of the branches that may deploy, where the environment has such a list."""
+    def branch_policies(self, environment: str) -> list[Policy]:
+        """Patterns of the branches and tags that may deploy, where the environment has such a list."""
         found = self._all(f"/environments/{_part(environment)}/deployment-branch-policies", "branch_policies")
-        return [policy["name"] for policy in found]
+        return [Policy(one["name"], one.get("type") or "branch", one["id"]) for one in found]
+
+    def apps(self, environment: str) -> list[str]:
+        """The apps that must let a job into an environment, too (custom deployment protection rules)."""
+        found = self._get(f"/environments/{_part(environment)}/deployment_protection_rules")
+        return [one["app"]["slug"] for one in found["custom_deployment_protection_rules"] if one.get("enabled", True)]
+
+    def environment_variables(self, environment: str) -> dict[str, str]:
+        """The variables that hide the repository's in an environment's jobs. A workflow's token can't read them."""
+        found = self._all(f"/environments/{_part(environment)}/variables", "variables")
+        return {one["name"]: one["value"] for one in found}
 
     def branch(self, name: str) -> Document | None:
         return self._find(f"/branches/{_part(name)}")
+
+    def rules(self, branch: str) -> list[Document]:
+        """What active rulesets demand of a branch, each with its `type`; classic branch protection is not among it."""
+        return self._list(f"/rules/branches/{_part(branch)}", per_page=100)
+
+    def rulesets(self) -> dict[str, int]:
+        """The ids of the repository's own rulesets, by name."""
+        return {one["name"]: one["id"] for one in self._list("/rulesets", includes_parents="false", per_page=100)}
+
+    def add_ruleset(self, body: Document) -> None:
+        self._write("POST", "/rulesets", f"make the ruleset “{body['name']}”", body)
 
     def commit(self, sha: str) -> Document | None:
         """`author` and `committer` are accounts, None where GitHub knows none for the address in the commit."""
@@ -115,6 +140,10 @@ class GitHub:
     def compare(self, base: str, head: str) -> list[Document]:
         """The commits that `head` has and `base` doesn't, oldest first."""
         return self._all(f"/compare/{_part(base)}...{_part(head)}", "commits")
+
+    def changed(self, base: str, head: str) -> list[str]:
+        """The files that differ since `base`, at most 300: GitHub tells no more."""
+        return [one["filename"] for one in self._get(f"/compare/{_part(base)}...{_part(head)}").get("files", ())]
 
     def subject_prefix(self) -> str:
         """What the subject of this repository's OIDC tokens begins with; `:environment:NAME` follows.
@@ -133,6 +162,11 @@ class GitHub:
     def runs(self, workflow: str, status: str) -> list[Document]:
         """Runs of a workflow file (its name, `rollout.yml`) in a status (`in_progress`, `waiting`, …)."""
         return self._all(f"/actions/workflows/{_part(workflow)}/runs", "workflow_runs", status=status)
+
+    def newest_runs(self, workflow: str, branch: str) -> list[Document]:
+        """The newest hundred runs of a workflow file on a branch, the last one first."""
+        path = f"/actions/workflows/{_part(workflow)}/runs"
+        return list(self._get(path, branch=branch, per_page=100)["workflow_runs"])
 
     def run(self, run_id: int) -> Document:
         """`status`, `conclusion`, `html_url`, `path`, `actor`, `triggering_actor` of a run."""
@@ -179,9 +213,9 @@ class GitHub:
     def _get(self, path: str, **query: Any) -> Document:
         return _there(self._find(path, **query), self.repository + path)
 
-    def _list(self, path: str) -> list[Document]:
+    def _list(self, path: str, **query: Any) -> list[Document]:
         """A whole list that GitHub gives bare, in one piece."""
-        response = _there(self._ask(f"/repos/{self.repository}{path}"), self.repository + path)
+        response = _there(self._ask(f"/repos/{self.repository}{path}", **query), self.repository + path)
         return _content(response, list)
 
     def _find(
@@ -256,6 +290,11 @@ class GitHub:
         return request
 
 
+def token_name() -> str:
+    """The variable that the token comes from, as `gh` does it: Codespaces set the second by themselves. "" for none."""
+    return next((name for name in ("GH_TOKEN", "GITHUB_TOKEN") if os.environ.get(name)), "")
+
+
 def page(repository: str) -> str:
     """A repository's page."""
     return f"{os.environ.get('GITHUB_SERVER_URL') or 'https://github.com'}/{repository}"
@@ -289,10 +328,14 @@ def _why(response: requests.Response) -> str:
     except (ValueError, AttributeError):
         said = response.reason
     if response.status_code == 401:
-        return f"{said}. The token is wrong or has expired."
+        return f"{said}. The token is wrong or has expired{_from()}."
     if response.status_code == 403 and not again.limited(response):
-        return f"{said}. The token lacks a permission."
+        return f"{said}. The token lacks a permission{_from()}."
     return said
+
+
+def _from() -> str:
+    return f" (it is {token_name()}'s)" if token_name() else ""
 
 
 def _origin() -> str:

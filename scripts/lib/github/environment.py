@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 ENVIRONMENTS = {"deploy": False, "production": True, "rollback": False, "staging": False}
 """Those that the workflows name, and whether somebody must approve; tests/workflows/approval_rules.py compares."""
-ROLLBACK, STAGING = "rollback", "staging"
+PRODUCTION, ROLLBACK, STAGING = "production", "rollback", "staging"
 EVERY, PROTECTED, LISTED = "every branch", "protected branches only", "listed branches only"
 Document = dict[str, Any]
 
@@ -29,20 +30,34 @@ class Reviewer:
 
 
 @dataclass(frozen=True)
+class Policy:
+    """What may deploy to an environment: branches, or tags (`kind`), of a pattern. By `id` it is deleted."""
+
+    name: str
+    kind: str = "branch"
+    id: int = field(default=0, compare=False)
+
+    def removal(self, environment: str) -> str:
+        """The line that takes it away; `gh` puts the repository in."""
+        path = f"environments/{quote(environment, safe='')}/deployment-branch-policies/{self.id}"
+        return f"gh api --method DELETE 'repos/{{owner}}/{{repo}}/{path}'"
+
+
+@dataclass(frozen=True)
 class Environment:
-    """The rules of an environment. `deploying` is one of the three above, `branches` the list for the last."""
+    """The rules of an environment. `deploying` is one of the three above, `policies` the list for the last."""
 
     reviewers: tuple[Reviewer, ...] = ()
     prevent_self_review: bool = False
     wait_timer: int = 0  # minutes
     deploying: str = EVERY
-    branches: tuple[str, ...] = ()
+    policies: tuple[Policy, ...] = ()
     admins_bypass: bool | None = None  # None where GitHub doesn't say
     id: int | None = None
 
     @classmethod
-    def parse(cls, document: Document, branches: Iterable[str] = ()) -> Environment:
-        """As GitHub tells it (docs.github.com/rest/deployments/environments), with the names of its branch policies."""
+    def parse(cls, document: Document, policies: Iterable[Policy] = ()) -> Environment:
+        """As GitHub tells it (docs.github.com/rest/deployments/environments), with its branch policies."""
         rules: dict[str, Document] = {rule.get("type"): rule for rule in document.get("protection_rules") or ()}
         required, policy = rules.get("required_reviewers", {}), document.get("deployment_branch_policy") or {}
         listed = LISTED if policy.get("custom_branch_policies") else EVERY
@@ -51,7 +66,7 @@ class Environment:
             prevent_self_review=bool(required.get("prevent_self_review")),
             wait_timer=int(rules.get("wait_timer", {}).get("wait_timer") or 0),
             deploying=PROTECTED if policy.get("protected_branches") else listed,
-            branches=tuple(branches),
+            policies=tuple(policies),
             admins_bypass=document.get("can_admins_bypass"),
             id=document.get("id"),
         )

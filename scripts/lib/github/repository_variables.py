@@ -1,10 +1,12 @@
 """The repository's variables: which there are, what each is, and which of them staging takes. Nobody is asked here."""
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 PREFIX = "STAGING_"
+IDENTITY = "AZURE_CLIENT_ID"
 SWITCH = "AZURE_ML_WORKSPACE"
 """With the prefix it switches staging on; so it, alone, is never taken without the prefix for staging."""
 
@@ -18,10 +20,14 @@ class Variable:
     required: bool = True
 
 
+_OWN = "The client id that jobs log in with in the environment"
 VARIABLES = {
     variable.name: variable
     for variable in (
         Variable("AZURE_CLIENT_ID", "The client id of the managed identity that the workflows log in as."),
+        Variable("DEPLOY_AZURE_CLIENT_ID", f"{_OWN} `deploy`, if it is another.", required=False),
+        Variable("PRODUCTION_AZURE_CLIENT_ID", f"{_OWN} `production`, if it is another.", required=False),
+        Variable("ROLLBACK_AZURE_CLIENT_ID", f"{_OWN} `rollback`, if it is another.", required=False),
         Variable("AZURE_TENANT_ID", "The directory (tenant) that the identity belongs to."),
         Variable("AZURE_SUBSCRIPTION_ID", "The subscription of the workspace."),
         Variable("AZURE_RESOURCE_GROUP", "The resource group of the workspace."),
@@ -49,6 +55,11 @@ def pick(variables: Mapping[str, str], staging: bool = False) -> dict[str, str]:
     return {name: value for name, value in picked.items() if value}
 
 
+def client_id(variables: Mapping[str, str], environment: str) -> str:
+    """The client id that an environment's jobs log in with."""
+    return variables.get(f"{environment.upper()}_{IDENTITY}") or variables.get(IDENTITY, "")
+
+
 def missing(variables: Mapping[str, str], staging: bool = False) -> list[str]:
     """The names that must still be set before a job can log in and find its workspace."""
     picked = pick(variables, staging)
@@ -57,8 +68,23 @@ def missing(variables: Mapping[str, str], staging: bool = False) -> list[str]:
 
 
 def odd(variables: Mapping[str, str]) -> list[str]:
-    """The names whose values have white space: they were copied wrongly."""
-    return [name for name, value in variables.items() if re.search(r"\s", value)]
+    """What no id and no name has, each in words: white space, quotes, brackets, what can't be seen. Copied wrongly."""
+    found = {
+        name: re.findall(_LETTERS.get(name.removeprefix(PREFIX), _NEITHER), value) for name, value in variables.items()
+    }
+    return [f"{', '.join(dict.fromkeys(map(_named, odd)))} in {name}" for name, odd in sorted(found.items()) if odd]
+
+
+_NEITHER = re.compile(r"[^\w.-]", re.ASCII)
+_LETTERS = {"AZURE_RESOURCE_GROUP": re.compile(r"[^\w.()-]")}  # which may have letters of any language
+
+
+def _named(character: str) -> str:
+    """A character for people: of what can't be seen its name and number."""
+    if character.isspace():
+        return "white space"
+    name = unicodedata.name(character, "an invisible character")
+    return character if character.isprintable() and character.isascii() else f"{name} (U+{ord(character):04X})"
 
 
 def staged(variables: Mapping[str, str]) -> bool:

@@ -1,6 +1,7 @@
 """What a script tells the workflow it runs in; outside of one, nothing."""
 
 import os
+import sys
 import uuid
 from pathlib import Path
 
@@ -21,6 +22,14 @@ def environment(**values: str) -> None:
 def summary(*lines: str) -> None:
     """Add paragraphs to the job's summary page (Markdown)."""
     _append("GITHUB_STEP_SUMMARY", "".join(f"{line}\n\n" for line in lines))
+
+
+def notice(title: str, text: str) -> None:
+    """A note on the run's page, and a paragraph of its summary; outside of a workflow a line."""
+    summary(f"**{title}.** {text}")
+    told = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    in_a_job = os.environ.get("GITHUB_ACTIONS") == "true"
+    print(f"::notice title={title}::{told}" if in_a_job else f"{title}. {text}", file=sys.stderr)
 
 
 def _append(variable: str, text: str) -> None:

@@ -9,9 +9,11 @@ from scripts.lib.azure.waiting import say
 from scripts.lib.decisions.state import Refused
 from scripts.lib.github.api import Denied, GitHub
 from scripts.lib.github.environment import LISTED, Environment
+from scripts.lib.setup.guard import RULESET, ruleset
 from scripts.lib.setup.plan import (
     Action,
     AddBranch,
+    AddRuleset,
     Present,
     PutEnvironment,
     reductions,
@@ -24,10 +26,11 @@ RIGHTS = (
 )
 
 
-def read(github: GitHub, environments: Iterable[str]) -> Present:
-    """What there is of these environments, and all variables. Raises CannotTell."""
+def read(github: GitHub, environments: Iterable[str], branch: str) -> Present:
+    """What there is of these environments, all variables, and whether `branch` is guarded. Raises CannotTell."""
     found = {name: there for name in environments if (there := _environment(github, name))}
-    return Present(found, github.variables())
+    guarded = any(rule["type"] == "pull_request" for rule in github.rules(branch))
+    return Present(found, github.variables(), guarded)
 
 
 def apply(github: GitHub, actions: Iterable[Action]) -> dict[str, Environment]:
@@ -48,7 +51,7 @@ def _environment(github: GitHub, name: str) -> Environment | None:
     found = github.environment(name)
     if found is None or found.deploying != LISTED:
         return found
-    return replace(found, branches=tuple(github.branch_policies(name)))
+    return replace(found, policies=tuple(github.branch_policies(name)))
 
 
 def _do(github: GitHub, action: Action, reduced: dict[str, Environment]) -> dict[str, Environment]:
@@ -60,8 +63,21 @@ def _do(github: GitHub, action: Action, reduced: dict[str, Environment]) -> dict
         return {} if got == action.settings else {action.name: got}
     if isinstance(action, AddBranch):
         github.add_branch_policy(action.environment, action.branch)
+    elif isinstance(action, AddRuleset):
+        return _guard(github, action)
     else:
         github.set_variable(action.name, action.value)
+    return {}
+
+
+def _guard(github: GitHub, action: AddRuleset) -> dict[str, Environment]:
+    try:
+        github.add_ruleset(ruleset(action.branch, action.approvals))
+    except Denied as denied:
+        if not denied.for_lack_of_plan:
+            raise
+        say(f"Whoever may write can push to {action.branch}: the plan has no rulesets for a private repository.")
+        return {RULESET: Environment()}
     return {}
 
 

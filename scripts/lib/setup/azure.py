@@ -7,16 +7,26 @@ workspace (how-to-assign-roles). One federated credential for each environment, 
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import quote
 
 from scripts.lib.azure.workspace import Workspace
 
 ROLE = "AzureML Data Scientist"
+_LOOK = ("read", "onlineEndpoints/read", "onlineEndpoints/deployments/read")
+RIGHTS = {
+    "production": (
+        *_LOOK, "onlineEndpoints/write", "onlineEndpoints/delete", "onlineEndpoints/listKeys/action",
+        "onlineEndpoints/token/action", "onlineEndpoints/score/action", "onlineEndpoints/deployments/write",
+        "onlineEndpoints/deployments/delete",
+    ),
+    "rollback": (*_LOOK, "onlineEndpoints/write"),
+}  # fmt: skip
+"""What an identity of its own may do in the workspace; the one for all else registers models, which takes ROLE."""
 ISSUER = "https://token.actions.githubusercontent.com"
 AUDIENCE = "api://AzureADTokenExchange"
 
@@ -36,6 +46,8 @@ class Identity:
 
     workspace: Workspace
     name: str
+    role_name: str = ROLE
+    actions: tuple[str, ...] = ()  # of a role of its own; none for one that Azure has
 
     @property
     def group(self) -> list[str]:
@@ -48,7 +60,7 @@ class Identity:
 
     @property
     def role(self) -> list[str]:
-        return ["--role", ROLE, "--scope", workspace_id(self.workspace)]
+        return ["--role", self.role_name, "--scope", workspace_id(self.workspace)]
 
     def ask(self, field: str) -> str:
         """A part of a line that asks Azure for one of its ids."""
@@ -66,24 +78,47 @@ def creation(identity: Identity, location: str, subjects: Mapping[str, str]) -> 
         "az extension add --name ml --upgrade --only-show-errors",
         _unless("group", group, more),
         _unless("ml workspace", ["--name", workspace.name, *identity.group], more),
-        _unless("identity", identity.names, more),
+        *login(identity, location, subjects),
+    ]
+
+
+def login(identity: Identity, location: str, subjects: Mapping[str, str]) -> list[str]:
+    """The lines of one identity: itself, whom it trusts, what it may do. A new role is known after a minute or two."""
+    return [
+        _unless("identity", identity.names, ["--location", location]),
         *(_credential(identity, name, subject) for name, subject in subjects.items()),
+        *([_definition(identity)] if identity.actions else []),
         _role(identity),
     ]
 
 
-def set_up_again(identity: Identity, arguments: list[str]) -> str:
-    """The line that tells GitHub the new identity."""
-    command = shlex.join([sys.executable, "-m", "scripts.setup_github", *arguments])
-    return f"{command} --client-id {identity.ask('clientId')} --tenant-id {identity.ask('tenantId')}"
+def own(identity: Identity, repository: str, environment: str) -> Identity:
+    """The identity of one environment alone, with the rights that its jobs use and no others."""
+    actions = tuple(f"Microsoft.MachineLearningServices/workspaces/{action}" for action in RIGHTS[environment])
+    return Identity(
+        identity.workspace, f"{identity.name}-{environment}", f"GitHub {environment} of {repository}", actions
+    )
 
 
-def removal(identity: Identity | None, repository: str, environments: list[str], variables: list[str]) -> list[str]:
-    """Lines that take everything away again; those that would delete models are comments."""
-    paths = [f"repos/{repository}/environments/{quote(name, safe='')}" for name in environments]
+def command(arguments: list[str]) -> str:
+    return shlex.join([sys.executable, "-m", "scripts.setup_github", *arguments])
+
+
+def set_up_again(identity: Identity, arguments: list[str], others: Mapping[str, Identity]) -> str:
+    """The line that tells GitHub the new identities; `others` by environment."""
+    ids = [f"--{name}-client-id {other.ask('clientId')}" for name, other in others.items()]
+    known = f"--client-id {identity.ask('clientId')} --tenant-id {identity.ask('tenantId')}"
+    return " ".join([command(arguments), known, *ids])
+
+
+def removal(
+    identity: Identity | None, repository: str, paths: list[str], variables: list[str], others: list[Identity]
+) -> list[str]:
+    """Lines that take all away again, at GitHub what is at `paths`; those that would delete models are comments."""
     return [
         *(shlex.join(["gh", "api", "--method", "DELETE", path]) for path in paths),
         *(shlex.join(["gh", "variable", "delete", name, "--repo", repository]) for name in variables),
+        *(line for other in others for line in _login_removal(other)),
         *(_azure_removal(identity) if identity else []),
     ]
 
@@ -104,12 +139,28 @@ def _azure_removal(identity: Identity) -> list[str]:
     workspace = identity.workspace
     group = ["--subscription", workspace.subscription_id, "--name", workspace.resource_group]
     return [
-        f"{_az('role assignment delete', '--assignee')} {identity.ask('principalId')} {shlex.join(identity.role)}",
-        f"{_az('identity delete', *identity.names)}  # its federated credentials go with it",
+        *_login_removal(identity),
         "# The endpoint first (teardown.yml). These delete the workspace with all models, and all else in the group:",
         f"# {_az('ml workspace delete', '--name', workspace.name, *identity.group)}",
         f"# {_az('group delete', *group)}",
     ]
+
+
+def _login_removal(identity: Identity) -> list[str]:
+    return [
+        f"{_az('role assignment delete', '--assignee')} {identity.ask('principalId')} {shlex.join(identity.role)}",
+        *([_az("role definition delete", "--name", identity.role_name)] if identity.actions else []),
+        f"{_az('identity delete', *identity.names)}  # its federated credentials go with it",
+    ]
+
+
+def _definition(identity: Identity) -> str:
+    """The role that has just these actions. An Owner's line; that it is there already is no error."""
+    scopes = [group_id(identity.workspace)]
+    role = {"Name": identity.role_name, "IsCustom": True, "Description": "Made by setup_github"}
+    document = json.dumps({**role, "Actions": list(identity.actions), "AssignableScopes": scopes})
+    there = f"{_az('role definition list', '--name', identity.role_name)} --query '[].id' --output tsv | grep -q ."
+    return f"{there} || {_az('role definition create', '--role-definition', document)}"
 
 
 def _unless(kind: str, names: list[str], more: list[str]) -> str:

@@ -38,6 +38,9 @@ TEAM = Form("org/slug", r"\w[\w-]*/[\w.-]+", "ORG/SLUG")
 VALUES: dict[str, tuple[str, click.ParamType[Any] | Function]] = {
     "AZURE_CLIENT_ID": ("--client-id", ID),
     "AZURE_TENANT_ID": ("--tenant-id", ID),
+    "DEPLOY_AZURE_CLIENT_ID": ("--deploy-client-id", ID),
+    "PRODUCTION_AZURE_CLIENT_ID": ("--production-client-id", ID),
+    "ROLLBACK_AZURE_CLIENT_ID": ("--rollback-client-id", ID),
     "AZURE_SUBSCRIPTION_ID": ("--subscription-id", ID),
     "AZURE_RESOURCE_GROUP": ("--resource-group", GROUP),
     "AZURE_ML_WORKSPACE": ("--workspace", WORKSPACE),
@@ -48,19 +51,21 @@ VALUES: dict[str, tuple[str, click.ParamType[Any] | Function]] = {
 
 
 def github_options(function: Function) -> Function:
-    """`repository`, `logins`, `teams`, `branch`, `staging`."""
+    """`repository`, `logins`, `teams`, `branch`, `ruleset`, `approvals`, `staging`."""
     options = (
         click.option("--repository", type=REPOSITORY, show_default="where the git remote `origin` points"),
         click.option("--reviewer", "logins", type=LOGIN, multiple=True, help="Who may approve promotions."),
         click.option("--team", "teams", type=TEAM, multiple=True, help="Whose members may approve promotions."),
         click.option("--branch", help="The branch that may deploy.", show_default="the default branch"),
+        click.option("--ruleset", is_flag=True, help="Let changes into that branch by pull request alone."),
+        click.option("--approvals", type=click.IntRange(0, 10), default=0, help="How many the ruleset asks for."),
         click.option("--staging", is_flag=True, help="Set up the staging workspace, not production's."),
     )
     return _all(function, options)
 
 
 def azure_options(function: Function) -> Function:
-    """One for each of VALUES, by the variable's name, and `location`, `identity_name`."""
+    """One for each of VALUES, by the variable's name, and `location`, `identity_name`, `own_identities`."""
     options = (
         *(
             click.option(option, variable, type=form, help=f"Sets the variable {variable}.")
@@ -68,6 +73,7 @@ def azure_options(function: Function) -> Function:
         ),
         click.option("--location", type=LOCATION, help="Where Azure's lines create what isn't there."),
         click.option("--identity-name", type=IDENTITY, show_default="github-NAME, for staging github-NAME-staging"),
+        click.option("--own-identities", is_flag=True, help="One more for production, and one for rollback."),
     )
     return _all(function, options)
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from scripts.lib.decisions.state import Refused
-from scripts.lib.github.environment import EVERY, LISTED, Environment, Reviewer
+from scripts.lib.github.environment import EVERY, LISTED, Environment, Policy, Reviewer
 
 MOST_REVIEWERS = 6
 NO_REVIEWERS = (
@@ -36,6 +36,7 @@ class Present:
 
     environments: Mapping[str, Environment]
     variables: Mapping[str, str]
+    guarded: bool = False  # whether a ruleset demands a pull request
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class Wish:
     reviewers: tuple[Reviewer, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict)
     staging: bool = False
+    approvals: int | None = None  # that the ruleset demands; None for no ruleset
 
 
 @dataclass(frozen=True)
@@ -86,12 +88,24 @@ class SetVariable:
         return f"set the variable {self.name} to {self.value}" + (f" (now: {self.before})" if self.before else "")
 
 
-Action = PutEnvironment | AddBranch | SetVariable
+@dataclass(frozen=True)
+class AddRuleset:
+    branch: str
+    approvals: int
+
+    @property
+    def say(self) -> str:
+        return f"let changes into {self.branch} by pull request alone, with {self.approvals} approvals or more"
+
+
+Action = PutEnvironment | AddBranch | SetVariable | AddRuleset
 
 
 def plan(present: Present, wish: Wish) -> list[Action]:
     """What to do, in order; nothing when all is as wished. Raises Refused for more reviewers than GitHub allows."""
-    return [*_environments(present, wish), *_variables_to_set(present, wish)]
+    asked = wish.approvals is not None and not present.guarded
+    guard = [AddRuleset(wish.branch, wish.approvals or 0)] if asked else []
+    return [*_environments(present, wish), *_variables_to_set(present, wish), *guard]
 
 
 def _environments(present: Present, wish: Wish) -> Iterator[Action]:
@@ -104,7 +118,7 @@ def _environments(present: Present, wish: Wish) -> Iterator[Action]:
             after = replace(after, reviewers=reviewers, prevent_self_review=bool(reviewers))
         if there is None or after.body() != before.body():
             yield PutEnvironment(name, there, after)
-        if wish.branch not in before.branches:
+        if Policy(wish.branch) not in before.policies:
             yield AddBranch(name, wish.branch)
 
 
