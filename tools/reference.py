@@ -1,4 +1,4 @@
-"""`make reference`: the part of docs/REFERENCE.md that tells of the verbs, made from their --help."""
+"""`make reference`: what docs/REFERENCE.md tells of verbs and variables, made from --help and from the code."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from typing import Any
 
 import click
 
+from scripts.lib.github.repository_variables import VARIABLES
+
 from scripts.lib.cli.exit_codes import EPILOG
 
 PAGE = Path("docs/REFERENCE.md")
-BEGINS, ENDS = "<!-- made from --help: make reference -->\n", "<!-- end of it -->\n"
+BEGINS, ENDS = "<!-- {}: make reference -->\n", "<!-- {}: end -->\n"
 WIDTH = 120
 
 
@@ -31,11 +33,23 @@ def told(name: str, command: click.Command) -> str:
     return f"### {name}\n\n```\n{command.get_help(context)}\n```\n"
 
 
+def verbs() -> str:
+    return "\n".join(told(*verb) for verb in commands().items())
+
+
+def variables() -> str:
+    """The table of the repository's variables."""
+    rows = [f"| `{it.name}`{'' if it.required else ' (optional)'} | {it.says} |" for it in VARIABLES.values()]
+    return "\n".join(["| variable | what it is |", "|---|---|", *rows]) + "\n"
+
+
 def made(page: str) -> str:
-    """The page with its part of the verbs made anew."""
-    head, _, rest = page.partition(BEGINS)
-    verbs = "\n".join(told(*verb) for verb in commands().items())
-    return f"{head}{BEGINS}\n{EPILOG}\n\n{verbs}\n{ENDS}{rest.partition(ENDS)[2]}"
+    """The page with its two parts made anew."""
+    for name, content in {"verbs": verbs(), "variables": variables()}.items():
+        begins, ends = BEGINS.format(name), ENDS.format(name)
+        head, _, rest = page.partition(begins)
+        page = f"{head}{begins}\n{content}\n{ends}{rest.partition(ends)[2]}"
+    return page
 
 
 def main() -> None:

@@ -301,7 +301,8 @@ def test_github_that_does_not_tell(github: LocalGitHub, operation: str, status: 
 
     result = check(github, "production", "--expect", expect(), "--person", "grace")
 
-    assert (result.exit_code, result.stdout) == (1, "")
+    may_pass = status == 429 or status >= 500
+    assert (result.exit_code, result.stdout) == (4 if may_pass else 1, "")
     assert f"HTTP {status}" in result.stderr and "Nothing is changed" in result.stderr
     assert "has no commit" not in result.stderr and "nobody has made" not in result.stderr
     assert github.token not in result.output and "Traceback" not in result.output
@@ -323,7 +324,7 @@ def test_github_that_cannot_be_asked(github: LocalGitHub, wrong: dict[str, str])
 
     result = check(github, "production", "--expect", expect(), "--person", "grace", **wrong)
 
-    assert (result.exit_code, result.stdout) == (1, "")
+    assert (result.exit_code, result.stdout) == (4 if "GITHUB_API_URL" in wrong else 1, "")
     assert "Traceback" not in result.output
 
 
