@@ -9,9 +9,8 @@ from typing import Any
 
 import click
 
-from scripts.lib.github.repository_variables import VARIABLES
-
 from scripts.lib.cli.exit_codes import EPILOG
+from scripts.lib.github.repository_variables import VARIABLES
 
 PAGE = Path("docs/REFERENCE.md")
 BEGINS, ENDS = "<!-- {}: make reference -->\n", "<!-- {}: end -->\n"
@@ -34,7 +33,8 @@ def told(name: str, command: click.Command) -> str:
 
 
 def verbs() -> str:
-    return "\n".join(told(*verb) for verb in commands().items())
+    """Their exit codes, once, and each one's --help."""
+    return "\n".join([f"{EPILOG}\n", *(told(*verb) for verb in commands().items())])
 
 
 def variables() -> str:
