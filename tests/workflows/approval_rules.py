@@ -212,6 +212,13 @@ def approvals_are_counted(files: Files) -> Findings:
     }
     if {where: (step["run"], step.get("if"), step.get("env")) for where, step in steps.items()} != wanted:
         yield f"{steps}"
+    action = next(parsed(text) for path, text in files.texts.items() if path.parent.name == "promote")
+    values = {name: output["value"] for name, output in action["outputs"].items()}
+    tells = {"proposal": "review", "approvals": "approval", "wrote": "promote"}
+    if values != {name: expression(f"steps.{step}.outputs.{name}") for name, step in tells.items()}:
+        yield f"actions/promote: {values}"
+    if [step.get("id") for step in action["runs"]["steps"]] != ["approval", "promote", "review"]:
+        yield "actions/promote: other steps tell that"
     told = {
         **dict.fromkeys(["stages.smoke-test", "promote.review", "teardown.review"], "approval"),
         **dict.fromkeys([*(f"stages.{name}" for name in files.percents), "promote.promote"], "promote"),

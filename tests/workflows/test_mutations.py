@@ -90,6 +90,7 @@ MUTATIONS: dict[str, Mutate] = {
     "no reviewers": replaced(r"reviewers: (production|\$.*)", "reviewers: none"),
     "an approval that counts twice": replaced(r"(seen|SEEN): .*approvals \}\}", r"\1: 0"),
     "approvals of another job": replaced(r"outputs\.approvals", "outputs.proposal"),
+    "a step that nobody knows": dropped(r"^      id: "),
     "approvals that nobody counts": replaced(r" --seen \"\$SEEN\"", ""),
     "a path more": replaced(r"^( +)- model/\*\*", r"\1- model/**\n\1- docs/**"),
     "a deletion of whatever is there": replaced(r' --dry-run| --confirm "\$TYPED"', ""),
