@@ -20,6 +20,7 @@ import requests
 from azureml_emulator.github.routes import ROUTES
 from azureml_emulator.github.schema import operations, wrong_answer, wrong_request
 from azureml_emulator.github.server import LocalGitHub
+from scripts.lib.github import host
 from scripts.lib.github.api import CannotTell, Denied, GitHub
 from scripts.lib.github.environment import LISTED, Environment, Policy
 from scripts.lib.setup.guard import RULESET, ruleset
@@ -220,6 +221,20 @@ class TestReading:
         github.variables = {f"NAME_{number:02}": str(number) for number in range(30)} | {"LAST": "1"}
 
         assert client(github).variables() == github.variables
+
+    def test_the_organisation_s_variables(self, github: LocalGitHub) -> None:
+        """What it shares is there for jobs, too, where the repository has none of that name."""
+        github.shared_variables = {"AZURE_TENANT_ID": "all", "ENDPOINT_NAME": "theirs"}
+        github.variables = {"ENDPOINT_NAME": "ours"}
+
+        assert client(github).variables() == {"AZURE_TENANT_ID": "all", "ENDPOINT_NAME": "ours"}
+
+    def test_a_person_s_repository_has_no_organisation(self, github: LocalGitHub) -> None:
+        """That none can be asked for takes nothing away."""
+        github.variables = {"NAME": "one"}
+        github.failing["actions/list-repo-organization-variables"] = 404
+
+        assert client(github).variables() == {"NAME": "one"}
 
 
 class TestWriting:
@@ -434,6 +449,36 @@ class TestHere:
                 GitHub.here().facts()
         else:
             assert GitHub.here().facts()["name"] == "rollout"
+
+    @pytest.mark.parametrize(
+        ("remote", "environ", "api"),
+        [
+            ("https://github.com/a/b", {}, "https://api.github.com"),
+            ("https://x:secret@github.com/a/b.git", {}, "https://api.github.com"),
+            ("ssh://git@ssh.github.com:443/a/b.git", {}, "https://api.github.com"),
+            ("https://acme.ghe.com/a/b", {}, "https://api.acme.ghe.com"),
+            ("git@github.acme.example:a/b.git", {}, "https://github.acme.example/api/v3"),
+            ("../a/b", {}, "https://api.github.com"),  # no host: a folder
+            ("git@work:a/b.git", {}, ""),  # only ssh knows whose that is
+            ("git@work:a/b.git", {"GH_HOST": "github.com"}, "https://api.github.com"),
+            ("https://github.com/a/b", {"GITHUB_SERVER_URL": "https://acme.ghe.com"}, "https://api.acme.ghe.com"),
+            ("https://github.com/a/b", {"GITHUB_API_URL": "https://elsewhere"}, "https://elsewhere"),
+        ],
+    )
+    def test_which_github(
+        self, remote: str, environ: dict[str, str], api: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        """A token goes to the GitHub that the repository is on, and to none where that can't be told."""
+        subprocess.run(["git", "init", "-q", tmp_path], check=True)
+        subprocess.run(["git", "-C", tmp_path, "remote", "add", "origin", remote], check=True)
+        monkeypatch.chdir(tmp_path)
+        for name, value in {"GH_TOKEN": "token", **environ}.items():
+            monkeypatch.setenv(name, value)
+
+        assert host.api() == api
+        if not api:
+            with pytest.raises(CannotTell, match=r"which GitHub is https://work\? Set GITHUB_API_URL"):
+                GitHub.here("a/b")
 
     @pytest.mark.parametrize(
         ("environ", "words"),

@@ -192,6 +192,10 @@ def list_variables(state: State, asked: Asked) -> Answer:
     return _variables(state.variables, asked)
 
 
+def list_shared_variables(state: State, asked: Asked) -> Answer:
+    return _variables(state.shared_variables, asked)
+
+
 def _variables(variables: dict[str, str], asked: Asked) -> Answer:
     found = [
         {"name": name, "value": value, "created_at": STAMP, "updated_at": STAMP}
@@ -253,6 +257,7 @@ ROUTES: dict[str, Callable[[State, Asked], Answer]] = {
     "actions/get-reviews-for-run": get_approvals,
     "actions/cancel-workflow-run": cancel_run,
     "actions/list-repo-variables": list_variables,
+    "actions/list-repo-organization-variables": list_shared_variables,
     "actions/create-repo-variable": create_variable,
     "actions/update-repo-variable": update_variable,
     "users/get-by-username": get_user,

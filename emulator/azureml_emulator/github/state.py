@@ -71,6 +71,7 @@ class State:
     workflows: set[str] = field(default_factory=lambda: set(WORKFLOWS))
     runs: dict[int, WorkflowRun] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
+    shared_variables: dict[str, str] = field(default_factory=dict)  # the organisation's, which this repository may use
     users: dict[str, int] = field(default_factory=dict)
     apps: set[str] = field(default_factory=set)  # users that are programs, though their names don't end in [bot]
     teams: dict[str, int] = field(default_factory=dict)

@@ -16,13 +16,12 @@ from urllib.parse import quote
 import click
 
 from scripts.lib.decisions.state import Refused
-from scripts.lib.github import again, provenance
+from scripts.lib.github import again, host
 from scripts.lib.github.environment import Document, Environment, Policy
 
 if TYPE_CHECKING:
     import requests
 
-API = "https://api.github.com"
 VERSION = "2022-11-28"
 TIMEOUT = (10, 30)  # seconds to connect, to answer
 PAGE = 30  # entries; no list allows fewer than 30 at most (variables do not allow more)
@@ -59,7 +58,7 @@ class Unreached(CannotTell):
 class GitHub:
     """One repository, as a token sees it. Every method raises CannotTell; those that change something Denied, too."""
 
-    def __init__(self, repository: str, token: str, url: str = API):
+    def __init__(self, repository: str, token: str, url: str = host.API):
         if not REPOSITORY.fullmatch(repository):
             raise CannotTell(f"{repository!r} is no repository: set GITHUB_REPOSITORY to OWNER/NAME.")
         if not re.fullmatch(r"[!-~]+", token.strip()):
@@ -72,12 +71,14 @@ class GitHub:
     @classmethod
     def here(cls, repository: str | None = None) -> GitHub:
         """The repository of the workflow or of the folder we are in, with the token of the environment."""
-        name = repository or os.environ.get("GITHUB_REPOSITORY") or _origin()
+        name = repository or os.environ.get("GITHUB_REPOSITORY") or host.origin()[1]
         if not name:
             raise CannotTell("which repository? Set GITHUB_REPOSITORY to OWNER/NAME.")
         if not token_name():
             raise CannotTell("no token for GitHub: set GITHUB_TOKEN (on a laptop: GH_TOKEN=$(gh auth token)).")
-        return cls(name, os.environ[token_name()], os.environ.get("GITHUB_API_URL") or API)
+        if not (url := host.api()):
+            raise CannotTell(f"which GitHub is {host.server()}? Set GITHUB_API_URL.")
+        return cls(name, os.environ[token_name()], url)
 
     def facts(self) -> Document:
         """The repository itself: `default_branch`, `private`, `html_url`, `permissions` of the token.
@@ -181,8 +182,12 @@ class GitHub:
         self._write("POST", f"/actions/runs/{run_id}/cancel", f"cancel run {run_id}")
 
     def variables(self) -> dict[str, str]:
-        """The repository's variables. The token of a workflow may not read them."""
-        return {found["name"]: found["value"] for found in self._all("/actions/variables", "variables")}
+        """What `vars` holds: the organisation's, and the repository's own. A workflow's token may not read them."""
+        try:
+            shared = self._all("/actions/organization-variables", "variables")
+        except Missing:  # it is a person's repository
+            shared = []
+        return {found["name"]: found["value"] for found in shared + self._all("/actions/variables", "variables")}
 
     def set_variable(self, name: str, value: str) -> None:
         """Create or change a variable."""
@@ -297,7 +302,7 @@ def token_name() -> str:
 
 def page(repository: str) -> str:
     """A repository's page."""
-    return f"{os.environ.get('GITHUB_SERVER_URL') or 'https://github.com'}/{repository}"
+    return f"{host.server()}/{repository}"
 
 
 def _part(text: str) -> str:
@@ -336,9 +341,3 @@ def _why(response: requests.Response) -> str:
 
 def _from() -> str:
     return f" (it is {token_name()}'s)" if token_name() else ""
-
-
-def _origin() -> str:
-    """OWNER/NAME of the git remote `origin`, "" where there is none."""
-    match = re.search(r"[:/]([\w.-]+/[\w.-]+?)(\.git)?/?$", provenance.git("remote", "get-url", "origin"))
-    return match.group(1) if match else ""
