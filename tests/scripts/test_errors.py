@@ -18,7 +18,6 @@ from scripts.lib.azure.errors import explain, redact
 from tests.support import ROOT
 from tests.support.scripts import repository, run, toy_model
 
-
 BUSY = {"TooManyRequests", "ResourceRequestsThrottled", "ServiceError", "GatewayTimeout"}
 
 

@@ -33,7 +33,8 @@ def the_change_is_looked_at_whole(files: Files) -> Findings:
     job = files.jobs["ci.changes"]
     checkout, needed = job["steps"]
     base = "github.event.pull_request.base.sha || github.event.merge_group.base_sha || github.event.before"
-    if checkout["with"].get("fetch-depth") != 0 or "if" in job:
+    compares = files.jobs["ci.compare-models"]["steps"][0]  # with the base's own commit
+    if "if" in job or any(step["with"].get("fetch-depth") != 0 for step in (checkout, compares)):
         yield "not all of it is there, or it is left out"
     if job.get("outputs") != {"jobs": "${{ steps.needed.outputs.jobs }}"} or needed != {
         "id": "needed",

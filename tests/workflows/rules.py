@@ -212,6 +212,18 @@ def who_starts_what(files: Files) -> Findings:
 
 
 @rule
+def runs_have_names(files: Files) -> Findings:
+    """What a person starts says in the list of runs what it was started for."""
+    for name, flow in files.workflows.items():
+        asked = (flow[True].get("workflow_dispatch") or {}).get("inputs", {})
+        if "workflow_dispatch" in flow[True] and "${{" not in flow.get("run-name", ""):
+            yield f"{name}: no run-name"
+        for said in re.findall(r"inputs\.([\w-]+)", flow.get("run-name", "")):
+            if said not in asked:
+                yield f"{name}: no input {said}"
+
+
+@rule
 def checks_need_nothing(files: Files) -> Findings:
     """ci.yml runs on forks: no environment, no login, no variable but for what machine it runs on."""
     text = next(text for path, text in files.texts.items() if path.stem == "ci").replace("vars.RUNNER ||", "")

@@ -92,7 +92,7 @@ def test_rollback_gives_all_back(lever: Repository) -> None:
 
 @pytest.mark.drill
 def test_rollback_does_not_wait_for_github(lever: Repository) -> None:
-    """When GitHub doesn't tell what runs, the traffic is back on blue all the same; the run fails, for somebody to look."""
+    """When GitHub doesn't tell what runs, the traffic is back on blue all the same; the run is red."""
     lever.script("promote", "--percent", 50)
     lever.github.forbidden.add("actions/list-workflow-runs")  # what may pass is waited for, minutes
 
