@@ -56,6 +56,7 @@ ask() { timeout 60 az rest --only-show-errors --method "$1" --url "$2?api-versio
 
 end() { # CODE WORDS
   echo "$2" >&2
+  if (($1)) && [[ ${GITHUB_ACTIONS:-} ]]; then echo "::error::${2//%/%25}" >&2; fi
   if [[ ${GITHUB_STEP_SUMMARY:-} ]]; then echo "Rollback, without Python: $2" >>"$GITHUB_STEP_SUMMARY"; fi
   exit "$1"
 }

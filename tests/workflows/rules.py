@@ -9,7 +9,7 @@ from importlib import import_module
 
 from scripts import doctor
 from scripts.lib.github import again
-from tests.workflows import approval_rules, identity_rules  # noqa: F401 (their rules are among RULES, too)
+from tests.workflows import approval_rules, ci_rules, identity_rules  # noqa: F401 (their rules are among RULES, too)
 from tests.workflows.files import (
     ASKS_AUTHORS,
     ASKS_GITHUB,
@@ -198,7 +198,7 @@ def who_starts_what(files: Files) -> Findings:
     """A merge starts a rollout, a pull request the checks alone, and everything else is a person's."""
     starts = {name: sorted(flow[True]) for name, flow in files.workflows.items()}  # YAML reads `on` as true
     if starts != {
-        "ci": ["pull_request", "push"],
+        "ci": ["merge_group", "pull_request", "push"],
         "promote": ["workflow_dispatch"],
         "rollback": ["workflow_dispatch"],
         "rollout": ["push", "workflow_dispatch"],
@@ -209,6 +209,18 @@ def who_starts_what(files: Files) -> Findings:
     for name in ("ci", "rollout"):
         if files.workflows[name][True]["push"].get("branches") != ["main"]:
             yield f"{name}: pushes elsewhere than to main"
+
+
+@rule
+def runs_have_names(files: Files) -> Findings:
+    """What a person starts says in the list of runs what it was started for."""
+    for name, flow in files.workflows.items():
+        asked = (flow[True].get("workflow_dispatch") or {}).get("inputs", {})
+        if "workflow_dispatch" in flow[True] and "${{" not in flow.get("run-name", ""):
+            yield f"{name}: no run-name"
+        for said in re.findall(r"inputs\.([\w-]+)", flow.get("run-name", "")):
+            if said not in asked:
+                yield f"{name}: no input {said}"
 
 
 @rule
@@ -383,8 +395,6 @@ def setting_up_is_four_steps(files: Files) -> Findings:
         f"{base}model/requirements.txt" for base in ("outputs/base/", "")
     ]:
         yield f"ci: {sets_up}"
-    if files.jobs["ci.compare-models"].get("if") != "github.event_name == 'pull_request'":
-        yield "ci.compare-models"
 
 
 @rule
@@ -421,7 +431,9 @@ def each_job_does_its_work(files: Files) -> Findings:
             continue
         runs = [step.get("run", step.get("uses", "")) for step in job["steps"]]
         names = [
-            name for run in runs for name in re.findall(r"scripts\.(\w+)|(train)\.py|make (\w+)|^exec (sleep)", run)
+            name
+            for run in runs
+            for name in re.findall(r"scripts\.(\w+)|(train)\.py|make (\w+)|^exec (sleep)|tools\.(\w+)", run)
         ]
         found = (
             [next(filter(None, name)) for name in names]
@@ -439,6 +451,7 @@ def each_job_does_its_work(files: Files) -> Findings:
 
 
 WORK = {
+    "ci.changes": ["needed"],
     "ci.check": ["check"],
     "ci.test": ["test"],
     "ci.demo": ["demo"],

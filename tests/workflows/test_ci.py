@@ -15,6 +15,7 @@ from azureml_emulator.workflows.act import Run, commit, copy_tree, run_workflow
 from tests.support import ROOT
 from tests.support.repository import results
 from tools.drill import SESSIONS, files
+from tools.needed import ALWAYS, BLUE, GREEN, JOBS, changed, main, needed
 
 # Here is what the Makefile would install, and `make check demo` has run on these files before.
 STUBS = {
@@ -63,6 +64,83 @@ def test_a_part_that_is_none_is_refused(shard: str) -> None:
         files("", shard)
 
 
+@pytest.mark.parametrize(
+    ("paths", "jobs"),
+    [
+        (["README.md"], ALWAYS),
+        (["docs/summary.svg", "emulator/README.md", "CHANGELOG.md"], ALWAYS),
+        (["demo/clients.py"], (*ALWAYS, "demo")),
+        (["tests/scripts/test_deploy.py"], (*ALWAYS, "drill")),
+        (["scripts/promote.py", "README.md"], (*ALWAYS, "demo", "drill")),
+        (["model/train.py"], JOBS),
+        ([".github/workflows/ci.yml"], JOBS),
+        (["requirements.txt"], JOBS),
+        (["tools/needed.py"], JOBS),
+        (["unheard/of"], JOBS),
+        (["README.md", "unheard/of"], JOBS),
+        (["docs"], JOBS),
+        ([], JOBS),
+    ],
+    ids=lambda it: ",".join(it) or "nothing",
+)
+def test_what_a_change_needs(paths: list[str], jobs: tuple[str, ...]) -> None:
+    """A README change runs no drill and no demo; a path that nobody has thought of, or none, runs everything."""
+    assert needed(paths) == list(jobs)
+
+
+def history(folder: Path, *names: str) -> None:
+    """A repository on `main`, and on top of it a branch on which the first file is moved to the second's name."""
+    git = ["git", "-C", str(folder), "-c", "user.name=a", "-c", "user.email=a@localhost"]
+    subprocess.run([*git[:3], "init", "--quiet", "--initial-branch=main"], check=True)
+    for name in (names[0], "other"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("the same\n" * 20)
+    subprocess.run([*git, "add", "--all"], check=True)
+    subprocess.run([*git, "commit", "--quiet", "--message=a"], check=True)
+    subprocess.run([*git, "checkout", "--quiet", "-b", "change"], check=True)
+    (folder / names[1]).parent.mkdir(parents=True, exist_ok=True)
+    (folder / names[0]).rename(folder / names[1])
+    subprocess.run([*git, "add", "--all"], check=True)
+    subprocess.run([*git, "commit", "--quiet", "--message=b"], check=True)
+
+
+def test_both_names_of_a_moved_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is moved out of the model's folder needs what the model needs; odd names are read as they are."""
+    history(tmp_path, "model/extra.py", "docs/ärger.md")
+    monkeypatch.chdir(tmp_path)
+
+    assert sorted(changed("main")) == ["docs/ärger.md", "model/extra.py"]
+    assert needed(changed("main")) == list(JOBS)
+
+
+@pytest.mark.parametrize("base", ["0" * 40, "", "nowhere"])
+def test_a_base_that_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], base: str
+) -> None:
+    """A new branch, or one that was forced elsewhere, runs everything, and says so to the workflow."""
+    history(tmp_path, "README.md", "docs/README.md")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "output"))
+
+    main(base)
+
+    assert json.loads(capsys.readouterr().out) == list(JOBS)
+    assert (tmp_path / "output").read_text() == f"jobs={json.dumps(JOBS)}\n"
+
+
+@pytest.mark.parametrize(("moved", "told"), [((BLUE, "endpoints/old.yml"), True), ((BLUE, GREEN), False)])
+def test_the_first_deployments_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], moved: list[str], told: bool
+) -> None:
+    """A change of blue-deployment.yml without green's draws a notice: where something serves it does nothing."""
+    history(tmp_path, *moved)
+    monkeypatch.chdir(tmp_path)
+
+    main("main")
+
+    assert ("::notice" in capsys.readouterr().err) == told
+
+
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """This repository with a few tests of its own: what `make test` and `make drill` have to run here."""
@@ -87,7 +165,11 @@ def start(tree: Path, event: str = "pull_request") -> Run:
     """A pull request from a fork, with neither variables nor a token that may write."""
     base = subprocess.check_output(["git", "rev-parse", "HEAD~1"], cwd=tree, text=True).strip()
     head = {"repo": {"full_name": "somebody/fork", "fork": True}}
-    payload = {"pull_request": {"base": {"sha": base}, "head": head}, "number": 1}
+    payload = {
+        "pull_request": {"pull_request": {"base": {"sha": base}, "head": head}, "number": 1},
+        "merge_group": {"merge_group": {"base_sha": base}},
+        "push": {"before": "0" * 40},
+    }[event]
     return run_workflow(".github/workflows/ci.yml", event, workdir=tree, environ={}, variables={}, payload=payload)
 
 
@@ -104,7 +186,7 @@ def run(tree: Path) -> Run:
 def test_fork_gets_all_checks(run: Run) -> None:
     """A fork's pull request is linted, tested and compared without a variable, a secret or a login."""
     assert run.exit_code == 0, {name: job.log[-3000:] for name, job in run.jobs.items() if job.result == "failure"}
-    assert results(run, "success") == ["check", "test", "demo", "drill", "compare-models"]
+    assert results(run, "success") == ["changes", *JOBS, "all"]
 
 
 @pytest.mark.drill
@@ -117,6 +199,17 @@ def test_models_are_compared(run: Run) -> None:
 
 
 @pytest.mark.drill
+def test_a_page_needs_little(tree: Path, run: Run) -> None:
+    """A change of README.md, here in a merge queue, is linted and tested; the rest is left out, and all is well."""
+    (tree / "README.md").write_text("# Another\n")
+    commit(tree, "Another page")
+
+    little = start(tree, "merge_group")
+
+    assert results(little, "success") == ["changes", *ALWAYS, "all"]
+
+
+@pytest.mark.drill
 def test_what_fails_here_fails_there(tree: Path, run: Run) -> None:
     """A failing check, test or drill fails its job; a push to main has no other model to compare with."""
     broken = PASSES.replace("import os", "import os  # badly").replace("assert not", "assert")
@@ -125,6 +218,6 @@ def test_what_fails_here_fails_there(tree: Path, run: Run) -> None:
 
     failed = start(tree, "push")
 
-    assert results(failed, "failure") == ["check", "test", "drill"]
-    assert results(failed, "success") == ["demo"]
+    assert results(failed, "failure") == ["check", "test", "drill", "all"]
+    assert results(failed, "success") == ["changes", "demo"]
     assert results(failed, "skipped") == ["compare-models"]

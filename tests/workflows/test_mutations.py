@@ -39,6 +39,12 @@ def steps_dropped(text: str) -> Iterator[str]:
 
 
 MUTATIONS: dict[str, Mutate] = {
+    "a run without a name": replaced(r"^run-name: (.*\n(?:  .*\n)*)", ""),
+    "a check that never starts": replaced(r"^  (pull_request|merge_group):", r"  \1:\n    paths: [model/**]"),
+    "a job that nobody decides on": replaced(r"^    if: contains\(fromJSON.*\n", ""),
+    "a check that the last one overlooks": replaced(r"needs: \[changes, check, ", "needs: [changes, "),
+    "half of the history": replaced(r", fetch-depth: 0", ""),
+    "going back by packages alone": replaced(r"exec bash scripts/rollback\.sh( --own \"\$ROLLOUT\")?", "exec true"),
     "a `needs` dropped": dropped(r"^    needs:"),
     "one of several needs dropped": replaced(r"(needs: \[.*?)(?:, )?[\w-]+\]", r"\1]"),
     "a percentage swapped": replaced(r"percent: \d+", "percent: 75"),

@@ -5,13 +5,14 @@ import functools
 import io
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import click
 
 from scripts.lib.azure.errors import explain
 from scripts.lib.cli.exit_codes import EPILOG, exit_code
+from scripts.lib.github import step_output
 
 Function = Callable[..., Any]
 INTERRUPTED = (
@@ -20,9 +21,24 @@ INTERRUPTED = (
 )
 
 
+@contextlib.contextmanager
+def annotated() -> Iterator[None]:
+    """What is told to people is on the page of a workflow's run, too."""
+    try:
+        yield
+    except click.ClickException as error:
+        step_output.error(error.format_message())
+        raise
+
+
 class Command(click.Command):
     """Prints what its function returns on stdout, and nothing else; an error ends with a message and its exit code."""
 
+    @annotated()
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        return super().make_context(*args, **extra)
+
+    @annotated()
     def invoke(self, ctx: click.Context) -> Any:
         main_thread = threading.current_thread() is threading.main_thread()
         # A job that is cancelled gets SIGTERM: taken like Ctrl-C, so that it can still say how things are.
@@ -36,6 +52,7 @@ class Command(click.Command):
             if (message := explain(error)) is None:
                 raise
             click.ClickException(message).show()
+            step_output.error(message)
             ctx.exit(exit_code(error))
         finally:
             if main_thread:

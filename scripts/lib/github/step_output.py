@@ -32,6 +32,13 @@ def notice(title: str, text: str) -> None:
     print(f"::notice title={title}::{told}" if in_a_job else f"{title}. {text}", file=sys.stderr)
 
 
+def error(text: str) -> None:
+    """An annotation, which the run's page shows; the runner reads it where it is written, on stderr."""
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        told = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+        print(f"::error::{told}", file=sys.stderr)
+
+
 def _append(variable: str, text: str) -> None:
     if path := os.environ.get(variable):
         with Path(path).open("a", encoding="utf-8") as file:
