@@ -40,6 +40,7 @@ def main(endpoint: OnlineEndpoint, version: int, digest: str, with_package: bool
     rolled back or never promoted are removed once the new one is there; what served before stays. What doesn't become
     healthy is removed again. Before anything else, what is registered is downloaded and its digest compared.
     """
+    step_output.output(endpoint=endpoint.name)  # first of all: a rollback goes by it, also of what was cancelled
     blue, green = (endpoint_files.settings(path) for path in (BLUE, GREEN))  # a wrong file, before a long download
     model = verified(endpoint.workspace, str(version), digest, Deadline(timeout))
     tags.check(

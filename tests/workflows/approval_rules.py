@@ -26,6 +26,7 @@ from tests.workflows.files import (
 BEFORE = 'exec python -m scripts.check_approval production --expect "$PROPOSAL" --person "$PERSON"'
 INSIST = 'exec python -m scripts.check_approval "$REVIEWERS" --seen "$SEEN" --expect "$PROPOSAL" --person "$PERSON"'
 ROLLOUT = "${{ needs.register.outputs.rollout }}"
+OWN = ("DEPLOY", "PRODUCTION", "ROLLBACK")
 PERSON = "${{ github.triggering_actor || github.actor }}"
 
 
@@ -78,7 +79,7 @@ def scripts_are_told_where_they_work(files: Files) -> Findings:
             yield f"{where}: {files.workflows[where].get('env')}"
     if files.jobs["rollout.doctor"].get("env") != production:
         yield f"rollout.doctor: {files.jobs['rollout.doctor'].get('env')}"
-    names = {**{name: name for name in PLACE}, "CLIENT_ID": "AZURE_CLIENT_ID", "TENANT_ID": "AZURE_TENANT_ID"}
+    names = {**{name: name for name in PLACE}, "TENANT_ID": "AZURE_TENANT_ID"}
     wanted = {
         own: expression(f"inputs.target == 'staging' && vars.STAGING_{name} || vars.{name}")
         for own, name in names.items()
@@ -87,6 +88,13 @@ def scripts_are_told_where_they_work(files: Files) -> Findings:
         "inputs.target == 'staging' && vars.STAGING_AZURE_ML_WORKSPACE "
         "|| inputs.target == 'production' && vars.AZURE_ML_WORKSPACE || ''"
     )
+    wanted |= {
+        f"{own}_CLIENT_ID": expression(
+            f"inputs.target == 'production' && vars.{own}_AZURE_CLIENT_ID "
+            "|| inputs.target == 'staging' && vars.STAGING_AZURE_CLIENT_ID || vars.AZURE_CLIENT_ID"
+        )
+        for own in OWN
+    }
     wanted["REVIEWERS"] = expression("inputs.target == 'staging' && 'none' || inputs.target")
     wanted["PRODUCTION_ENDPOINT"] = expression(
         f"format('{{0}}/{{1}}/{{2}}/{{3}}', {', '.join(f'vars.{name}' for name in PLACE)})"
@@ -94,8 +102,10 @@ def scripts_are_told_where_they_work(files: Files) -> Findings:
     if files.workflows["stages"].get("env") != wanted:
         yield f"stages: {files.workflows['stages'].get('env')}"
     env = files.jobs["rollout.doctor"]["steps"][-1]["env"]
-    asked = {**names, "CLIENT_ID": "AZURE_CLIENT_ID"}.values()
-    every = [prefix + name for prefix in ("", "STAGING_") for name in VARIABLES if name in asked]
+    own = [f"{environment}_AZURE_CLIENT_ID" for environment in OWN]
+    asked = {*names.values(), "AZURE_CLIENT_ID"}
+    every = [name for name in VARIABLES if name in {*asked, *own}]
+    every += [f"STAGING_{name}" for name in VARIABLES if name in asked]
     told = {name: expression(f"toJSON(vars.{name})") for name in every}
     if re.sub(r"\s+", "", env["VARIABLES"]) != re.sub(
         r"\s+", "", "{" + ",".join(f'"{name}": {value}' for name, value in told.items()) + "}"
@@ -109,9 +119,12 @@ def each_login_says_whose(files: Files) -> Findings:
     """A job that logs in hands over the target and its identity."""
     for where, job in files.jobs.items():
         stages = where.startswith("stages.")
-        ids = ("env.CLIENT_ID", "env.TENANT_ID") if stages else ("vars.AZURE_CLIENT_ID", "vars.AZURE_TENANT_ID")
+        own = {expression("inputs.target"): "PRODUCTION"}.get(name := job.get("environment", ""), name.upper())
+        ids = f"vars.{own}_AZURE_CLIENT_ID || vars.AZURE_CLIENT_ID", "vars.AZURE_TENANT_ID"
+        ids = (f"env.{own}_CLIENT_ID", "env.TENANT_ID") if stages else ids
+        fresh = expression("vars.AZURE_CLIENT_ID && 'production' || ''")
         wanted = {
-            "target": "${{ inputs.target }}" if stages else "production",
+            "target": "${{ inputs.target }}" if stages else fresh if where == "rollout.doctor" else "production",
             "client-id": expression(ids[0]),
             "tenant-id": expression(ids[1]),
             **({"always": True} if does(job, "scripts.rollback") else {}),

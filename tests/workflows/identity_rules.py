@@ -78,7 +78,9 @@ def the_first_deployment_is_tested_first(files: Files) -> Findings:
     if asked != (expression("needs.deploy.outputs.deployment"), expression("needs.deploy.outputs.first")):
         yield f"{asked}"
     deploy = files.jobs["stages.deploy"]["outputs"]
-    if deploy != {name: expression(f"steps.deploy.outputs.{name}") for name in ("deployment", "green", "first")}:
+    if deploy != {
+        name: expression(f"steps.deploy.outputs.{name}") for name in ("deployment", "green", "first", "endpoint")
+    }:
         yield f"{deploy}"
 
 

@@ -105,6 +105,10 @@ def rollback_watches_what_can_leave_a_split(files: Files) -> Findings:
         ],
     ):
         yield f"{job['steps'][1:]}"
+    staging = "inputs.target == 'staging' && vars.STAGING_ENDPOINT_NAME"
+    name = expression(f"needs.deploy.outputs.endpoint || {staging} || vars.ENDPOINT_NAME")
+    if job.get("env") != {"ENDPOINT_NAME": name}:
+        yield f"{job.get('env')}: another endpoint than the rollout's"
     if [step.get("if") for step in job["steps"][:2]] != ["always()"] * 2:
         yield "steps that a cancelled run leaves out"
 
@@ -140,6 +144,8 @@ def the_rollout_asks_the_doctor_first(files: Files) -> Findings:
     }
     if {name: needs(job) for name, job in jobs.items()} != wanted:
         yield f"{ {name: needs(job) for name, job in jobs.items()} }"
+    if jobs["train"].get("if") != "needs.doctor.outputs.stop-after != 'doctor'":
+        yield f"train: {jobs['train'].get('if')}"
     if jobs["rollout"].get("if") != "needs.doctor.outputs.stop-after != 'train'":
         yield f"rollout: {jobs['rollout'].get('if')}"
     if jobs["production-after-staging"].get("if") != (
