@@ -40,7 +40,7 @@ WORKSPACE_VARIABLES = ("AZURE_SUBSCRIPTION_ID", "AZURE_RESOURCE_GROUP", "AZURE_M
 
 
 def repository_variables(environ: Mapping[str, str], **more: str) -> dict[str, str]:
-    """The variables of a repository whose rollouts go to the emulator that `environ` leads to, as its Data Scientist."""
+    """The variables of a repository whose rollouts go, as a Data Scientist, to the emulator that `environ` leads to."""
     ids = dict.fromkeys(("AZURE_CLIENT_ID", "AZURE_TENANT_ID"), ROLLOUT)
     return {**ids, **{name: environ[name] for name in WORKSPACE_VARIABLES}, **more}
 
