@@ -71,15 +71,19 @@ def columns(sample: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 class Arm:
-    """Calls below the workspace with a bearer token. `variables` are those that lead to the emulator."""
+    """Calls below the workspace with a bearer token: the owner's, or that of the identity with a client id.
 
-    def __init__(self, variables: dict[str, str]):
+    `variables` are those that lead to the emulator.
+    """
+
+    def __init__(self, variables: dict[str, str], client: str = ""):
+        self.variables = variables
         self.base = variables["IDENTITY_ENDPOINT"].removesuffix("/msi/token")
         self.workspace = WORKSPACE.format(**variables)
         self.session = requests.Session()
         self.session.verify = variables["REQUESTS_CA_BUNDLE"]
         self.session.trust_env = False
-        self.token = token(variables).json()["access_token"]
+        self.token = token(variables, client=client).json()["access_token"]
 
     def __call__(self, method: str, path: str, body: Any = None, **options: Any) -> requests.Response:
         """`path` is below the workspace, or an absolute address."""
@@ -118,11 +122,13 @@ def blobs(arm: Arm) -> ContainerClient:
     )
 
 
-def token(variables: dict[str, str], header: str | None = None, resource: str = RESOURCE) -> requests.Response:
+def token(
+    variables: dict[str, str], header: str | None = None, resource: str = RESOURCE, client: str = ""
+) -> requests.Response:
     """What a managed identity asks for."""
     return requests.get(
         variables["IDENTITY_ENDPOINT"],
-        params={"api-version": "2019-08-01", "resource": resource},
+        params={"api-version": "2019-08-01", "resource": resource, **({"client_id": client} if client else {})},
         headers={"X-IDENTITY-HEADER": variables["IDENTITY_HEADER"] if header is None else header},
         verify=variables["REQUESTS_CA_BUNDLE"],
         timeout=10,

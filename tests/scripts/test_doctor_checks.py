@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from azureml_emulator.resources import quotas, skus
+from azureml_emulator.resources.roles import IDS, ROLES
 from scripts import doctor
 from scripts.lib.doctor import azure_checks, checks, quota, trust
 from scripts.lib.doctor.azure_checks import NO_LOGIN, NO_RIGHT, NO_WORKSPACE, REACHED, UNKNOWN, Endpoint, Reach
@@ -283,7 +284,7 @@ def test_how_far_a_read_of_the_workspace_gets(outcome: str, login: str, workspac
     found = [
         azure_checks.login(reach, {"deploy": NEW}),
         azure_checks.workspace(reach),
-        azure_checks.role(reach, [quotas.ROLE]),
+        azure_checks.role(reach, [ROLES[IDS["AzureML Data Scientist"]]]),
     ]
 
     assert [one.verdict for one in found] == [login, workspace, role]
@@ -316,7 +317,7 @@ def permissions(*actions: str, without: tuple[str, ...] = ()) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("roles", "expected", "says"),
     [
-        ([quotas.ROLE], "ok", ""),
+        ([ROLES[IDS["AzureML Data Scientist"]]], "ok", ""),
         ([permissions("*", without=("Microsoft.Authorization/*/Write",))], "ok", ""),  # Contributor
         ([permissions(*azure_checks.NEEDED)], "ok", ""),
         ([permissions(*(action.upper() for action in azure_checks.NEEDED))], "ok", ""),

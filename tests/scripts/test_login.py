@@ -19,7 +19,7 @@ from tests.support import ROOT
 
 SUBJECT = "repo:local/rollout:environment:deploy"
 ISSUER, AUDIENCE = "https://token.actions.githubusercontent.com", "api://AzureADTokenExchange"
-IDENTITY = "/subscriptions/{AZURE_SUBSCRIPTION_ID}/resourceGroups/{AZURE_RESOURCE_GROUP}/providers/{kind}/login"
+IDENTITY = "/subscriptions/{AZURE_SUBSCRIPTION_ID}/resourceGroups/{AZURE_RESOURCE_GROUP}/providers/{kind}/rollout"
 KIND = "Microsoft.ManagedIdentity/userAssignedIdentities"
 PLACE = {"AZURE_TENANT_ID": "00000000-0000-0000-0000-000000000001", "ENDPOINT_NAME": "login"}
 
@@ -33,7 +33,7 @@ def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
 
 @pytest.fixture(scope="module")
 def client(azure: dict[str, str]) -> str:
-    """The client id of an identity that trusts the jobs in `deploy`."""
+    """The client id of the identity `rollout`, which trusts the jobs in `deploy`."""
     arm = Arm(azure)
     path = arm.base + IDENTITY.format(**azure, kind=KIND)
     made = arm("PUT", path, {"location": "local"}).json()

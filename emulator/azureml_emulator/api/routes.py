@@ -10,12 +10,14 @@ from azureml_emulator.arm.documents import Document, resource
 from azureml_emulator.arm.errors import BadRequest, NotFound
 from azureml_emulator.arm.messages import Call, Reply
 from azureml_emulator.arm.names import CLOUD, LOCATION, PROVIDER
-from azureml_emulator.resources import quotas
+from azureml_emulator.resources import quotas, roles
 from azureml_emulator.resources.azure import Azure
 from azureml_emulator.resources.blobs import ACCOUNT, SUFFIX
 from azureml_emulator.resources.federation import Refused
 from azureml_emulator.resources.identities import KIND as IDENTITIES
+from azureml_emulator.resources.operations import CALLER
 from azureml_emulator.resources.registry import DATASTORE
+from azureml_emulator.resources.roles import OWNER
 
 #: Azure sends no Retry-After on these routes and the SDK then polls every 5 to 30 s; this header makes it quick.
 POLL_MS = "100"
@@ -28,10 +30,14 @@ def metadata(azure: Azure, call: Call) -> list[Document]:
     return [{**cloud, "authentication": login, "suffixes": suffixes}]
 
 
-def identity_token(azure: Azure, call: Call) -> Document:
-    return dict(
-        azure.tokens.managed_identity(call.headers.get("X-IDENTITY-HEADER", ""), call.query.get("resource", ""))
-    )
+def identity_token(azure: Azure, call: Call) -> Reply:
+    """Without a client id the owner's; an unknown one is refused in the words of an App Service."""
+    client, header = call.query.get("client_id", ""), call.headers.get("X-IDENTITY-HEADER", "")
+    principal = azure.identities.principal(client) if client else OWNER
+    if principal is None:
+        who = "No User Assigned or Delegated Managed Identity found for specified ClientId/ResourceId/PrincipalId."
+        return Reply({"statusCode": 400, "message": who}, 400)
+    return Reply(azure.tokens.managed_identity(header, call.query.get("resource", ""), principal))
 
 
 def federated_login(azure: Azure, call: Call) -> Reply:
@@ -196,7 +202,8 @@ def deployment_logs(azure: Azure, call: Call) -> Document:
 def operation(azure: Azure, call: Call) -> Reply:
     found = azure.operations.get(call["operation"])
     path = f"/subscriptions/{call['subscription']}{LOCATIONS}/mfeOperationsStatus/{found['name']}"
-    return Reply({"id": path, **found}, headers={"x-ms-retry-after-ms": POLL_MS})
+    told = {name: value for name, value in found.items() if name != "startedBy"}
+    return Reply({"id": path, **told}, headers={"x-ms-retry-after-ms": POLL_MS})
 
 
 def operation_result(azure: Azure, call: Call) -> Reply:
@@ -206,8 +213,24 @@ def operation_result(azure: Azure, call: Call) -> Reply:
 
 
 def permissions(azure: Azure, call: Call) -> Document:
-    """What the caller may do on the workspace: here the same for all who have a token."""
-    return {"value": [quotas.ROLE]}
+    """What the caller may do on the workspace."""
+    return {"value": roles.permissions(azure.roles.of(CALLER.get(), call.scope.id))}
+
+
+def assignments(azure: Azure, call: Call) -> Document:
+    """Those over a scope, of the principal that a filter such as `assignedTo('…')` names, or of all."""
+    who = re.search("'(.+)'", call.query.get("$filter", ""))
+    found = azure.roles.over(_over(call))
+    return {"value": [one for one in found if not who or one["properties"]["principalId"] == who[1]]}
+
+
+def put_assignment(azure: Azure, call: Call) -> Reply:
+    return Reply(azure.roles.put(_over(call), call["assignment"], call.document), 201)
+
+
+def delete_assignment(azure: Azure, call: Call) -> Reply:
+    found = azure.roles.delete(call["assignment"])
+    return Reply(found) if found else Reply(status=204)
 
 
 def usages(azure: Azure, call: Call) -> Document:
@@ -243,9 +266,10 @@ async def blob(azure: Azure, call: Call) -> Reply:
     return await azure.blobs.answer(call)
 
 
+S = "/subscriptions/{subscription}"
 LOCATIONS = f"/providers/{PROVIDER}/locations/{LOCATION}"
-L = f"/subscriptions/{{subscription}}{LOCATIONS}"
-G = "/subscriptions/{subscription}/resourceGroups/{group}"
+L = f"{S}{LOCATIONS}"
+G = f"{S}/resourceGroups/{{group}}"
 W = f"{G}/providers/{PROVIDER}/workspaces/{{workspace}}"
 E = f"{W}/onlineEndpoints/{{endpoint}}"
 D = f"{E}/deployments/{{deployment}}"
@@ -296,6 +320,15 @@ MANAGER = [
     ("PUT", f"{I}/{{identity}}/federatedIdentityCredentials/{{name}}", put_credential),
     ("GET", f"{L}/mfeOperationsStatus/{{operation}}", operation),
     ("GET", f"{L}/mfeOperationResults/{{operation}}", operation_result),
+    *(
+        (method, f"{scope}/providers/{roles.KIND}{path}", handler)
+        for scope in (S, G, W, E)
+        for method, path, handler in (
+            ("GET", "", assignments),
+            ("PUT", "/{assignment}", put_assignment),
+            ("DELETE", "/{assignment}", delete_assignment),
+        )
+    ),
 ]
 M = f"/mlflow/v{{api}}{W}/api/2.0/mlflow"
 #: MLflow's plugin: the same bearer token.
@@ -364,6 +397,11 @@ def _group(azure: Azure, call: Call) -> str:
     if f"{subscription}/{group}".lower() not in {scope.key.rpartition("/")[0] for scope in azure.scopes}:
         raise NotFound(f"Resource group '{group}' could not be found.", "ResourceGroupNotFound")
     return f"/subscriptions/{subscription}/resourceGroups/{group}"
+
+
+def _over(call: Call) -> str:
+    """The scope that a call about roles names: its path has them last."""
+    return call.path.rpartition("/providers/")[0]
 
 
 def _deleted(call: Call, operation: str | None) -> Reply:

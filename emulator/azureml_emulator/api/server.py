@@ -7,6 +7,7 @@ import socket
 import ssl
 import uuid
 from collections.abc import AsyncIterator, Iterable
+from urllib.parse import unquote
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
@@ -17,6 +18,7 @@ from azureml_emulator.arm.errors import ApiError, BadRequest, MethodNotAllowed, 
 from azureml_emulator.arm.messages import Call, Reply
 from azureml_emulator.arm.names import PROVIDER
 from azureml_emulator.resources.azure import Azure
+from azureml_emulator.resources.operations import CALLER
 from azureml_emulator.resources.tokens import ARM
 
 log = logging.getLogger(__name__)
@@ -50,7 +52,7 @@ class Server:
         path = request.rel_url.raw_path
         matches = [(row, found) for row in self._rows if (found := names(row.path, path)) is not None]
         if path.lower().startswith("/subscriptions/") or any(row.guarded for row, _ in matches):
-            self._check_token(request.headers.get("Authorization", ""))
+            self._authorize(request, path)
         if not matches:
             raise NotFound(f"The local Azure ML has no {path}; its README lists what it has.", "NotEmulated")
         for row, found in matches:
@@ -62,7 +64,8 @@ class Server:
         is_blob = row.handler is BLOBS[0][2]
         parts = received(request, MAX_BLOB if is_blob else MAX_DOCUMENT)
         body = b"" if is_blob else await whole(request, parts)
-        call = Call(request.method, self._base, found, request.query, request.headers, body, parts)
+        path = unquote(request.rel_url.raw_path)
+        call = Call(request.method, self._base, found, request.query, request.headers, body, parts, path)
         if "workspace" in found and not self._azure.knows(call.scope):
             resource = f"'{PROVIDER}/workspaces/{call['workspace']}' under resource group '{call['group']}'"
             more = "For more details please go to https://aka.ms/ARMResourceNotFoundFix"
@@ -71,11 +74,16 @@ class Server:
         answer = await answer if inspect.isawaitable(answer) else answer
         return answer if isinstance(answer, Reply) else Reply(answer)
 
-    def _check_token(self, authorization: str) -> None:
-        scheme, _, token = authorization.partition(" ")
+    def _authorize(self, request: web.Request, path: str) -> None:
+        """Who calls, and may they? Raises Unauthorized and Forbidden; of what isn't there, too."""
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise Unauthorized("Authentication failed. The 'Authorization' header is missing.")
-        self._azure.tokens.check(token, ARM)
+        caller = self._azure.tokens.check(token, ARM)
+        CALLER.set(caller)
+        if not self._azure.operations.is_of(caller, path):
+            _, root, id = unquote(path).partition("/subscriptions/")  # MLflow's addresses have more before it
+            self._azure.roles.check(caller, request.method, root + id)
 
 
 @web.middleware

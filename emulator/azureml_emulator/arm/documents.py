@@ -30,9 +30,12 @@ class Scope:
         return f"{self.subscription}/{self.resource_group}/{self.workspace}".lower()
 
     @property
+    def group(self) -> str:
+        return f"/subscriptions/{self.subscription}/resourceGroups/{self.resource_group}"
+
+    @property
     def id(self) -> str:
-        group = f"/subscriptions/{self.subscription}/resourceGroups/{self.resource_group}"
-        return f"{group}/providers/{PROVIDER}/workspaces/{self.workspace}"
+        return f"{self.group}/providers/{PROVIDER}/workspaces/{self.workspace}"
 
     @property
     def container(self) -> str:

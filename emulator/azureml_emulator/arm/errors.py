@@ -35,6 +35,19 @@ class Unauthorized(ApiError):
     status, code = 401, "AuthenticationFailed"
 
 
+class Forbidden(ApiError):
+    status, code = 403, "AuthorizationFailed"
+
+    @classmethod
+    def to(cls, client: str, action: str, scope: str) -> "Forbidden":
+        """In the resource manager's words, which name a managed identity twice (Azure/azure-sdk-for-python#39980)."""
+        return cls(
+            f"The client '{client}' with object id '{client}' does not have authorization to perform action "
+            f"'{action}' over scope '{scope}' or the scope is invalid. If access was recently granted, please refresh "
+            "your credentials."
+        )
+
+
 class NotFound(ApiError):
     status, code = 404, "UserError"
 

@@ -22,6 +22,7 @@ class Call:
     headers: Mapping[str, str]
     body: bytes
     parts: AsyncIterator[bytes]
+    path: str = ""
 
     def __getitem__(self, name: str) -> str:
         return self.names[name]

@@ -8,7 +8,7 @@ and statuses: where no report had one, it is marked as a guess.
 from typing import Any
 
 from azureml_emulator.arm.documents import Document
-from azureml_emulator.arm.errors import passed_on
+from azureml_emulator.arm.errors import Forbidden, passed_on
 from azureml_emulator.arm.names import PROVIDER
 
 GROUP = "/subscriptions/{subscriptions}/resourceGroups/{resourceGroups}"
@@ -80,8 +80,7 @@ ANSWERS: dict[str, Document] = {
     # azure-resource-manager/troubleshooting/error-authorization-failed
     "AuthorizationFailed": said(
         403,
-        f"{CLIENT} does not have authorization to perform action '{{action}}' over scope '{{path}}' or the scope is "
-        "invalid. If access was recently granted, please refresh your credentials.",
+        str(Forbidden.to("0a1b2c3d", "{action}", "{scope}")),
     ),
     # Azure/aad-pod-identity#613
     "LinkedAuthorizationFailed": said(

@@ -6,11 +6,10 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_validator
 
+from azureml_emulator.arm.actions import needed
 from azureml_emulator.arm.documents import Document
-from azureml_emulator.arm.names import PROVIDER
 from azureml_emulator.faults.arm_answers import ANSWERS
 
-VERBS = {"GET": "read", "DELETE": "delete", "POST": "action"}  # a PUT writes
 NAMES = ", ".join(ANSWERS)
 
 
@@ -53,13 +52,14 @@ class Told(BaseModel):
         """What stands in the envelope when this call is answered."""
         error = {"code": self.code, "message": self.message, "details": self.details, "innererror": self.innererror}
         parts = path.strip("/").split("/")
-        kinds = "/".join(parts[6::2])
+        action, scope = needed(method, path)
         known = {
             **dict(zip(parts[::2], parts[1::2], strict=False)),
             "path": path,
             "name": parts[-1],
-            "verb": (verb := VERBS.get(method, "write")),
-            "action": f"{PROVIDER}/{kinds}/{verb}",
+            "verb": action.rpartition("/")[2],
+            "action": action,
+            "scope": scope,
         }
         text = json.dumps({name: value for name, value in error.items() if value})
         filled: Document = json.loads(re.sub(r"{(\w+)}", lambda found: known.get(found[1], found[0]), text))

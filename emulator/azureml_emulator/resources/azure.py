@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from azureml_emulator.arm.documents import Document, Scope
-from azureml_emulator.arm.names import GROUP, SUBSCRIPTION
+from azureml_emulator.arm.names import GROUP, ROLLOUT, SUBSCRIPTION
 from azureml_emulator.arm.store import Store
 from azureml_emulator.resources.blobs import Blobs
 from azureml_emulator.resources.deployments import Deployments
@@ -14,6 +14,7 @@ from azureml_emulator.resources.federation import Federation
 from azureml_emulator.resources.identities import Identities
 from azureml_emulator.resources.operations import Operations
 from azureml_emulator.resources.registry import Registry
+from azureml_emulator.resources.roles import IDS, Roles
 from azureml_emulator.resources.tokens import Tokens
 from azureml_emulator.serving.router import Router
 
@@ -47,8 +48,8 @@ class Azure:
         self.registry = Registry(self.store)
         self.operations = Operations(self.store, options.operation_seconds)
         self.identities = Identities(self.store)
-        group = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}"
-        self.federation = Federation(self.identities, self.tokens, group)
+        self.roles = Roles(self.store)
+        self.federation = Federation(self.identities, self.tokens, self.scopes[0].group)
         self.router = Router()
         self.deployments = Deployments(
             self.store, self.registry, self.operations, folder / "deployments", options.core_quota, options.clock
@@ -61,8 +62,16 @@ class Azure:
     async def open(self) -> None:
         """Brings back what the state folder holds."""
         self.operations.recover()
+        self._let_rollouts_in()
         for scope in self.scopes:
             await self.endpoints.restore(scope)
+
+    def _let_rollouts_in(self) -> None:
+        """The identity that rollouts log in as, with what the set-up gives it: a role on each workspace."""
+        rollout, _ = self.identities.put(self.scopes[0].group, "rollout", {}, client=ROLLOUT)
+        who = {"principalId": rollout["properties"]["principalId"], "roleDefinitionId": IDS["AzureML Data Scientist"]}
+        for scope in self.scopes:
+            self.roles.put(scope.id, f"rollout-{scope.workspace}", {"properties": who})
 
     async def close(self) -> None:
         await self.operations.close()

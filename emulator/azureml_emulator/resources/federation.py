@@ -35,10 +35,12 @@ class Federation:
     def login(self, form: Mapping[str, str]) -> Document:
         """The answer to a client that shows a token instead of a secret. Raises Refused."""
         claims = self._claims(form.get("client_assertion", ""))
-        if not any(_fits(claims, credential["properties"]) for credential in self._trusted(form.get("client_id", ""))):
+        client = form.get("client_id", "")
+        if not any(_fits(claims, credential["properties"]) for credential in self._trusted(client)):
             subject = f"No matching federated identity record found for presented assertion subject '{claims['sub']}'."
             raise Refused("invalid_client", 700213, f"{subject} Check your federated identity credential.")
-        token, expires = self._tokens.issue(ML if form.get("scope", "").startswith(ML) else ARM)
+        audience = ML if form.get("scope", "").startswith(ML) else ARM
+        token, expires = self._tokens.issue(audience, principal=self._identities.principal(client) or "")
         return {"token_type": "Bearer", "expires_in": expires - int(time.time()), "access_token": token}
 
     def _claims(self, assertion: str) -> Document:

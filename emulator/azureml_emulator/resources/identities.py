@@ -1,6 +1,6 @@
 """User-assigned managed identities, and which tokens of others each of them trusts. Knows no HTTP.
 
-Only what can be set up and read: nobody logs in with one here.
+Whoever shows the identity header gets a token of any of them by its client id; federation.py checks tokens of others.
 """
 
 import re
@@ -33,11 +33,19 @@ class Identities:
         """Those of a resource group (`/subscriptions/…/resourceGroups/…`)."""
         return self._store.children(_key(group))
 
-    def put(self, group: str, name: str, body: Document) -> tuple[Document, bool]:
-        """Creates an identity with ids of its own, or changes its tags; and whether it is new."""
+    def principal(self, client: str) -> str | None:
+        """The object id of the identity with this client id."""
+        found = (one["properties"] for one in self._store.everywhere("identities"))
+        return next((ids["principalId"] for ids in found if ids["clientId"].lower() == client.lower()), None)
+
+    def put(self, group: str, name: str, body: Document, client: str = "") -> tuple[Document, bool]:
+        """Creates an identity with ids of its own, the client id among them or given, or changes its tags; and whether
+        it is new.
+        """
         key = f"{_key(group)}/{_check_name(name).lower()}"
         old = self._store.get(key)
         ids = {kind: str(uuid.uuid4()) for kind in ("tenantId", "principalId", "clientId")}
+        ids |= {"clientId": client} if client else {}
         document = {
             "id": f"{group}/providers/{KIND}/{name}",
             "name": name,

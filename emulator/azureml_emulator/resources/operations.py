@@ -6,6 +6,7 @@ import sqlite3
 import uuid
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 from azureml_emulator.arm.documents import Document, now
@@ -13,6 +14,8 @@ from azureml_emulator.arm.errors import ApiError, Conflict, NotFound
 from azureml_emulator.arm.store import Store
 
 log = logging.getLogger(__name__)
+#: The principal whose call is being answered: whoever starts an operation may read it.
+CALLER: ContextVar[str] = ContextVar("CALLER", default="")
 NEVER = "0001-01-01T00:00:00+00:00"  # what Azure answers as endTime, also of operations that ended
 KEPT = 1000  # operations that have ended, of which one can still ask
 RETRY_SECONDS = 1.0  # until an outcome that could not be written, on a full disk, is tried again
@@ -51,6 +54,13 @@ class Operations:
             raise NotFound(f"The operation {name} was not found.")
         return found
 
+    def is_of(self, caller: str, path: str) -> bool:
+        """Whether this is the address of an operation that the caller started: then it may be read, though it is the
+        subscription's.
+        """
+        found = self._store.get(f"operations/{path.rpartition('/')[2]}") if "/mfeOperation" in path else None
+        return found is not None and found.get("startedBy") == caller
+
     def refuse_if_busy(self, endpoint: str, what: str) -> None:
         """Raises Conflict while an operation on the endpoint or one of its deployments runs.
 
@@ -64,7 +74,7 @@ class Operations:
         name = str(uuid.uuid4())
         with self._store.transaction():
             work.accept()
-            self._record(name, "Updating", started=now())
+            self._record({"name": name, "startTime": now(), "startedBy": CALLER.get()}, "Updating")
             work = self.disturb(work)
         self._running[endpoint] = asyncio.create_task(self._run(endpoint, name, work))
         return name
@@ -74,7 +84,7 @@ class Operations:
         for operation in self._store.children("operations"):
             if operation["status"] == "Updating":
                 interrupted = Conflict("The local Azure ML was stopped while this operation ran.", "Interrupted")
-                self._record(operation["name"], interrupted.outcome, operation["startTime"], interrupted)
+                self._record(operation, interrupted.outcome, interrupted)
             self._make_room()
             self._ended.append(operation["name"])
 
@@ -109,7 +119,7 @@ class Operations:
     def _end(self, name: str, write: Callable[[], None], error: ApiError | None) -> None:
         with self._store.transaction():
             write()
-            self._record(name, error.outcome if error else "Succeeded", self.get(name)["startTime"], error)
+            self._record(self.get(name), error.outcome if error else "Succeeded", error)
             self._make_room()
         self._ended.append(name)
 
@@ -117,8 +127,8 @@ class Operations:
         if len(self._ended) == KEPT:
             self._store.delete(f"operations/{self._ended[0]}")
 
-    def _record(self, name: str, status: str, started: str, error: ApiError | None = None) -> None:
-        document = {"name": name, "status": status, "startTime": started, "endTime": NEVER, "percentComplete": 0.0}
+    def _record(self, begun: Document, status: str, error: ApiError | None = None) -> None:
+        document = {**begun, "status": status, "endTime": NEVER, "percentComplete": 0.0}
         if error:
             document["error"] = error.body
-        self._store.put(f"operations/{name}", document)
+        self._store.put(f"operations/{begun['name']}", document)

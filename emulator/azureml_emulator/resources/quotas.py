@@ -1,4 +1,4 @@
-"""What the subscription may use, and what the caller may do: core quotas, machine sizes, permissions."""
+"""What the subscription may use: core quotas, machine sizes."""
 
 from collections.abc import Iterable
 
@@ -8,19 +8,6 @@ from azureml_emulator.resources import defaults, skus
 
 #: The sizes that are told; deployments take any whose name says its cores. The real list is longer.
 TOLD = (*skus.CORES, "Standard_F2s_v2", "Standard_F4s_v2", "Standard_F8s_v2", "Standard_E2s_v3", "Standard_E4s_v3")
-#: The role AzureML Data Scientist, which is the one the scripts ask for (built-in-roles/ai-machine-learning).
-ROLE = {
-    "actions": [f"{PROVIDER}/workspaces/*/{verb}" for verb in ("read", "action", "delete", "write")],
-    "notActions": [
-        f"{PROVIDER}/workspaces/{path}"
-        for path in (
-            "delete", "write", "computes/*/write", "computes/*/delete", "computes/listKeys/action", "listKeys/action",
-            "hubs/write", "hubs/delete", "featurestores/write", "featurestores/delete",
-        )
-    ],
-    "dataActions": [],
-    "notDataActions": [],
-}  # fmt: skip
 
 
 def sizes() -> list[Document]:

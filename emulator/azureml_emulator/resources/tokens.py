@@ -1,4 +1,4 @@
-"""Who may call: the tokens of the resource manager and of endpoints, and endpoint keys."""
+"""Who calls: the tokens of the resource manager and of endpoints, and endpoint keys."""
 
 import hmac
 import secrets
@@ -9,6 +9,7 @@ import jwt
 
 from azureml_emulator.arm.errors import Unauthorized
 from azureml_emulator.arm.store import Store
+from azureml_emulator.resources.roles import OWNER
 
 ALGORITHM = "HS256"
 ARM = "https://management.local/"
@@ -27,25 +28,25 @@ class Tokens:
         #: What a managed identity shows to get a token (IDENTITY_HEADER).
         self.identity: str = kept["identity"]
 
-    def issue(self, audience: str, seconds: int | None = None) -> tuple[str, int]:
-        """A token and the epoch second at which it expires."""
+    def issue(self, audience: str, seconds: int | None = None, principal: str = OWNER) -> tuple[str, int]:
+        """A token for a principal, and the epoch second at which it expires."""
         expires = int(time.time()) + (self._seconds if seconds is None else seconds)
-        return jwt.encode({"aud": audience, "exp": expires, "oid": "local"}, self._key, ALGORITHM), expires
+        return jwt.encode({"aud": audience, "exp": expires, "oid": principal}, self._key, ALGORITHM), expires
 
-    def check(self, token: str, audience: str) -> None:
-        """Raises Unauthorized unless the token was issued here, for this audience, and is still good."""
+    def check(self, token: str, audience: str) -> str:
+        """Whose it is. Raises Unauthorized unless it was issued here, for this audience, and is still good."""
         try:
-            jwt.decode(token, self._key, [ALGORITHM], audience=audience)
+            return str(jwt.decode(token, self._key, [ALGORITHM], audience=audience)["oid"])
         except jwt.ExpiredSignatureError:
             raise Unauthorized("The access token has expired.", "ExpiredAuthenticationToken") from None
         except (jwt.InvalidTokenError, UnicodeEncodeError):  # a header may hold any bytes
             raise Unauthorized("The access token is not valid.", "InvalidAuthenticationToken") from None
 
-    def managed_identity(self, header: str, audience: str) -> dict[str, str]:
-        """The answer of the managed-identity address to the bearer of IDENTITY_HEADER."""
+    def managed_identity(self, header: str, audience: str, principal: str = OWNER) -> dict[str, str]:
+        """The answer of the managed-identity address to the bearer of IDENTITY_HEADER: a token for the principal."""
         if not hmac.compare_digest(header.encode("utf-8", "surrogateescape"), self.identity.encode()):
             raise Unauthorized("The identity header is not valid.")
-        token, expires = self.issue(ML if audience.rstrip("/") == ML else ARM)
+        token, expires = self.issue(ML if audience.rstrip("/") == ML else ARM, principal=principal)
         return {"access_token": token, "expires_on": str(expires), "resource": audience, "token_type": "Bearer"}
 
     def opens(self, audience: str) -> Callable[[str], bool]:

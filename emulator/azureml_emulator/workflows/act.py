@@ -28,6 +28,7 @@ from typing import Any
 
 import yaml
 
+from azureml_emulator.arm.names import ROLLOUT
 from azureml_emulator.workflows import az
 
 GITHUBS = "ubuntu-24.04"  # without any label that it knows, act asks whoever sits there
@@ -39,8 +40,8 @@ WORKSPACE_VARIABLES = ("AZURE_SUBSCRIPTION_ID", "AZURE_RESOURCE_GROUP", "AZURE_M
 
 
 def repository_variables(environ: Mapping[str, str], **more: str) -> dict[str, str]:
-    """The variables of a repository whose rollouts go to the emulator that `environ` leads to; the ids are made up."""
-    ids = dict.fromkeys(("AZURE_CLIENT_ID", "AZURE_TENANT_ID"), "00000000-0000-0000-0000-000000000001")
+    """The variables of a repository whose rollouts go, as a Data Scientist, to the emulator that `environ` leads to."""
+    ids = dict.fromkeys(("AZURE_CLIENT_ID", "AZURE_TENANT_ID"), ROLLOUT)
     return {**ids, **{name: environ[name] for name in WORKSPACE_VARIABLES}, **more}
 
 

@@ -19,6 +19,7 @@ from azure.core.exceptions import HttpResponseError
 
 from azureml_emulator.api import routes
 from azureml_emulator.process import running
+from azureml_emulator.resources.roles import IDS
 from azureml_emulator.testing import SAMPLE, Arm, deployment, endpoint, toy_model
 from tests.support.contract import CONTRACT, complaints, problems, route
 from tests.support.sdk_models import MODELS, objections
@@ -155,8 +156,11 @@ def ask_for_the_rest(arm: Arm) -> list[str]:
 
 
 def about_the_subscription(arm: Arm) -> None:
-    """Asks what may be done and used, and for identities; sets one up, and again."""
+    """Asks what may be done and used, and for identities and roles; sets one of each up, and again."""
     arm("GET", "providers/Microsoft.Authorization/permissions")
+    for method, name in (("PUT", "/a"), ("GET", ""), ("DELETE", "/a"), ("DELETE", "/a")):
+        reader = {"properties": {"principalId": "a", "roleDefinitionId": IDS["Reader"]}} if method == "PUT" else None
+        arm(method, f"providers/{routes.roles.KIND}{name}", reader)
     for path in ("usages", "vmSizes"):
         arm("GET", f"{arm.base}{routes.L.format(subscription=arm.workspace.split('/')[2])}/{path}")
     identities = f"{arm.base}{arm.workspace.partition('/providers/')[0]}/providers/{routes.IDENTITIES}"

@@ -171,7 +171,7 @@ def test_any_request(target: Target, data: st.DataObject) -> None:
     row, method = data.draw(st.sampled_from(ROWS)), data.draw(odd_input.methods)
     names = {
         name: data.draw(odd_input.names)
-        for name in ("endpoint", "deployment", "name", "version", "operation", "workspace", "identity")
+        for name in ("endpoint", "deployment", "name", "version", "operation", "workspace", "identity", "assignment")
     }
     path = row.format(**names | (place if data.draw(st.integers(0, 9)) else {**place, "workspace": names["workspace"]}))
     body = data.draw(st.sampled_from([b"", b"{}", b"[]", b"\xff"]))

@@ -24,7 +24,7 @@ def client(azure: dict[str, str]) -> str:
     """The client id of an identity that trusts the subject."""
     arm = Arm(azure)
     group = f"{arm.base}/subscriptions/{azure['AZURE_SUBSCRIPTION_ID']}/resourceGroups/{azure['AZURE_RESOURCE_GROUP']}"
-    path = f"{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/federated"
+    path = f"{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/rollout"
     made = arm("PUT", path, {"location": "local"}).json()
     trust = {"issuer": ISSUER, "subject": SUBJECT, "audiences": [AUDIENCE]}
     arm("PUT", f"{path}/federatedIdentityCredentials/deploy", {"properties": trust})

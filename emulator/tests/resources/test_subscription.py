@@ -1,4 +1,4 @@
-"""What the local Azure ML says of the subscription: cores, machine sizes, permissions, managed identities."""
+"""What the local Azure ML says of the subscription: cores, machine sizes, managed identities."""
 
 from __future__ import annotations
 
@@ -95,14 +95,6 @@ def test_the_quota_option(tmp_path: Path) -> None:
         answer = arm("GET", f"{arm.base}{place}/usages").json()
 
     assert {usage["limit"] for usage in answer["value"]} == {7}
-
-
-def test_permissions_are_a_data_scientist_s(arm: Arm) -> None:
-    """Everybody with a token may do what the role AzureML Data Scientist may."""
-    [role] = arm("GET", "providers/Microsoft.Authorization/permissions").json()["value"]
-
-    assert "Microsoft.MachineLearningServices/workspaces/*/write" in role["actions"]
-    assert "Microsoft.MachineLearningServices/workspaces/write" in role["notActions"]
 
 
 def test_an_identity_keeps_its_ids(arm: Arm, identities: str) -> None:

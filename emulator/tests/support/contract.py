@@ -19,6 +19,7 @@ PLACES = {
     "{W}": f"/subscriptions/[^/]+/resourceGroups/[^/]+{PROVIDER}/workspaces/[^/]+",
     "{L}": f"/subscriptions/[^/]+{PROVIDER}/locations/[^/]+",
     "{G}": "/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft.ManagedIdentity",
+    "{A}": "/subscriptions/.+/providers/Microsoft.Authorization",
     "{B}": r"/[^/]+\.blob\.[^/]+/.+",
 }
 #: Answers that start a long-running operation, and the headers that Azure describes for them.
@@ -57,7 +58,7 @@ def complaints(call: dict[str, Any]) -> Iterator[str]:
         yield f"{row} was asked for in api-version {version}"
     if status not in found and status < 400:
         yield f"{row} was answered {status}"
-    is_managed = row.split()[1].startswith(("{W}", "{L}", "{G}"))
+    is_managed = row.split()[1].startswith(("{W}", "{L}", "{G}", "{A}"))
     if status in found or is_managed:
         yield from (f"{row} {status}: {problem}" for problem in problems(found.get(status, "Error"), call["body"]))
     if is_managed:
@@ -74,7 +75,7 @@ def problems(schema: Any, body: Any) -> Iterator[str]:
 
 def _missing_headers(row: str, call: dict[str, Any]) -> Iterator[str]:
     given = {name.lower() for name in call["headers"]}
-    if not row.split()[1].startswith(("{W}/models/", "{W}/data/", "{G}")):  # versions and identities are there at once
+    if not row.split()[1].startswith(("{W}/models/", "{W}/data/", "{G}", "{A}")):  # those are there at once
         for name in STARTED.get((call["method"], call["status"]), ()):
             if name.lower() not in given:
                 yield f"{row} {call['status']} has no header {name}"

@@ -1,0 +1,131 @@
+"""Who may do what: Azure's built-in roles, and who has which of them over which scope. Knows no HTTP."""
+
+import re
+from collections.abc import Iterable
+
+from pydantic import Field
+
+from azureml_emulator.arm.actions import needed
+from azureml_emulator.arm.documents import Document, now
+from azureml_emulator.arm.errors import BadRequest, Forbidden
+from azureml_emulator.arm.names import PROVIDER
+from azureml_emulator.arm.sent import Put, Sent, validated
+from azureml_emulator.arm.store import Store
+
+KIND = "Microsoft.Authorization/roleAssignments"
+#: Whoever started the emulator, who owns the subscription.
+OWNER = "local"
+#: By the id of the definition; the actions are those of role-based-access-control/built-in-roles.
+ROLES: dict[str, Document] = {
+    "8e3af657-a8ff-443c-a75c-2fe8c4bcb635": {"name": "Owner", "actions": ["*"]},
+    "b24988ac-6180-42a0-ab88-20f7382dd24c": {
+        "name": "Contributor",
+        "actions": ["*"],
+        "notActions": [f"Microsoft.Authorization/*/{verb}" for verb in ("Delete", "Write")],
+    },
+    "acdd72a7-3385-48ef-bd42-f606fba81ae7": {"name": "Reader", "actions": ["*/read"]},
+    "43d0d8ad-25c7-4714-9337-8ba259a9fe05": {"name": "Monitoring Reader", "actions": ["*/read"]},
+    "f6c7c914-8db3-469d-8ca1-694a8f32e121": {
+        "name": "AzureML Data Scientist",
+        "actions": [f"{PROVIDER}/workspaces/*/{verb}" for verb in ("read", "action", "delete", "write")],
+        "notActions": [
+            f"{PROVIDER}/workspaces/{path}"
+            for path in (
+                "delete", "write", "computes/*/write", "computes/*/delete", "computes/listKeys/action",
+                "listKeys/action", "hubs/write", "hubs/delete", "featurestores/write", "featurestores/delete",
+            )
+        ],
+    },
+}  # fmt: skip
+IDS = {role["name"]: id for id, role in ROLES.items()}
+
+
+class Assignment(Sent):
+    principal_id: str = Field(min_length=1)
+    role_definition_id: str = Field(min_length=1)
+
+
+class Roles:
+    """The role assignments of one subscription."""
+
+    def __init__(self, store: Store):
+        self._store = store
+
+    def put(self, scope: str, name: str, body: Document) -> Document:
+        """Lets a principal have a role over a scope and all below it. Raises BadRequest for a role that isn't known."""
+        given = validated(Put[Assignment].model_validate, body).properties
+        if _definition(given.role_definition_id) not in ROLES:
+            what = f"The specified role definition with ID '{given.role_definition_id}' does not exist."
+            raise BadRequest(what, "RoleDefinitionDoesNotExist")
+        document = {
+            "id": f"{scope}/providers/{KIND}/{name}",
+            "name": name,
+            "type": KIND,
+            "properties": {**given.model_dump(), "scope": scope, "createdOn": now()},
+        }
+        self._store.put(_key(name), document)
+        return document
+
+    def delete(self, name: str) -> Document | None:
+        """The assignment that was there."""
+        found = self._store.get(_key(name))
+        self._store.delete(_key(name))
+        return found
+
+    def over(self, scope: str) -> list[Document]:
+        """The assignments over this scope: those made at it, and above it."""
+        found = self._store.children("roleassignments")
+        return [one for one in found if within(scope, one["properties"]["scope"])]
+
+    def of(self, principal: str, scope: str) -> list[Document]:
+        """The roles that a principal has over a scope."""
+        if principal == OWNER:
+            return [ROLES[IDS["Owner"]]]
+        had = [one["properties"] for one in self.over(scope) if one["properties"]["principalId"] == principal]
+        return [ROLES[_definition(one["roleDefinitionId"])] for one in had]
+
+    def check(self, principal: str, method: str, path: str) -> None:
+        """Raises Forbidden where no role lets the principal make this call.
+
+        Of its own permissions everybody is told who has a role there, though the page says that it takes the action
+        permissions/read: the studio greys out what a Data Scientist, who lacks that, may not do. A guess.
+        """
+        action, scope = needed(method, path)
+        roles = self.of(principal, scope)
+        if not may(roles, action) and not (roles and action == "Microsoft.Authorization/permissions/read"):
+            raise Forbidden.to(principal, action, scope)
+
+
+def permissions(roles: Iterable[Document]) -> list[Document]:
+    """As Azure lists them, of each role one."""
+    nothing: Document = {"actions": [], "notActions": [], "dataActions": [], "notDataActions": []}
+    return [nothing | {name: value for name, value in role.items() if name in nothing} for role in roles]
+
+
+def may(roles: Iterable[Document], action: str) -> bool:
+    """What one role excludes another may allow (role-definitions#notactions)."""
+    return any(
+        any(covers(pattern, action) for pattern in role["actions"])
+        and not any(covers(pattern, action) for pattern in role.get("notActions", ()))
+        for role in roles
+    )
+
+
+def covers(pattern: str, action: str) -> bool:
+    """`*` stands for any text, between two slashes for none, too: the role Data Scientist takes workspaces/write out of
+    workspaces/*/write, so that is in it.
+    """
+    quoted = re.escape(pattern).replace(r"/\*/", "/(.*/)?").replace(r"\*", ".*")
+    return bool(re.fullmatch(quoted, action, re.IGNORECASE))
+
+
+def within(scope: str, above: str) -> bool:
+    return f"{scope}/".lower().startswith(f"{above}/".lower())
+
+
+def _definition(id: str) -> str:
+    return id.rpartition("/")[2].lower()
+
+
+def _key(name: str) -> str:
+    return f"roleassignments/{name.lower()}"
