@@ -12,7 +12,7 @@ from azureml_emulator.github.server import LocalGitHub
 from azureml_emulator.workflows.act import WORKSPACE_VARIABLES, Job, commit, repository_variables, run_workflow
 from demo.clients import Clients
 from scripts.lib.azure.endpoint import OnlineEndpoint
-from scripts.lib.azure.scoring_client import ROWS, primary_key
+from scripts.lib.azure.scoring_client import ROWS, bearer
 from scripts.lib.azure.workspace import Workspace, endpoint_name
 from scripts.lib.decisions.state import percentages
 
@@ -74,7 +74,7 @@ class Demo:
         answered = ", ".join(f"{count} by {deployment}" for deployment, count in self.clients.news().items())
         click.echo(LINE.format(name, f"{job.seconds:.0f} s", traffic, answered or "-"))
         if state and state.traffic and not self.clients.started:
-            self.clients.start(state.scoring_uri, primary_key(self.endpoint))
+            self.clients.start(state.scoring_uri, bearer(self.endpoint))
 
 
 def change_model(tree: Path) -> None:

@@ -13,6 +13,7 @@ from scripts.lib.cli.command import command, timeout_option
 from scripts.lib.cli.place import endpoint_options
 from scripts.lib.decisions.creating import Change, plan_endpoint
 from scripts.lib.decisions.state import FIRST_ROLLOUT, EndpointState, percentages
+from scripts.lib.decisions.tags import fitting
 from scripts.lib.github import step_output
 
 
@@ -54,7 +55,7 @@ def _update(endpoint: OnlineEndpoint, change: Change, state: EndpointState, dead
     if entity is None or now != state.traffic:
         raise Passing(f"somebody changed {endpoint.name} meanwhile: {percentages(now)}")
     entity.description = change.description or entity.description
-    entity.tags = {**(entity.tags or {}), **change.tags}
+    entity.tags = fitting(entity.tags or {}, change.tags, endpoint.name)
     endpoint.put(entity, f"writing description and tags of {endpoint.name}", deadline)
 
 

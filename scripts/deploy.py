@@ -17,6 +17,7 @@ from scripts.lib.azure.trying import asked
 from scripts.lib.azure.waiting import Deadline, say, within
 from scripts.lib.cli.command import command, timeout_option
 from scripts.lib.cli.place import endpoint_options, rollout_option
+from scripts.lib.decisions import tags
 from scripts.lib.decisions.deploying import Plan, Wanted, make_room, plan_deploy
 from scripts.lib.decisions.state import FIRST_ROLLOUT, EndpointState, Model, Shift, percentages
 from scripts.lib.github import provenance, step_output
@@ -41,6 +42,11 @@ def main(endpoint: OnlineEndpoint, version: int, digest: str, with_package: bool
     """
     blue, green = (endpoint_files.settings(path) for path in (BLUE, GREEN))  # a wrong file, before a long download
     model = verified(endpoint.workspace, str(version), digest, Deadline(timeout))
+    tags.check(
+        f"{model.name} {version}",
+        {**endpoint_files.deployment_tags(), **_tags(model, rollout), "settings": "", "replaces": ""},
+        "endpoints/*.yml and training's `metadata` have them: register_model says no before it registers such a model.",
+    )
     registered = Model(model.name, str(model.version), model.tags.get("digest", ""))
     first, prefix = (endpoint_files.read(path).content["name"] for path in (BLUE, GREEN))
     wanted = Wanted(registered, green, rollout, first, prefix, blue)
@@ -100,12 +106,10 @@ def _create(
         say(f"{name} is left over from an earlier rollout")
         endpoint.remove(name, deadline)
     entity = endpoint_files.deployment(GREEN if plan.green else BLUE, plan.deployment, endpoint.name)
-    of_ours = {"model": model.name, "version": str(model.version), "rollout": rollout}
-    of_ours |= {"settings": entity.tags["settings"]}
-    of_ours |= {"replaces": str(state.deployments[plan.blue].ref)} if plan.blue else {}
-    # A model that was trained elsewhere is nobody's commit: the run's would name who didn't write it.
-    entity.tags = {**entity.tags, **provenance.tags(), "commit": None, **model.tags, "replaces": None, **of_ours}
-    entity.tags = {tag: value for tag, value in entity.tags.items() if value is not None}
+    entity.tags = {**entity.tags, **_tags(model, rollout), "settings": entity.tags["settings"]}
+    entity.tags.pop("replaces", None)  # nobody else says that
+    if plan.blue:
+        entity.tags["replaces"] = str(state.deployments[plan.blue].ref)
     entity.instance_count = max(entity.instance_count or 1, plan.instances)
     if with_package:
         entity.environment = _package(endpoint, model, deadline)
@@ -114,6 +118,14 @@ def _create(
     if plan.first:  # killed between creation and traffic, the next run still knows
         endpoint.shift(lambda state: Shift(state.traffic, "", done=state.first_rollout, tags=FIRST_ROLLOUT), deadline)
     create(endpoint, entity, deadline, make_room(state))
+
+
+def _tags(model: Any, rollout: str) -> dict[str, str]:
+    """What a deployment says of where it comes from: this run, the registered version, and the rollout's own."""
+    of_ours = {"model": model.name, "version": str(model.version), "rollout": rollout}
+    # A model that was trained elsewhere is nobody's commit: the run's would name who didn't write it.
+    known = {**provenance.tags(), "commit": "", **model.tags, **of_ours}
+    return {name: value for name, value in known.items() if value}
 
 
 def _remove(endpoint: OnlineEndpoint, name: str, deadline: Deadline) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from scripts.lib.azure.endpoint_files import model_name
+from scripts.lib.azure.endpoint_files import deployment_tags, model_name
 from scripts.lib.azure.registered import latest
 from scripts.lib.azure.trying import Tries
 from scripts.lib.azure.waiting import Deadline, say, within
@@ -15,7 +15,7 @@ from scripts.lib.azure.workspace import Workspace
 from scripts.lib.cli import paths
 from scripts.lib.cli.command import command, timeout_option
 from scripts.lib.cli.place import workspace_options
-from scripts.lib.decisions import model_folder, model_tags
+from scripts.lib.decisions import model_folder, model_tags, tags
 from scripts.lib.decisions.metrics import metrics
 from scripts.lib.github import provenance, step_output
 
@@ -38,23 +38,28 @@ def main(workspace: Workspace, folder: Path | None, version: int | None, timeout
         step_output.output(version=str(version))
         return str(version)
     name, digest = model_name(), model_folder.digest(folder)
-    model = _registered(workspace, name, folder, digest, Deadline(timeout))
+    described = {**model_tags.tags(folder), "digest": digest, **provenance.tags()}
+    beside = dict.fromkeys((*deployment_tags(), *tags.OF_A_MODEL, *tags.OF_A_DEPLOYMENT), "")
+    tags.check(
+        str(folder / "MLmodel"), {**beside, **described}, "Training writes them into `metadata`: change it there."
+    )
+    model = _registered(workspace, name, folder, described, Deadline(timeout))
     step_output.output(version=str(model.version), digest=digest)
     shown = ", ".join(f"{metric} {value:g}" for metric, value in metrics(model.tags).items())
     step_output.summary(f"Model **{name} {model.version}**, digest `{digest[:12]}`, {shown or 'no metrics'}")
     return str(model.version)
 
 
-def _registered(workspace: Workspace, name: str, folder: Path, digest: str, deadline: Deadline) -> Any:
+def _registered(workspace: Workspace, name: str, folder: Path, tags: dict[str, str], deadline: Deadline) -> Any:
     """The SDK's Model that has the folder's content. What passes is gone on with, from what is registered then."""
     tries = Tries(workspace, deadline)
     while True:
         model = latest(workspace, name, deadline)
-        if model and model.tags.get("digest") == digest:
+        if model and model.tags.get("digest") == tags["digest"]:
             say(f"{name} {model.version} is this very model: nothing to register")
             return model
         try:
-            model = within(deadline, f"registering {name}", lambda: _register(workspace.client, name, folder, digest))
+            model = within(deadline, f"registering {name}", lambda: _register(workspace.client, name, folder, tags))
         except Exception as error:
             if not tries.another(error):
                 raise
@@ -63,11 +68,10 @@ def _registered(workspace: Workspace, name: str, folder: Path, digest: str, dead
             return model
 
 
-def _register(client: Any, name: str, folder: Path, digest: str) -> Any:
+def _register(client: Any, name: str, folder: Path, tags: dict[str, str]) -> Any:
     from azure.ai.ml.constants import AssetTypes
     from azure.ai.ml.entities import Model
 
-    tags = {**model_tags.tags(folder), "digest": digest, **provenance.tags()}
     return client.models.create_or_update(Model(path=folder, name=name, type=AssetTypes.MLFLOW_MODEL, tags=tags))
 
 

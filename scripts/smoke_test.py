@@ -56,7 +56,7 @@ def main(
     allowed = labels(state, name, given)
     if allowed is None:
         raise Refused(f"{name} has no tag `labels`, so what may it predict? Say it: --labels '[0, 1]'")
-    ask = Asker(endpoint, state, name, patience)
+    ask = Asker(endpoint, state, name, patience, arrives=True)
     wrong_answers, seconds = right_input(ask, bodies, name, allowed)
     check_requests(endpoint, state, name, bodies, wrong_answers)
     failures = told(wrong_answers)

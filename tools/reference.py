@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 from pathlib import Path
 from typing import Any
 
 import click
+
+from scripts.lib.cli.exit_codes import EPILOG
 
 PAGE = Path("docs/REFERENCE.md")
 BEGINS, ENDS = "<!-- made from --help: make reference -->\n", "<!-- end of it -->\n"
@@ -21,6 +24,8 @@ def commands() -> dict[str, click.Command]:
 
 def told(name: str, command: click.Command) -> str:
     """What `python -m scripts.NAME --help` prints, below a heading."""
+    command = copy.copy(command)
+    command.epilog = None  # it is the same of all
     settings: dict[str, Any] = {**command.context_settings, "max_content_width": WIDTH, "terminal_width": WIDTH}
     context = click.Context(command, info_name=f"python -m scripts.{name}", **settings)
     return f"### {name}\n\n```\n{command.get_help(context)}\n```\n"
@@ -30,7 +35,7 @@ def made(page: str) -> str:
     """The page with its part of the verbs made anew."""
     head, _, rest = page.partition(BEGINS)
     verbs = "\n".join(told(*verb) for verb in commands().items())
-    return f"{head}{BEGINS}\n{verbs}\n{ENDS}{rest.partition(ENDS)[2]}"
+    return f"{head}{BEGINS}\n{EPILOG}\n\n{verbs}\n{ENDS}{rest.partition(ENDS)[2]}"
 
 
 def main() -> None:

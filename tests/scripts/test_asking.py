@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,35 @@ def test_what_passes_is_asked_again(
     faults.add("refuse", **SCORE, status=status)
 
     ask(endpoint, state, GREEN, patience=10)
+
+
+@pytest.mark.parametrize(
+    ("status", "age", "arrives", "waits"),
+    [(0, 5, True, True), (401, 5, True, True), (404, 5, True, True), (404, 5, False, False), (404, 90, True, False)],
+)
+def test_one_that_is_minutes_old_gets_longer(
+    endpoint: OnlineEndpoint, state: EndpointState, faults: Faults, status: int, age: float, arrives: bool, waits: bool
+) -> None:
+    """Until the gateway knows its route and its login, and the name service its name: five times the patience."""
+    made = (datetime.now(timezone.utc) - timedelta(minutes=age)).isoformat(timespec="microseconds")
+    aged = replace(state, deployments={GREEN: replace(state.deployments[GREEN], created=made)})
+    faults.add("refuse", **SCORE, status=status, times=0) if status else faults.add("drop", **SCORE, times=0)
+
+    started = time.monotonic()
+    with pytest.raises(CouldNotAsk):
+        Asker(endpoint, aged, GREEN, patience=0.4, arrives=arrives)(SAMPLE)
+
+    assert (time.monotonic() - started > 1.9) is waits
+
+
+def test_a_container_that_fails_gets_no_longer(endpoint: OnlineEndpoint, state: EndpointState, faults: Faults) -> None:
+    """What the gateway reaches has arrived."""
+    faults.add("misbehave", endpoint=state.name, deployment=GREEN, status=500)
+
+    started = time.monotonic()
+    assert Asker(endpoint, state, GREEN, patience=2, arrives=True)(SAMPLE).status == 424
+
+    assert time.monotonic() - started < 8
 
 
 def test_a_lost_connection_is_asked_again(endpoint: OnlineEndpoint, state: EndpointState, faults: Faults) -> None:
@@ -145,13 +175,13 @@ def test_what_waiting_cannot_cure_is_not_waited_for(
 
 
 def test_smoke_test_tells_it_from_bad(live: Live, faults: Faults, tmp_path: Path) -> None:
-    """Exit code 1, but no output `bad`, and no mark."""
+    """Exit code 4, but no output `bad`, and no mark."""
     faults.add("drop", **SCORE, times=0)
     written = tmp_path / "output"
 
     result = live.run("smoke_test", GREEN, "--patience", 0.5, "--rollout", ROLLOUT, GITHUB_OUTPUT=str(written))
 
-    assert (result.exit_code, written.exists()) == (1, False)
+    assert (result.exit_code, written.exists()) == (4, False)
     assert "So nothing is known of its answers, and the traffic is as it was." in result.stderr
 
 

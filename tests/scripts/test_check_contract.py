@@ -182,7 +182,7 @@ def test_nobody_to_ask_is_no_break(live: Live, green: Any, faults: Faults) -> No
 
     result = live.run("check_contract", name, "--patience", 0)
 
-    assert result.exit_code == 1
+    assert result.exit_code == 4
     assert f"{name} could not be asked: HTTP 503" in result.stderr
     assert "Contract-Change" not in result.stderr
 

@@ -1,4 +1,4 @@
-"""Azure's errors, told to people: one message, exit code 1, no traceback."""
+"""Azure's errors, told to people: one message, the exit code of what it is, no traceback."""
 
 from __future__ import annotations
 
@@ -18,10 +18,12 @@ from scripts.lib.azure.errors import explain, redact
 from tests.support import ROOT
 from tests.support.scripts import repository, run, toy_model
 
+BUSY = {"TooManyRequests", "ResourceRequestsThrottled", "ServiceError", "GatewayTimeout"}
 
-def told(result: Result) -> str:
+
+def told(result: Result, code: int = 1) -> str:
     """The message of a command that failed as it should."""
-    assert result.exit_code == 1, result.output
+    assert result.exit_code == code, result.output
     assert isinstance(result.exception, SystemExit)
     assert result.stdout == ""
     return result.stderr
@@ -109,7 +111,8 @@ def test_what_azure_says_is_explained(azure: dict[str, str], faults: Faults, lik
     """Its own words, what they mean, and who mends it how: by the code, whatever the status."""
     faults.add("refuse", path="*/onlineEndpoints/told", like=like, times=0)
 
-    message = told(run("show_endpoint", ENDPOINT_NAME="told"))
+    code = 4 if like in BUSY else 3 if like == "OperationInProgress" else 1
+    message = told(run("show_endpoint", ENDPOINT_NAME="told"), code)
 
     assert says in message and then in message
     assert "HTTP" not in message
@@ -143,7 +146,7 @@ def test_an_azure_that_hangs_up(azure: dict[str, str], faults: Faults) -> None:
     """The network is the next thing to look at."""
     faults.add("drop", path="*/onlineEndpoints/told", times=0)
 
-    assert "Azure can't be reached" in told(run("show_endpoint", ENDPOINT_NAME="told"))
+    assert "Azure can't be reached" in told(run("show_endpoint", ENDPOINT_NAME="told"), 4)
 
 
 @pytest.mark.parametrize(

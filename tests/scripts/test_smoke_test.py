@@ -11,11 +11,12 @@ import click
 import pytest
 
 from azureml_emulator.faults.command import Faults
+from azureml_emulator.testing import Arm
 from scripts.lib.azure.asking import problems
 from scripts.lib.azure.scoring_client import Answer, alone
 from scripts.smoke_test import broken, wrong_input
 from tests.support import ROOT
-from tests.support.scripts import GREEN, SAMPLE, Live, pair_endpoint
+from tests.support.scripts import GREEN, SAMPLE, Live, pair_endpoint, write
 
 ROWS = len(json.loads((ROOT / "endpoints" / "smoke-requests.json").read_text())["input_data"]["data"])
 
@@ -224,13 +225,42 @@ def test_invoke_asks_one_deployment(rollout: Live) -> None:
 
 
 def test_invoke_tells_that_nobody_answered(rollout: Live, faults: Faults) -> None:
-    """One line, instead of the traceback of a library."""
-    faults.add("drop", method="POST", path="*/score")
+    """One line, instead of the traceback of a library; what can't be asked is no answer, and has its exit code."""
+    faults.add("drop", method="POST", path="*/score", times=0)
+
+    result = rollout.run("invoke", "--patience", 0.5)
+
+    assert (result.exit_code, result.stdout) == (4, "")
+    assert f"Error: {rollout.name} could not be asked: the endpoint's scoring URI can't be reached: " in result.stderr
+
+
+@pytest.mark.parametrize("status", [0, 401, 404, 429, 502])
+def test_invoke_goes_on_through_what_passes(rollout: Live, faults: Faults, status: int) -> None:
+    """A lost connection, a gateway in trouble, a route or a login that it doesn't know yet."""
+    score = {"method": "POST", "path": "*/score"}
+    faults.add("refuse", **score, status=status) if status else faults.add("drop", **score)
+
+    assert rollout.run("invoke").exit_code == 0
+
+
+def test_invoke_asks_nobody_where_nobody_has_traffic(azure: dict[str, str], rollout: Live) -> None:
+    """At once, with the name of the option that asks one past the split."""
+    arm = Arm(azure)
+    write(arm, rollout, {})
 
     result = rollout.run("invoke")
 
-    assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr.startswith("Error: the endpoint's scoring URI can't be reached: ")
+    write(arm, rollout, {"default": 100}, rollout.tags)
+    assert result.exit_code == 1
+    assert "has no traffic, so nobody would answer" in result.stderr
+
+
+def test_invoke_names_who_is_there(rollout: Live) -> None:
+    """A misspelt name is no reason to wait for it."""
+    result = rollout.run("invoke", "--deployment", "nobody")
+
+    assert result.exit_code == 1
+    assert f"it has: default, {GREEN}" in result.stderr
 
 
 def test_invoke_tells_a_refusal(rollout: Live, tmp_path: Path) -> None:

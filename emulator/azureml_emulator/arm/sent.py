@@ -1,9 +1,10 @@
 """What the bodies of requests may hold: declared with pydantic, refused in its words."""
 
+import re
 from collections.abc import Callable
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails, PydanticCustomError
 
@@ -45,7 +46,26 @@ def _not_emulated(given: Any) -> Any:
 NotEmulated = Annotated[None, BeforeValidator(_not_emulated)]
 Access = Annotated[Literal["Enabled", "Disabled"], any_case("Enabled", "Disabled")]
 Texts = Annotated[dict[str, str | None], Field(default_factory=dict)]
-Tags = Annotated[dict[str, str], BeforeValidator(without_nulls), Field(default_factory=dict)]
+
+
+def _as_arm_takes_them(tags: dict[str, str]) -> dict[str, str]:
+    """azure-resource-manager/management/tag-resources; the words are ours."""
+    if len(tags) > 50:
+        raise PydanticCustomError("tags", "a resource has at most 50 tags, not {found}", {"found": len(tags)})
+    if len({name.lower() for name in tags}) < len(tags):
+        raise PydanticCustomError("tags", "two names are the same but for upper and lower case")
+    for name, value in tags.items():
+        if re.search(r"[<>%&\\?/\x00-\x1f]", name) or not 0 < len(name) <= 512:
+            raise PydanticCustomError(
+                "tags", "the name {name} is empty, too long, or has one of <>%&\\?/", {"name": name}
+            )
+        if len(value) > 256:
+            raise PydanticCustomError("tags", "the value of {name} has more than 256 characters", {"name": name})
+    return tags
+
+
+Limits = AfterValidator(_as_arm_takes_them)
+Tags = Annotated[dict[str, str], BeforeValidator(without_nulls), Limits, Field(default_factory=dict)]
 
 
 class Sent(BaseModel):

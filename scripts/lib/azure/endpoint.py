@@ -16,6 +16,7 @@ from scripts.lib.azure.waiting import Deadline, TimedOut
 from scripts.lib.decisions.record import written_since
 from scripts.lib.decisions.roles import pairs
 from scripts.lib.decisions.state import EndpointState, Overwritten, Refused, Shift, percentages
+from scripts.lib.decisions.tags import fitting
 
 LOOKING = 30.0  # seconds for which a verb that only looks goes on through what passes
 LEFT = 5.0  # seconds for telling how the endpoint is left, when --timeout is used up
@@ -143,7 +144,7 @@ class OnlineEndpoint(Resources):
             raise Overwritten(f"somebody took the rollout over meanwhile: {who}. Nothing was written.")
         entity.traffic = dict(shift.split)
         entity.mirror_traffic = {name: share for name, share in now.mirror.items() if name not in shift.split}
-        entity.tags = {name: value for name, value in {**now.tags, **shift.tags}.items() if value is not None}
+        entity.tags = fitting(now.tags, shift.tags, self.name)
         self.put(entity, f"setting the traffic to {percentages(shift.split)}", deadline)
 
     def _read_back(self, shift: Shift, before: EndpointState, deadline: Deadline, tags: bool) -> None:
@@ -181,14 +182,14 @@ class Steady:
         self._changed = False
 
     def so(self, shift: Shift, state: EndpointState, deadline: Deadline) -> bool:
-        """Pauses before the next look where it isn't. Raises Refused where it still changes at the deadline."""
+        """Pauses before the next look where it isn't. Raises TimedOut where it still changes at the deadline."""
         if self._seen != (seen := (dict(state.traffic), dict(state.tags))):
             self._changed = self._seen is not None
             self._seen, self._since = seen, time.monotonic()
         if time.monotonic() - self._since >= STEADY or (deadline.passed and not self._changed):
             return True
         if deadline.passed:
-            raise Refused(f"{shift.say}; but --timeout ended before it had been so for {STEADY:.0f} s. Run this again.")
+            raise TimedOut(f"{shift.say}; but --timeout ended before it had been so for {STEADY:.0f} s")
         deadline.pause(f"{shift.say}; looking for {STEADY:.0f} s whether that stays so")
         return False
 

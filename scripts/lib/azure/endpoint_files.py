@@ -64,6 +64,12 @@ def live_fields(entity: Any) -> dict[str, str]:
     return decided.flat(_nested(entity))
 
 
+def deployment_tags() -> dict[str, str]:
+    """The tags of both deployment files: what a model's own have to stand beside."""
+    found = [read(path).content.get("tags") for path in (BLUE, GREEN)]
+    return {str(name): str(text) for tags in found if isinstance(tags, dict) for name, text in tags.items()}
+
+
 def model_name() -> str:
     """The registered model's name, whose one home is the tag `model` in endpoints/endpoint.yml."""
     document = read(ENDPOINT)

@@ -37,22 +37,26 @@ class Answer:
         return self.headers.get("azureml-model-deployment", "")
 
 
-def primary_key(endpoint: OnlineEndpoint) -> str:
-    """Raises Refused where the endpoint has none: another auth mode."""
-    keys: Any = answered(Deadline(ANSWER), lambda: endpoint.client.online_endpoints.get_keys(endpoint.name))
-    if not getattr(keys, "primary_key", None):
-        raise Refused(f"{endpoint.name} has no keys; these scripts need `auth_mode: key`.")
-    return str(keys.primary_key)
+def bearer(endpoint: OnlineEndpoint) -> str:
+    """What opens the endpoint, by its `auth_mode`: its key, its own token, or one of the login for Azure ML.
+
+    Raises Refused where Azure gives none.
+    """
+    given: Any = answered(Deadline(ANSWER), lambda: endpoint.client.online_endpoints.get_keys(endpoint.name))
+    found = getattr(given, "primary_key", None) or getattr(given, "access_token", None)
+    if not found:
+        raise Refused(f"Azure gives neither key nor token for {endpoint.name}. Look with show_endpoint.")
+    return str(found)
 
 
-def score(uri: str, key: str, body: Any, deployment: str | None = None, within: float = LONGEST) -> Answer:
-    """POST `body` as JSON; `deployment` passes by the split. `within` is the deployment's own limit, in seconds.
+def score(uri: str, token: str, body: Any, deployment: str | None = None, within: float = LONGEST) -> Answer:
+    """POST `body` as JSON; `token` is what `bearer` gives, `deployment` passes by the split.
 
-    Raises Unanswered, and Refused for an empty `uri`.
+    `within` is the deployment's own limit, in seconds. Raises Unanswered, and Refused for an empty `uri`.
     """
     import requests
 
-    headers = {"Authorization": f"Bearer {key}"} | ({"azureml-model-deployment": deployment} if deployment else {})
+    headers = {"Authorization": f"Bearer {token}"} | ({"azureml-model-deployment": deployment} if deployment else {})
     if not uri:
         raise Refused("the endpoint has no scoring URI: Azure hasn't finished creating it. Look with show_endpoint.")
     started = time.perf_counter()

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from scripts.lib.azure.errors import explain
+from scripts.lib.cli.exit_codes import EPILOG, exit_code
 
 Function = Callable[..., Any]
 INTERRUPTED = (
@@ -20,7 +21,7 @@ INTERRUPTED = (
 
 
 class Command(click.Command):
-    """Prints what its function returns on stdout, and nothing else; an error ends with a message and exit code 1."""
+    """Prints what its function returns on stdout, and nothing else; an error ends with a message and its exit code."""
 
     def invoke(self, ctx: click.Context) -> Any:
         main_thread = threading.current_thread() is threading.main_thread()
@@ -34,7 +35,8 @@ class Command(click.Command):
         except Exception as error:
             if (message := explain(error)) is None:
                 raise
-            raise click.ClickException(message) from error
+            click.ClickException(message).show()
+            ctx.exit(exit_code(error))
         finally:
             if main_thread:
                 signal.signal(signal.SIGTERM, before)
@@ -42,7 +44,7 @@ class Command(click.Command):
             click.echo(result)
 
 
-command = functools.partial(click.command, cls=Command, context_settings={"show_default": True})
+command = functools.partial(click.command, cls=Command, epilog=EPILOG, context_settings={"show_default": True})
 
 
 def timeout_option(seconds: float, says: str = "How long to wait for Azure at most.") -> Callable[[Function], Function]:

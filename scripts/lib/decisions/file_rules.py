@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
+from scripts.lib.decisions import tags as azures
 from scripts.lib.decisions.strict_yaml import Document
 
 LONGEST = 32  # characters of a name (how-to-manage-quotas)
@@ -61,7 +62,7 @@ def endpoint(document: Document) -> Wrong:
     wrong: Wrong = {}
     if isinstance(tags, dict):  # else the SDK refuses it
         wrong = {f"tags.{tag}": "is the rollout's own tag: take another name" for tag in tags if tag.startswith(OURS)}
-        wrong |= model(document)
+        wrong |= model(document) | _too_many(tags, azures.MOST - azures.OF_A_ROLLOUT)
     identity = document.content.get("identity")
     if isinstance(identity, dict) and "user" in str(identity.get("type")) and not identity.get(IDS):
         wrong[f"identity.{IDS}"] = "is missing: write the list of `resource_id`s"
@@ -109,7 +110,10 @@ def name(document: Document, shortest: int, longest: int) -> Wrong:
 
 def common(document: Document) -> Wrong:
     """What is wrong in any file: values that aren't filled in, are no texts or numbers, or out of their range."""
-    return {**dict(_placeholders(document)), **dict(_texts(document)), **dict(_numbers(document))}
+    found = {**dict(_placeholders(document)), **dict(_texts(document)), **dict(_numbers(document))}
+    tags = document.content.get("tags")
+    texts = {key: value for key, value in tags.items() if isinstance(value, str)} if isinstance(tags, dict) else {}
+    return {**{f"tags.{name}": f"{why}: change it" for name, why in azures.wrong(texts)}, **found}
 
 
 def clash(first: str, prefix: str) -> Wrong:
@@ -128,9 +132,17 @@ def nearest(path: str, keys: Mapping[str, tuple[str, ...]]) -> str:
     return next(iter(elsewhere + here), "")
 
 
+def _too_many(tags: Any, room: int) -> Wrong:
+    """Azure takes 50, of which a rollout needs some."""
+    why = f"are {len(tags)}, but there is room for {room} beside the rollout's own"
+    return {"tags": why} if len(tags) > room else {}
+
+
 def _managed(document: Document) -> Wrong:
     """What the SDK loads, but no managed deployment can have."""
-    content, wrong = document.content, {}
+    content = document.content
+    beside = azures.MOST - len((*azures.OF_A_MODEL, *azures.OF_A_DEPLOYMENT))
+    wrong = _too_many(content["tags"], beside) if isinstance(content.get("tags"), dict) else {}
     if str(content.get("type", "managed")).lower() != "managed":
         wrong["type"] = "must be managed, as it is without this line"
     if str(at(content, "scale_settings.type") or "default").lower() != "default":

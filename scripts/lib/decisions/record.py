@@ -103,7 +103,7 @@ def written(state: EndpointState, found: Record) -> Tags:
         found.rollout,
         str(found.blue or ""),
         str(found.green or ""),
-        written_out(found.split),
+        written_out(found.split)[:256],  # of more than seven deployments it is cut: then it tells of no live split
         direction,
         found.at or now(),
     )

@@ -52,6 +52,10 @@ class Denied(Refused):
         return "billing plan" in self.reason or "Upgrade to GitHub" in self.reason
 
 
+class Unreached(CannotTell):
+    """GitHub is out of order, or asked too much: later it may tell."""
+
+
 class GitHub:
     """One repository, as a token sees it. Every method raises CannotTell; those that change something Denied, too."""
 
@@ -192,7 +196,8 @@ class GitHub:
         if response.status_code in missing:
             return None
         if not response.ok:
-            raise CannotTell(f"GitHub did not answer (HTTP {response.status_code}, {path}): {_why(response)}")
+            kind = Unreached if response.status_code == 429 or response.status_code >= 500 else CannotTell
+            raise kind(f"GitHub did not answer (HTTP {response.status_code}, {path}): {_why(response)}")
         return response
 
     def _all(self, path: str, key: str, **query: Any) -> list[Document]:
@@ -208,7 +213,7 @@ class GitHub:
         response = self._send(method, f"/repos/{self.repository}{path}", json=body, allow_redirects=False)
         status = response.status_code
         if status >= 500:
-            raise CannotTell(f"GitHub may or may not have done it, {what} (HTTP {status}): {_why(response)}")
+            raise Unreached(f"GitHub may or may not have done it, {what} (HTTP {status}): {_why(response)}")
         if status >= 300 and status not in over:
             raise Denied(what, status, _why(response))
 
