@@ -111,7 +111,9 @@ def deploy_removes_only_what_never_served(world: World, deed: Deed) -> bool:
     if deed.what != "delete" or gone is None or not gone.healthy:
         return True
     fallen = gone.created in world.had or gone.name in marks(deed.seen.state)
-    foreign = "/" in gone.rollout and "/" in deed.rollout and _repository(gone.rollout) != _repository(deed.rollout)
+    whose = {who for who in deed.seen.owners[gone.created] if "/" in who} or {gone.rollout}
+    ours = _repository(deed.rollout)
+    foreign = "/" in deed.rollout and all("/" in who and _repository(who) != ours for who in whose)
     return gone.ours and gone.created not in world.retired and (fallen or not foreign)
 
 

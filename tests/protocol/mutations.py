@@ -27,13 +27,16 @@ MUTATIONS = [
         "return {MARK + green: None}",
     ),
     Mutation("the first split goes with its record", "traffic", "tags=written(endpoint, kept)", "tags={}"),
-    Mutation("a way back is recorded", "way_back", "tags = {**written(endpoint, kept), **learnt}", "tags = learnt"),
+    Mutation("a way back is recorded", "way_back", "tags = {**written(endpoint, found), **learnt}", "tags = learnt"),
     Mutation(
-        "who is rolled back is marked", "way_back", "**written(endpoint, kept), **learnt}", "**written(endpoint, kept)}"
+        "who is rolled back is marked",
+        "way_back",
+        "**written(endpoint, found), **learnt}",
+        "**written(endpoint, found)}",
     ),
     Mutation("a promotion ends the mark", "traffic", "tags if back else {**tags, MARK + green: None}", "tags"),
     Mutation("blue replaces nobody", "record", "(found.blue, None)):", "):"),
-    Mutation("green is the writer's", "record", "for ref, blue in ((found.green, found.blue), ", "for ref, blue in ("),
+    Mutation("green is the writer's", "record", "(found.green, found.blue), (found.blue, None)", "(found.blue, None),"),
     Mutation("the owner is compared", "approval", 'if proposal["owner"] != rollout:', "if False:"),
     Mutation(
         "an approval is for an owner",
@@ -53,7 +56,7 @@ MUTATIONS = [
         'percentages(endpoint.traffic)}", done=True, hold=True)',
         'percentages(endpoint.traffic)}", done=True)',
     ),
-    Mutation("a rollback never walks on", "way_back", "        back = found.blue\n", "        back = found.green\n"),
+    Mutation("a rollback never walks on", "way_back", "        return found.blue\n", "        return found.green\n"),
     Mutation(
         "the record comes before the claims",
         "way_back",
@@ -87,7 +90,7 @@ MUTATIONS = [
     Mutation(
         "another repository's green stays",
         "deploying",
-        "found.get(d.name) == blue.name and not _foreign(said.rollout, wanted.rollout)",
+        "found.get(d.name) == blue.name and not _foreign(endpoint, d, wanted.rollout)",
         "found.get(d.name) == blue.name",
     ),
     Mutation(

@@ -55,6 +55,13 @@ def every_refusal_leads_on(world: World) -> None:
             leads_on(state, str(why))
 
 
+def no_two_replace_each_other(world: World) -> None:
+    """What was green once and is blue now replaces nobody, also after an older version was rolled out again."""
+    found = pairs(world.now.state)
+    if any(found.get(blue) == green for green, blue in found.items()):
+        raise Broken(f"two replace each other: {found}: {world.now}")
+
+
 def whoever_took_a_green_last_owns_it(world: World) -> None:
     """Who made it, took it over, or wrote a split with it, whoever wrote others since."""
     state = world.now.state
@@ -133,6 +140,7 @@ def _works(state: EndpointState, plan: Callable[[], Shift], depth: int) -> bool:
 PROBES = [
     going_back_leads_to_what_served_before,
     every_refusal_leads_on,
+    no_two_replace_each_other,
     whoever_took_a_green_last_owns_it,
     there_is_a_line_for_every_state,
 ]

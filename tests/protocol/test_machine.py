@@ -16,12 +16,8 @@ def test_whatever_people_do_the_rules_hold() -> None:
     assert done.returncode == 0, done.stderr
 
 
-#: After `rollback --to` and a removal in between, a left-over counts as never promoted though it was: not mended yet.
-OPEN = {102: pytest.mark.xfail(reason="a deploy removes a left-over that a person had promoted and gone back from")}
-
-
 @pytest.mark.drill
-@pytest.mark.parametrize("number", [pytest.param(n, marks=OPEN.get(n, ())) for n in range(100, 150)])
+@pytest.mark.parametrize("number", range(100, 150))
 def test_whatever_people_do_a_million_times(number: int) -> None:
     """A million steps, of other sequences."""
     done = machine(number, SEQUENCES)

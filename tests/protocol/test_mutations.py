@@ -23,18 +23,8 @@ def test_each_mutation_still_breaks_something(mutation: Mutation) -> None:
     assert mutation.put in source(mutation)
 
 
-#: Not noticed by these sequences yet; plain tests in tests/scripts hold the rules.
-MISSED = ("the owner is compared", "a takeover changes the owner", "the way back isn't left over", "the first takes")
-TRIED = [
-    pytest.param(it, marks=pytest.mark.xfail(reason="the machine's ledger leaves it open"))
-    if it.rule.startswith(MISSED)
-    else it
-    for it in MUTATIONS
-]
-
-
 @pytest.mark.drill
-@pytest.mark.parametrize("mutation", TRIED, ids=lambda mutation: mutation.rule)
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.rule)
 def test_every_broken_rule_is_noticed(mutation: Mutation) -> None:
     """Whichever of the protocol's rules is broken, within 120,000 steps."""
     assert machine(1, 1500, mutation.rule).returncode == VIOLATED

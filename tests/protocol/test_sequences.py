@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from scripts.lib.decisions.deploying import plan_deploy
+from scripts.lib.decisions.record import marks
 from scripts.lib.decisions.state import Refused, Shift
 from tests.protocol import verbs
 from tests.protocol.invariants import judge
@@ -253,3 +254,57 @@ def test_nobody_decides_for_a_stopped_endpoint(world: World) -> None:
 
     with pytest.raises(Refused, match="promote --to default --percent 100"):
         plan_deploy(world.now.state, wanted("by hand", 2))
+
+
+def test_who_served_and_made_way_goes_with_the_next_approval_only(world: World) -> None:
+    """A person gives the waiting v2 all, promotes v1 over it again, then v3 gets a share: v2 isn't waiting."""
+    rolled_out(world, 1)
+    rolled_out(world, 2)
+    ByHand(world, lambda me: verbs.rollback(me, "xgboost-model-2")).go_on(100)
+    press_on(Promotion(world, "octo/heart/actions/runs/9/attempts/1", 100, then_delete=False), approvals=1)
+
+    run = rolled_out(world, 3)
+    kept = list(world.now.state.deployments)
+    press_on(run, TO_10)
+
+    assert "xgboost-model-2" in kept and list(world.now.state.deployments) == ["default", "xgboost-model-3"]
+
+
+def test_a_takeover_outlasts_a_stranger_s_split(world: World) -> None:
+    """Two runs wait with one green, and a portal's split comes and goes: the one that had it first has it no more."""
+    rolled_out(world, 1)
+    older = rolled_out(world, 2)
+    younger = rolled_out(world, 2, number=3)
+    for split in ({"xgboost-model-2": 100}, {"default": 100}):
+        world.split("portal", Actor(world, STRANGER), Shift(split, ""))
+
+    press_on(older, TO_10)
+    left = traffic(world)
+    press_on(younger, TO_10)
+
+    assert left == {"default": 100} and traffic(world) == {"default": 90, "xgboost-model-2": 10}
+
+
+def test_the_way_back_from_a_stranger_s_third_is_no_left_over(world: World) -> None:
+    """v2 had all, its blue is gone, and a portal gives v3 all: v2 is the way back, also once a run took it over."""
+    rolled_out(world, 1)
+    rolled_out(world, 2, TO_THE_END)
+    rolled_out(world, 3)
+    world.split("portal", Actor(world, STRANGER), Shift({"xgboost-model-3": 100}, ""))
+    rolled_out(world, 2, number=4)
+
+    rolled_out(world, 1, number=5)
+    rolls_back(world)
+
+    assert traffic(world) == {"xgboost-model-2": 100}
+
+
+def test_what_was_taken_away_from_is_marked_by_a_rollback(world: World) -> None:
+    """A portal takes all traffic away at v2's 100 %, and a rollback starts v1 again: the next review tells of v2."""
+    rolled_out(world, 1)
+    rolled_out(world, 2, TO_100)
+    world.split("portal", Actor(world, STRANGER), Shift({}, ""))
+
+    rolls_back(world)
+
+    assert marks(world.now.state)["xgboost-model-2"].startswith("rolled back from 100 %")

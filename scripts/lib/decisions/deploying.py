@@ -107,7 +107,7 @@ def _first(endpoint: EndpointState, wanted: Wanted) -> Plan:
     fit = present and wanted.model.same(present.model) and fits(present, wanted.first_settings)
     if present and present.healthy and fit:
         return Plan(present.name, f"{present.name} is there, healthy, at 0 %: the first", first=True)
-    if present and present.healthy and (not present.ours or _foreign(present.rollout, wanted.rollout)):
+    if present and present.healthy and (not present.ours or _foreign(endpoint, present, wanted.rollout)):
         raise _in_the_way(endpoint, [present.name])
     remove = (present.name,) if present else ()
     _check_not_mirrored(endpoint, remove)
@@ -220,15 +220,16 @@ def _left_over(endpoint: EndpointState, wanted: Wanted, blue: Deployment, green:
         for d in endpoint.deployments.values()
         if d.ours
         and d.name not in spared
-        and (said := claim(endpoint, d)).blue
-        and (d.name in learnt or (found.get(d.name) == blue.name and not _foreign(said.rollout, wanted.rollout)))
+        and claim(endpoint, d).blue
+        and (d.name in learnt or (found.get(d.name) == blue.name and not _foreign(endpoint, d, wanted.rollout)))
     )
 
 
-def _foreign(rollout: str, ours: str) -> bool:
-    """Whether two runs belong to two repositories."""
-    (theirs, run, _), (repository, own, _) = rollout.partition("/actions/"), ours.partition("/actions/")
-    return bool(run and own and theirs != repository)
+def _foreign(endpoint: EndpointState, deployment: Deployment, ours: str) -> bool:
+    """Whether it is another repository's: by its owner, or its maker where a person owns it."""
+    rollouts = (owner(endpoint, deployment.name), deployment.rollout, ours)
+    found = [repository for repository, run, _ in (rollout.partition("/actions/") for rollout in rollouts) if run]
+    return "/actions/" in ours and found[0] != found[-1]
 
 
 def _check_not_mirrored(endpoint: EndpointState, remove: tuple[str, ...]) -> None:

@@ -52,12 +52,6 @@ def record(state: EndpointState) -> Record | None:
     return Record(rollout, Ref.parse(blue), Ref.parse(green), shares, direction == "back", at)
 
 
-def before(state: EndpointState) -> Deployment | None:
-    """Whom the record leads back to, as far as that very one still stands."""
-    found = record(state)
-    return state.standing(found.blue) if found else None
-
-
 def live(state: EndpointState) -> Record | None:
     """The record where it tells of the very split that is live."""
     found = record(state)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scripts.lib.decisions.record import Record, Tags, before, mark, marks, now, record, written
+from scripts.lib.decisions.record import Record, Tags, mark, marks, now, record, written
 from scripts.lib.decisions.roles import owner, pairs, roles, unclear
 from scripts.lib.decisions.state import SERVES, Deployment, EndpointState, Ref, Refused, Shift, percentages
 
@@ -48,13 +48,7 @@ def way_back(endpoint: EndpointState) -> Deployment:
     found = record(endpoint)
     if found is None:
         return _claimed(endpoint)
-    whole = len(found.split) == 1 and not found.back
-    if endpoint.traffic.keys() <= {d.name for ref in (found.blue, found.green) if (d := endpoint.standing(ref))}:
-        back = found.blue
-        if back is None and endpoint.traffic.keys() <= set(pairs(endpoint).values()):
-            back = found.green  # the first, which served; what is to replace it has nothing yet
-    else:  # a stranger gave traffic to a third: whoever had it all by the record, served before
-        back = found.green if whole else found.blue
+    back = _recorded(endpoint, found)
     if back is None:
         raise Refused(f"nothing served before {', '.join(endpoint.traffic)}. {_deploy_another(endpoint)}")
     return endpoint.standing(back) or _gone(endpoint, back)
@@ -87,7 +81,9 @@ def plan_delete_blue(endpoint: EndpointState, name: str) -> Shift:
 def kept(endpoint: EndpointState) -> Deployment | None:
     """The way back, as far as it stands: by the record, where that is lost by the claim of the one that serves."""
     claims = [old for green, old in pairs(endpoint).items() if endpoint.traffic.keys() == {green}]
-    return before(endpoint) or next((endpoint.deployments[name] for name in claims), None)
+    found = record(endpoint)
+    old = endpoint.standing(_recorded(endpoint, found)) if found else None
+    return old or next((endpoint.deployments[name] for name in claims), None)
 
 
 def superfluous(endpoint: EndpointState) -> list[str]:
@@ -104,6 +100,16 @@ def superfluous(endpoint: EndpointState) -> list[str]:
     if not record(endpoint) and not any(endpoint.deployments[name].replaces for name in endpoint.traffic):
         spared |= endpoint.deployments.keys() - learnt.keys()
     return [d.name for d in endpoint.deployments.values() if d.ours and d.name not in spared]
+
+
+def _recorded(endpoint: EndpointState, found: Record) -> Ref | None:
+    """Whom the record leads back to; None for an endpoint's first."""
+    if endpoint.traffic.keys() <= {d.name for ref in (found.blue, found.green) if (d := endpoint.standing(ref))}:
+        if found.blue is None and endpoint.traffic.keys() <= set(pairs(endpoint).values()):
+            return found.green  # the first, which served; what is to replace it has nothing yet
+        return found.blue
+    whole = len(found.split) == 1 and not found.back
+    return found.green if whole else found.blue  # a stranger's third: whoever had it all by the record, served before
 
 
 def _claimed(endpoint: EndpointState) -> Deployment:
