@@ -7,7 +7,7 @@ import pytest
 from tests.protocol.mutations import MUTATIONS, Mutation, source
 from tests.protocol.run import VIOLATED, machine
 
-FAST = ("a name that came back", "who is rolled back is marked", "a rollback never walks on")
+FAST = ("blue replaces nobody", "who is rolled back is marked", "a takeover changes the owner")
 QUICK = [mutation for mutation in MUTATIONS if mutation.rule.startswith(FAST)]
 
 
