@@ -13,8 +13,10 @@ from scripts.lib.decisions.metrics import metrics
 from scripts.lib.decisions.record import marks, record
 from scripts.lib.decisions.roles import roles
 from scripts.lib.decisions.situation import situation
-from scripts.lib.decisions.state import Ambiguous, Deployment, EndpointState, percentages
+from scripts.lib.decisions.state import Ambiguous, Deployment, EndpointState, Refused, percentages
 from scripts.lib.github import step_output
+from scripts.lib.github.api import GitHub
+from scripts.lib.github.behind import behind
 
 TAGS = ("digest", "data_sha256", "commit", "run")
 
@@ -22,11 +24,23 @@ TAGS = ("digest", "data_sha256", "commit", "run")
 @command()
 @endpoint_options
 def main(endpoint: OnlineEndpoint) -> str:
-    """Print the endpoint's state as JSON, without keys; one line on stderr says where in a rollout it is."""
+    """Print the endpoint's state as JSON, without keys; stderr says where in a rollout it is, if main is ahead."""
     state = endpoint.read()
     say(situation(state))
+    say(_merged(state))
     step_output.summary(f"**{state.name}**: {percentages(state.traffic)}; {situation(state)}")
     return json.dumps(describe(state), indent=2)
+
+
+def _merged(endpoint: EndpointState) -> str:
+    """Whether what was merged last is what serves, as far as GitHub tells: without a token that is left open."""
+    serving = max(endpoint.traffic, key=endpoint.traffic.__getitem__, default="")
+    if not serving:
+        return "nothing serves yet."
+    try:
+        return str(behind(GitHub.here(), endpoint.deployments[serving].tags.get("commit", "")))
+    except Refused as why:
+        return f"whether it is what was merged last can't be told: {why}"
 
 
 def describe(endpoint: EndpointState) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from azureml_emulator.__main__ import main as emulator
 from demo.picture import picture
 from scripts.lib.github.repository_variables import VARIABLES
 from tests.support import ROOT
+from tests.workflows.files import WORKFLOWS
 from tools import reference
 
 PAGES = sorted(path for path in (*ROOT.glob("*.md"), *ROOT.glob("*/*.md")) if path.name != "CHANGELOG.md")
@@ -81,7 +82,7 @@ def test_a_slip_is_found(line: str, missing: str) -> None:
 
 def test_workflows() -> None:
     """Every workflow that somebody starts has a row."""
-    files = {path.name for path in (ROOT / ".github/workflows").glob("*.yml")}
+    files = {f"{name}.yml" for name in WORKFLOWS}
 
     assert set(first_column("The workflows")) - VARIABLES.keys() == files - {"stages.yml"}
 

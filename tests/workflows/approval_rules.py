@@ -7,7 +7,9 @@ from scripts.lib.decisions import authors
 from scripts.lib.github.environment import ENVIRONMENTS
 from scripts.lib.github.repository_variables import PLACE, VARIABLES
 from tests.workflows.files import (
+    CALL,
     DELETE,
+    LOGIN,
     PROMOTE,
     SETUP,
     Files,
@@ -43,6 +45,23 @@ def environments_tell_who_decides(files: Files) -> Findings:
         wanted = reviewed if decides(job) else "rollback" if does(job, "scripts.rollback") else rest
         if job.get("environment") != wanted:
             yield f"{where}: environment {job.get('environment')} instead of {wanted}"
+
+
+@rule
+def others_leave_ours_alone(files: Files) -> Findings:
+    """Of the owner's own workflows one thing is asked: no job is in our environments, none logs in as ours do."""
+    for name, flow in files.foreign.items():
+        for key, job in (flow.get("jobs") or {}).items():
+            environment = job.get("environment")
+            environment = environment.get("name") if isinstance(environment, dict) else environment
+            if str(environment).lower() in ENVIRONMENTS:
+                yield f"{name}: {key} is in {environment}"
+            for step in job.get("steps", []):
+                as_ours = LOGIN in step.get("uses", "") and "AZURE_CLIENT_ID" in str(step.get("with"))
+                if as_ours or ("target" in step.get("with", {}) and step.get("uses") == SETUP):
+                    yield f"{name}: {key} logs in"
+            if job.get("uses") == f"{CALL}stages.yml":
+                yield f"{name}: {key} rolls out"
 
 
 @rule

@@ -22,13 +22,20 @@ def parsed(text: str) -> dict[str, Any]:
     return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 (one is the other, in C)
 
 
+WORKFLOWS = ("ci", "promote", "rollback", "rollout", "stages", "teardown")
+ACTIONS = ("delete-blue", "promote", "setup")
+OURS = [*(f"workflows/{name}.yml" for name in WORKFLOWS), *(f"actions/{name}/action.yml" for name in ACTIONS)]
+
+
 class Files:
-    """The workflows and composite actions of a repository, as text and as YAML."""
+    """The template's own workflows and composite actions, by name, as text and as YAML; the owner's are `foreign`."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        paths = [*(root / ".github/workflows").glob("*.yml"), *(root / ".github/actions").glob("*/action.yml")]
+        paths = [root / ".github" / name for name in OURS]
         self.texts = {path: path.read_text() for path in sorted(paths)}
+        others = {*(root / ".github/workflows").glob("*.y*ml")} - {*paths}
+        self.foreign = {path.name: parsed(path.read_text()) for path in sorted(others)}
 
     @cached_property
     def workflows(self) -> dict[str, dict[str, Any]]:
