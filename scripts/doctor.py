@@ -74,7 +74,7 @@ def main(
     """
     findings: list[Finding] = []
     click.get_current_context().call_on_close(lambda: click.echo(finding.as_json(findings)))  # also if it fails
-    for found in files.check() if only_files else examine(variables, registered=version is not None):
+    for found in files.check() if only_files else examine(variables, version is not None, everything=not rollout):
         say(str(found))
         findings.append(found)
     step_output.summary("### The set-up", finding.as_table(findings))
@@ -120,10 +120,11 @@ def _refuse(wrong: Sequence[Finding]) -> None:
         raise Refused(f"not ready: {names}. Mend it as said above, then run the doctor again.")
 
 
-def examine(given: Mapping[str, str] | None, registered: bool) -> Iterator[Finding]:
+def examine(given: Mapping[str, str] | None, registered: bool, everything: bool) -> Iterator[Finding]:
     """All checks one after the other. `given` are the repository's variables, which GitHub is asked for otherwise.
 
     `registered`: the rollout is of a version that is registered already, so the requirements here say nothing of it.
+    `everything`: also what a rollout's login may mostly not read.
     """
     yield from files.check()
     github = GitHubFacts()
@@ -136,7 +137,7 @@ def examine(given: Mapping[str, str] | None, registered: bool) -> Iterator[Findi
         yield from at_github(github, name)
     picked = repository_variables.pick(known)
     picked |= {name: value for name in repository_variables.PLACE if (value := os.environ.get(name))}
-    yield from at_azure(github, picked, _logging_in(known, environments))
+    yield from at_azure(github, picked, _logging_in(known, environments), everything)
     if not registered:
         text = told(lambda: REQUIREMENTS.read_text(encoding="utf-8"))
         yield azure_checks.requirements(text, str(REQUIREMENTS))
@@ -154,14 +155,18 @@ def at_github(github: GitHubFacts, name: str) -> Iterator[Finding]:
         yield checks.no_wait(name, environment, page)
 
 
-def at_azure(github: GitHubFacts, picked: Mapping[str, str], environments: Sequence[str]) -> Iterator[Finding]:
+def at_azure(
+    github: GitHubFacts, picked: Mapping[str, str], environments: Sequence[str], everything: bool
+) -> Iterator[Finding]:
     """What Azure must let the workflows do. `picked` are production's variables."""
     azure = AzureFacts(_workspace(picked))
     reach, sent = azure.reach(), github.subjects(environments)
     yield azure_checks.login(reach, sent)
-    yield trust.subjects(sent, azure.trusted(picked.get("AZURE_CLIENT_ID", "")))
+    permissions = azure.permissions()
+    if everything or azure_checks.reads(permissions, azure_checks.IDENTITIES):
+        yield trust.subjects(sent, azure.trusted(picked.get("AZURE_CLIENT_ID", "")))
     yield azure_checks.workspace(reach)
-    yield azure_checks.role(reach, azure.permissions())
+    yield azure_checks.role(reach, permissions)
     given = picked.get("ENDPOINT_NAME", "")
     name = given or told(endpoint_name)
     if isinstance(name, Unknown):
@@ -169,7 +174,8 @@ def at_azure(github: GitHubFacts, picked: Mapping[str, str], environments: Seque
         return
     endpoint = azure.endpoint(name)
     yield azure_checks.endpoint_name(name, endpoint, told(model_name))
-    yield _quota(azure, endpoint)
+    if everything or azure_checks.reads(permissions, azure_checks.USAGES):
+        yield _quota(azure, endpoint)
     if not isinstance(endpoint, Unknown) and endpoint.serving:
         yield azure_checks.first_deployment(name, endpoint.serving, str(BLUE))
 
