@@ -127,7 +127,7 @@ def examine(given: Mapping[str, str] | None, registered: bool, everything: bool)
     """All checks one after the other. `given` are the repository's variables, which GitHub is asked for otherwise.
 
     `registered`: the rollout is of a version that is registered already, so the requirements here say nothing of it.
-    `everything`: what stops no rollout, and a job's token mostly may not ask, is looked at, too.
+    `everything`: what stops no rollout, and what a rollout's login and token mostly may not ask, is looked at, too.
     """
     yield from files.check()
     github = GitHubFacts().known()
@@ -171,15 +171,11 @@ def at_azure(
     azure = AzureFacts(_workspace(picked))
     reach, sent = azure.reach(), github.subjects([name for names in logins.values() for name in names])
     yield azure_checks.login(reach, sent)
-    for client_id, names in logins.items():
-        own = f" {' '.join(names)}" if len(logins) > 1 else ""
-        trusted = azure.trusted(client_id)
-        its = sent if isinstance(sent, Unknown) else {name: sent[name] for name in names}
-        yield trust.subjects(its, trusted, f"OIDC subject{own}")
-        if everything:
-            yield trust.others(its, trusted, f"other logins{own}")
+    permissions = azure.permissions()
+    if everything or azure_checks.reads(permissions, azure_checks.IDENTITIES):
+        yield from _trusted(azure, logins, sent, everything)
     yield azure_checks.workspace(reach)
-    yield azure_checks.role(reach, azure.permissions())
+    yield azure_checks.role(reach, permissions)
     given = picked.get("ENDPOINT_NAME", "")
     name = given or told(endpoint_name)
     if isinstance(name, Unknown):
@@ -187,11 +183,25 @@ def at_azure(
         return
     endpoint = azure.endpoint(name)
     yield azure_checks.endpoint_name(name, endpoint, told(model_name))
-    yield _quota(azure, endpoint)
+    if everything or azure_checks.reads(permissions, azure_checks.USAGES):
+        yield _quota(azure, endpoint)
     if not isinstance(endpoint, Unknown) and endpoint.serving:
         yield azure_checks.first_deployment(name, endpoint.serving, str(BLUE))
         if everything:
             yield checks.serving(github.ask(lambda it: behind(it, endpoint.commit)))
+
+
+def _trusted(
+    azure: AzureFacts, logins: Mapping[str, Sequence[str]], sent: Mapping[str, str] | Unknown, everything: bool
+) -> Iterator[Finding]:
+    """Whether Azure trusts what GitHub sends, identity by identity; `everything`: and whom else it trusts."""
+    for client_id, names in logins.items():
+        own = f" {' '.join(names)}" if len(logins) > 1 else ""
+        trusted = azure.trusted(client_id)
+        its = sent if isinstance(sent, Unknown) else {name: sent[name] for name in names}
+        yield trust.subjects(its, trusted, f"OIDC subject{own}")
+        if everything:
+            yield trust.others(its, trusted, f"other logins{own}")
 
 
 def _quota(azure: AzureFacts, endpoint: azure_checks.Endpoint | Unknown) -> Finding:

@@ -62,6 +62,11 @@ class Identity:
     def role(self) -> list[str]:
         return ["--role", self.role_name, "--scope", workspace_id(self.workspace)]
 
+    @property
+    def reader(self) -> list[str]:
+        """Lets read the subscription: quotas are its own, and the identity lies outside of the workspace, too."""
+        return ["--role", "Reader", "--scope", f"/subscriptions/{self.workspace.subscription_id}"]
+
     def ask(self, field: str) -> str:
         """A part of a line that asks Azure for one of its ids."""
         return f'"$({_az("identity show", *self.names, "--query", field, "--output", "tsv")})"'
@@ -88,7 +93,8 @@ def login(identity: Identity, location: str, subjects: Mapping[str, str]) -> lis
         _unless("identity", identity.names, ["--location", location]),
         *(_credential(identity, name, subject) for name, subject in subjects.items()),
         *([_definition(identity)] if identity.actions else []),
-        _role(identity),
+        _role(identity, identity.role),
+        *_reading(identity),
     ]
 
 
@@ -146,9 +152,22 @@ def _azure_removal(identity: Identity) -> list[str]:
     ]
 
 
-def _login_removal(identity: Identity) -> list[str]:
+def _reading(identity: Identity) -> list[str]:
+    """Offered for the identity that a rollout's first job logs in as: one of an environment's own has no use for it."""
+    if identity.actions:
+        return []
     return [
-        f"{_az('role assignment delete', '--assignee')} {identity.ask('principalId')} {shlex.join(identity.role)}",
+        "# Only for a rollout's first job to tell a core quota that is too small, and logins that aren't trusted:",
+        f"# {_role(identity, identity.reader)}",
+    ]
+
+
+def _login_removal(identity: Identity) -> list[str]:
+    unassign = f"{_az('role assignment delete', '--assignee')} {identity.ask('principalId')}"
+    reader = f"# {unassign} {shlex.join(identity.reader)}  # where it is a Reader, too"
+    return [
+        f"{unassign} {shlex.join(identity.role)}",
+        *([] if identity.actions else [reader]),
         *([_az("role definition delete", "--name", identity.role_name)] if identity.actions else []),
         f"{_az('identity delete', *identity.names)}  # its federated credentials go with it",
     ]
@@ -174,9 +193,9 @@ def _credential(identity: Identity, name: str, subject: str) -> str:
     return _az("identity federated-credential create", *names, *identity.group, *trust)
 
 
-def _role(identity: Identity) -> str:
+def _role(identity: Identity, what: list[str]) -> str:
     """Looked for first, since a second `create` may fail (azure-cli#31995); by object id, since a directory lags."""
-    who, role = identity.ask("principalId"), shlex.join(identity.role)
+    who, role = identity.ask("principalId"), shlex.join(what)
     there = f"az role assignment list --assignee {who} {role} --query '[].id' --output tsv | grep -q ."
     kind = "--assignee-principal-type ServicePrincipal"
     return f"{there} || az role assignment create --assignee-object-id {who} {kind} {role}"
