@@ -175,9 +175,9 @@ def at_azure(
         own = f" {' '.join(names)}" if len(logins) > 1 else ""
         trusted = azure.trusted(client_id)
         its = sent if isinstance(sent, Unknown) else {name: sent[name] for name in names}
-        yield trust.subjects(its, trusted, f"OIDC subject{own}")
+        yield trust.subjects(its, trusted, github.issuer, f"OIDC subject{own}")
         if everything:
-            yield trust.others(its, trusted, f"other logins{own}")
+            yield trust.others(its, trusted, github.issuer, f"other logins{own}")
     yield azure_checks.workspace(reach)
     yield azure_checks.role(reach, azure.permissions())
     given = picked.get("ENDPOINT_NAME", "")
