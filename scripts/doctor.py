@@ -173,7 +173,7 @@ def at_azure(
     yield azure_checks.login(reach, sent)
     permissions = azure.permissions()
     if everything or azure_checks.reads(permissions, azure_checks.IDENTITIES):
-        yield from _trusted(azure, logins, sent, everything)
+        yield from _trusted(azure, github, logins, sent, everything)
     yield azure_checks.workspace(reach)
     yield azure_checks.role(reach, permissions)
     given = picked.get("ENDPOINT_NAME", "")
@@ -192,16 +192,20 @@ def at_azure(
 
 
 def _trusted(
-    azure: AzureFacts, logins: Mapping[str, Sequence[str]], sent: Mapping[str, str] | Unknown, everything: bool
+    azure: AzureFacts,
+    github: GitHubFacts,
+    logins: Mapping[str, Sequence[str]],
+    sent: Mapping[str, str] | Unknown,
+    everything: bool,
 ) -> Iterator[Finding]:
     """Whether Azure trusts what GitHub sends, identity by identity; `everything`: and whom else it trusts."""
     for client_id, names in logins.items():
         own = f" {' '.join(names)}" if len(logins) > 1 else ""
         trusted = azure.trusted(client_id)
         its = sent if isinstance(sent, Unknown) else {name: sent[name] for name in names}
-        yield trust.subjects(its, trusted, f"OIDC subject{own}")
+        yield trust.subjects(its, trusted, github.issuer, f"OIDC subject{own}")
         if everything:
-            yield trust.others(its, trusted, f"other logins{own}")
+            yield trust.others(its, trusted, github.issuer, f"other logins{own}")
 
 
 def _quota(azure: AzureFacts, endpoint: azure_checks.Endpoint | Unknown) -> Finding:

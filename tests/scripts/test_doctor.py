@@ -20,7 +20,8 @@ from azureml_emulator.arm.names import ROLLOUT
 from azureml_emulator.faults.client import Faults
 from azureml_emulator.github.server import LocalGitHub
 from azureml_emulator.testing import Arm
-from scripts.lib.setup.azure import AUDIENCE, ISSUER
+from scripts.lib.github.host import ISSUER
+from scripts.lib.setup.azure import AUDIENCE
 from scripts.lib.setup.guard import ruleset
 from tests.support import ROOT
 from tests.support.scripts import Live, outputs, repository, run, toy_model

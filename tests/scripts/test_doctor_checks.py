@@ -17,7 +17,8 @@ from scripts.lib.doctor.finding import Finding, Unknown, cannot_tell, ok, wrong
 from scripts.lib.doctor.quota import Shape, Usage
 from scripts.lib.github import triggers
 from scripts.lib.github.environment import Environment, Policy
-from scripts.lib.setup.azure import AUDIENCE, ISSUER
+from scripts.lib.github.host import ISSUER
+from scripts.lib.setup.azure import AUDIENCE
 
 PAGE = "https://github.com/o/r/settings"
 UNTOLD = Unknown("HTTP 403")
@@ -354,7 +355,12 @@ def trusts(*subjects: str, issuer: str = ISSUER, audiences: tuple[str, ...] = (A
         ({"deploy": OLD}, trusts(NEW), "wrong", f"`{OLD}`, but `{NEW}`"),
         ({"deploy": NEW}, trusts(NEW.upper()), "wrong", NEW),
         ({"deploy": NEW, "rollback": "x"}, trusts(NEW), "wrong", "`x`"),
-        ({"deploy": NEW}, trusts(NEW, issuer="https://elsewhere"), "wrong", "no subject of GitHub"),
+        (
+            {"deploy": NEW},
+            trusts(NEW, issuer="https://elsewhere"),
+            "wrong",
+            f"but GitHub's tokens have the issuer {ISSUER}",
+        ),
         (
             {"deploy": NEW},
             trusts(NEW, audiences=("api://AzureADTokenExchangeUSGov",)),
@@ -369,10 +375,19 @@ def trusts(*subjects: str, issuer: str = ISSUER, audiences: tuple[str, ...] = (A
 )
 def test_subjects(sent: Any, trusted: Any, expected: str, says: str) -> None:
     """Each subject that GitHub sends must be trusted letter by letter; what is missing, and what is there, is shown."""
-    found = trust.subjects(sent, trusted)
+    found = trust.subjects(sent, trusted, ISSUER)
 
     assert found.verdict == expected and says in found.say
     assert expected != "wrong" or "USGov" in found.say or ("AADSTS700213" in found.say and "setup_github" in found.mend)
+
+
+def test_an_enterprise_s_issuer() -> None:
+    """One that the tokens have is trusted; one that they may have is told, and how to say so, and never deleted."""
+    its = f"{ISSUER}/acme"
+
+    assert trust.subjects({"deploy": NEW}, trusts(NEW, issuer=its), its).verdict == "ok"
+    assert "set OIDC_ISSUER" in trust.subjects({"deploy": NEW}, trusts(NEW, issuer=its), ISSUER).mend
+    assert trust.others({"deploy": NEW}, trusts(NEW, issuer=its), ISSUER, "other logins").verdict == "ok"
 
 
 PLACE_OF_IT = "/subscriptions/s/resourcegroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/i"
@@ -389,6 +404,7 @@ PULL_REQUEST = "repo:o/r:pull_request"
         (trusts(NEW, "repo:other/r:environment:deploy"), "wrong", "other/r"),
         (trusts(NEW, NEW.upper()), "wrong", NEW.upper()),
         (trusts(NEW, issuer="https://elsewhere"), "wrong", NEW),
+        (trusts(NEW, issuer=f"{ISSUER}.evil"), "wrong", NEW),
         ([*trusts(NEW), {"claimsMatchingExpression": {"value": "x"}}], "wrong", "'x'"),
         (UNTOLD, "cannot tell", "HTTP 403"),
     ],
@@ -398,7 +414,7 @@ def test_other_logins(trusted: Any, expected: str, says: str) -> None:
     if not isinstance(trusted, Unknown):
         trusted = [{**one, "id": f"{PLACE_OF_IT}/federatedIdentityCredentials/c{n}"} for n, one in enumerate(trusted)]
 
-    found = trust.others({"deploy": NEW}, trusted, "other logins")
+    found = trust.others({"deploy": NEW}, trusted, ISSUER, "other logins")
 
     line = (
         f"delete --name c{len(trusted) - 1} --identity-name i --subscription s --resource-group g --yes"

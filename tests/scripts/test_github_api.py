@@ -481,6 +481,24 @@ class TestHere:
                 GitHub.here("a/b")
 
     @pytest.mark.parametrize(
+        ("environ", "issuer"),
+        [
+            ({}, "https://token.actions.githubusercontent.com"),
+            ({"GH_HOST": "acme.ghe.com"}, "https://token.actions.acme.ghe.com"),
+            ({"OIDC_ISSUER": "https://its.own"}, "https://its.own"),
+        ],
+    )
+    def test_who_speaks_in_its_tokens(
+        self, environ: dict[str, str], issuer: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        """It follows from the host, unless an enterprise has made it another."""
+        monkeypatch.chdir(tmp_path)
+        for name, value in environ.items():
+            monkeypatch.setenv(name, value)
+
+        assert host.issuer() == issuer
+
+    @pytest.mark.parametrize(
         ("environ", "words"),
         [({}, "GITHUB_REPOSITORY"), ({"GITHUB_REPOSITORY": "local/rollout"}, "GITHUB_TOKEN")],
     )

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from scripts.lib.azure.errors import explain
 from scripts.lib.doctor.finding import Unknown
-from scripts.lib.github import api
+from scripts.lib.github import api, host
 from scripts.lib.github.api import GitHub
 from scripts.lib.github.environment import LISTED, Document, Environment, Policy
 from scripts.lib.setup.azure import AUDIENCE
@@ -76,37 +76,45 @@ class GitHubFacts:
         """Whether something protects it, as GitHub tells everybody."""
         return self.ask(lambda github: bool((github.branch(branch) or {}).get("protected")))
 
+    @cached_property
+    def _claims(self) -> dict[str, str]:
+        return _own_claims()
+
+    @property
+    def issuer(self) -> str:
+        """Who speaks in the repository's OIDC tokens: read from this job's own, where it has one."""
+        return self._claims.get("iss") or host.issuer()
+
     def subjects(self, environments: Collection[str]) -> dict[str, str] | Unknown:
         """What GitHub sends to Azure as the subject of each environment's jobs."""
-        prefix = own_prefix(environments) or self.ask(lambda github: github.subject_prefix())
+        prefix = own_prefix(self._claims.get("sub"), environments) or self.ask(lambda github: github.subject_prefix())
         if isinstance(prefix, Unknown):
             return prefix
         return {name: f"{prefix}:environment:{name}" for name in environments}
 
 
-def own_prefix(environments: Collection[str]) -> str | Unknown | None:
+def own_prefix(subject: str | None, environments: Collection[str]) -> str | Unknown | None:
     """How the subject of this job's own token begins, Unknown for one of another form, None without a token.
 
     That is the very subject Azure sees; the API that names it needs a right that a job's token may lack
     (docs.github.com/actions/reference/security/oidc#methods-for-requesting-the-oidc-token).
     """
-    subject = _own_subject()
     if subject is None:
         return None
     found = re.fullmatch(f"(.+):environment:({'|'.join(map(re.escape, environments))})", subject)
     return found[1] if found else Unknown(f"the repository's OIDC subject is a custom one: this job has `{subject}`.")
 
 
-def _own_subject() -> str | None:
+def _own_claims() -> dict[str, str]:
     import requests
 
     url, token = (os.environ.get(f"ACTIONS_ID_TOKEN_REQUEST_{name}") for name in ("URL", "TOKEN"))
     if not url or not token:
-        return None
+        return {}
     login = {"Authorization": f"Bearer {token}"}
     try:
         answer = requests.get(url, params={"audience": AUDIENCE}, headers=login, timeout=api.TIMEOUT)
         claims = answer.json()["value"].split(".")[1]
-        return str(json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))["sub"])
+        return dict(json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4))))
     except (requests.RequestException, ValueError, LookupError, TypeError, AttributeError):
-        return None
+        return {}

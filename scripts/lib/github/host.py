@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from scripts.lib.github import provenance
 
 SERVER, API = "https://github.com", "https://api.github.com"
+ISSUER = "https://token.actions.githubusercontent.com"
 REMOTE = re.compile(
     r"(?:\w+://(?:[^@/]*@)?([\w.-]+)(?::\d+)?/|(?:[\w.-]+@)?([\w.-]+):)"  # an address, or git@HOST:
     r"([\w.-]+/[\w.-]+?)(?:\.git)?/?"
@@ -26,6 +27,15 @@ def server() -> str:
     """The address of its pages."""
     host = os.environ.get("GH_HOST") or origin()[0]
     return os.environ.get("GITHUB_SERVER_URL") or (f"https://{host}" if host else SERVER)
+
+
+def issuer() -> str:
+    """Who speaks in its OIDC tokens. An enterprise may have made that an address of its own: OIDC_ISSUER says which
+    (docs.github.com/actions/reference/security/oidc#customizing-the-issuer-value-for-an-enterprise).
+    """
+    host = urlsplit(server()).netloc
+    ours = f"https://token.actions.{host}" if host.endswith(".ghe.com") else ISSUER
+    return os.environ.get("OIDC_ISSUER") or ours
 
 
 def api() -> str:

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from scripts.lib.azure.workspace import Workspace
+from scripts.lib.github import host
 
 ROLE = "AzureML Data Scientist"
 _LOOK = ("read", "onlineEndpoints/read", "onlineEndpoints/deployments/read")
@@ -27,7 +28,6 @@ RIGHTS = {
     "rollback": (*_LOOK, "onlineEndpoints/write"),
 }  # fmt: skip
 """What an identity of its own may do in the workspace; the one for all else registers models, which takes ROLE."""
-ISSUER = "https://token.actions.githubusercontent.com"
 AUDIENCE = "api://AzureADTokenExchange"
 
 
@@ -188,7 +188,7 @@ def _unless(kind: str, names: list[str], more: list[str]) -> str:
 
 
 def _credential(identity: Identity, name: str, subject: str) -> str:
-    trust = ["--issuer", ISSUER, "--subject", subject, "--audiences", AUDIENCE]
+    trust = ["--issuer", host.issuer(), "--subject", subject, "--audiences", AUDIENCE]
     names = ["--name", name, "--identity-name", identity.name]
     return _az("identity federated-credential create", *names, *identity.group, *trust)
 
