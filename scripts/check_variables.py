@@ -53,8 +53,19 @@ def main(target: str, client_id: str, tenant_id: str, production: str) -> None:
             "staging is the production endpoint itself, so it would be promoted without approval. "
             f"Give STAGING_AZURE_ML_WORKSPACE another workspace, or delete it, {where}"
         )
+    step_output.output(page=_page(given))
     step_output.environment(**_logged_in(client_id, tenant_id))
     say(f"{target}: {'/'.join(filter(None, (given[name] for name in PLACE)))}")
+
+
+def _page(given: dict[str, str]) -> str:
+    """Where the studio shows the endpoint."""
+    workspace = (
+        f"/subscriptions/{given['AZURE_SUBSCRIPTION_ID']}/resourcegroups/{given['AZURE_RESOURCE_GROUP']}"
+        f"/providers/Microsoft.MachineLearningServices/workspaces/{given['AZURE_ML_WORKSPACE']}"
+    )
+    name = (given["ENDPOINT_NAME"] or endpoint_name()).lower()
+    return f"https://ml.azure.com/endpoints/realtime/{name}/detail?wsid={workspace}&tid={given['AZURE_TENANT_ID']}"
 
 
 def _logged_in(client_id: str, tenant_id: str) -> dict[str, str]:

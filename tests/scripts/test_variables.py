@@ -121,6 +121,17 @@ def test_a_job_of_staging_works_elsewhere(own: dict[str, str]) -> None:
     assert check("staging", **{**PLACE, **PRODUCTION, **own}).exit_code == 0
 
 
+def test_the_endpoint_has_a_page(tmp_path: Path) -> None:
+    """A job's deployment on GitHub links to the studio: in that workspace, under the name that Azure has."""
+    check("production", **PLACE, ENDPOINT_NAME="Heart", GITHUB_OUTPUT=str(tmp_path / "output"))
+
+    page = (tmp_path / "output").read_text()
+    assert page.startswith(
+        "page=https://ml.azure.com/endpoints/realtime/heart/detail?wsid=/subscriptions/subscription/"
+    )
+    assert page.endswith("/workspaces/workspace&tid=tenant\n")
+
+
 def test_the_login_is_handed_on(tmp_path: Path) -> None:
     """Later steps log in as the identity, `az` (azure/login's, too) in the job's own folder. Refused, nothing is."""
     job = {"GITHUB_ENV": str(tmp_path / "environment"), "RUNNER_TEMP": "/runner/temp"}

@@ -14,7 +14,7 @@ from azureml_emulator.__main__ import main as emulator
 from demo.picture import picture
 from scripts.lib.github.repository_variables import VARIABLES
 from tests.support import ROOT
-from tests.workflows.files import WORKFLOWS
+from tests.workflows.files import WORKFLOWS, Files
 from tools import reference
 
 PAGES = sorted(path for path in (*ROOT.glob("*.md"), *ROOT.glob("*/*.md")) if path.name != "CHANGELOG.md")
@@ -85,6 +85,13 @@ def test_workflows() -> None:
     files = {f"{name}.yml" for name in WORKFLOWS}
 
     assert set(first_column("The workflows")) - VARIABLES.keys() == files - {"stages.yml"}
+
+
+def test_actions() -> None:
+    """Every action of others has a row, for whoever must allow it; no other has."""
+    used = {use for text in Files(ROOT).texts.values() for use in re.findall(r"uses: ([\w-]+/[\w/-]+)@", text)}
+
+    assert sorted(re.findall(r"^\| `([\w/-]+)@\*`", REFERENCE, re.MULTILINE)) == sorted(used)
 
 
 def test_what_is_made_of_the_code_is_up_to_date() -> None:

@@ -17,6 +17,7 @@ from tests.workflows.files import (
     before,
     decides,
     does,
+    environment,
     expression,
     given,
     logs_in,
@@ -43,8 +44,24 @@ def environments_tell_who_decides(files: Files) -> Findings:
         reviewed = "${{ inputs.target }}" if file == "stages" else "production"
         rest = "deploy" if logs_in(job) else None
         wanted = reviewed if decides(job) else "rollback" if does(job, "scripts.rollback") else rest
-        if job.get("environment") != wanted:
-            yield f"{where}: environment {job.get('environment')} instead of {wanted}"
+        if environment(job) != wanted:
+            yield f"{where}: environment {environment(job)} instead of {wanted}"
+
+
+@rule
+def deployments_lead_to_the_endpoint(files: Files) -> Findings:
+    """What asks or changes the endpoint links to its page, from the deployment that GitHub shows."""
+    page = {"url": expression("steps.setup.outputs.page")}
+    for where, job in files.jobs.items():
+        if does(job, PROMOTE, DELETE, "scripts.deploy", "scripts.smoke_test", "scripts.rollback"):
+            linked = job["environment"] == {"name": environment(job)} | page
+            if not linked or not any(step.get("id") == "setup" and step.get("uses") == SETUP for step in job["steps"]):
+                yield where
+    for path, text in files.texts.items():
+        if path.parent.name == "setup" and parsed(text).get("outputs", {}).get("page", {}).get("value") != expression(
+            "steps.check.outputs.page"
+        ):
+            yield "actions.setup"
 
 
 @rule
@@ -71,8 +88,8 @@ def environments_are_known(files: Files) -> Findings:
     named = {
         name: ENVIRONMENTS.get(name, False) or (decides(job) and name != "staging")
         for job in files.jobs.values()
-        if (environment := job.get("environment"))
-        for name in (targets if environment == "${{ inputs.target }}" else [environment])
+        if (place := environment(job))
+        for name in (targets if place == "${{ inputs.target }}" else [place])
     }
     if named != ENVIRONMENTS:
         yield f"{named}"
@@ -138,7 +155,7 @@ def each_login_says_whose(files: Files) -> Findings:
     """A job that logs in hands over the target and its identity."""
     for where, job in files.jobs.items():
         stages = where.startswith("stages.")
-        own = {expression("inputs.target"): "PRODUCTION"}.get(name := job.get("environment", ""), name.upper())
+        own = {expression("inputs.target"): "PRODUCTION"}.get(name := environment(job) or "", name.upper())
         ids = f"vars.{own}_AZURE_CLIENT_ID || vars.AZURE_CLIENT_ID", "vars.AZURE_TENANT_ID"
         ids = (f"env.{own}_CLIENT_ID", "env.TENANT_ID") if stages else ids
         fresh = expression("vars.AZURE_CLIENT_ID && 'production' || ''")

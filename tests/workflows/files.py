@@ -100,6 +100,12 @@ def logs_in(job: Job) -> bool:
     return "target" in given(job, SETUP)
 
 
+def environment(job: Job) -> Any:
+    """The name of the job's environment; None where it has none."""
+    found = job.get("environment")
+    return found.get("name") if isinstance(found, dict) else found
+
+
 def expression(text: str) -> str:
     return f"${{{{ {text} }}}}"
 

@@ -39,6 +39,8 @@ def steps_dropped(text: str) -> Iterator[str]:
 
 
 MUTATIONS: dict[str, Mutate] = {
+    "a deployment that leads nowhere": replaced(r", url: .*? \}(?= *(#|$))", " }"),
+    "another page": replaced(r"steps\.(setup|check)\.outputs\.page", "github.server_url"),
     "a run without a name": replaced(r"^run-name: (.*\n(?:  .*\n)*)", ""),
     "a check that never starts": replaced(r"^  (pull_request|merge_group):", r"  \1:\n    paths: [model/**]"),
     "a job that nobody decides on": replaced(r"^    if: contains\(fromJSON.*\n", ""),
