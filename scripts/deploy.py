@@ -15,6 +15,7 @@ from scripts.lib.azure.errors import brief, explain, passes
 from scripts.lib.azure.registered import verified
 from scripts.lib.azure.trying import asked
 from scripts.lib.azure.waiting import Deadline, say, within
+from scripts.lib.cli import option_types
 from scripts.lib.cli.command import command, timeout_option
 from scripts.lib.cli.place import endpoint_options, rollout_option
 from scripts.lib.decisions import tags
@@ -26,7 +27,11 @@ from scripts.lib.github import provenance, step_output
 @command()
 @endpoint_options
 @click.option(
-    "--version", type=click.IntRange(min=1), required=True, help="The model version, as register_model prints it."
+    "--version",
+    type=option_types.version,
+    metavar="NUMBER",
+    required=True,
+    help="The model version, as register_model prints it.",
 )
 @click.option("--digest", default="", help="What the model must be, as digest_model prints it. Else: as its tag says.")
 @click.option("--with-package", is_flag=True, help="Build an image with the model first, and deploy that.")

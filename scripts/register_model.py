@@ -12,18 +12,21 @@ from scripts.lib.azure.registered import latest
 from scripts.lib.azure.trying import Tries
 from scripts.lib.azure.waiting import Deadline, say, within
 from scripts.lib.azure.workspace import Workspace
-from scripts.lib.cli import paths
+from scripts.lib.cli import option_types, paths
 from scripts.lib.cli.command import command, timeout_option
 from scripts.lib.cli.place import workspace_options
 from scripts.lib.decisions import model_folder, model_tags, tags
 from scripts.lib.decisions.metrics import metrics
+from scripts.lib.decisions.state import Refused
 from scripts.lib.github import provenance, step_output
 
 
 @command()
 @workspace_options
 @click.argument("folder", type=paths.FOLDER, required=False)
-@click.option("--version", type=click.IntRange(min=1), help="One that is registered already, instead of FOLDER.")
+@click.option(
+    "--version", type=option_types.version, metavar="NUMBER", help="One that is registered already, instead of FOLDER."
+)
 @timeout_option(1800)
 def main(workspace: Workspace, folder: Path | None, version: int | None, timeout: float) -> str:
     """Register the MLflow model in FOLDER; prints its version.
@@ -37,6 +40,8 @@ def main(workspace: Workspace, folder: Path | None, version: int | None, timeout
     if folder is None:
         step_output.output(version=str(version))
         return str(version)
+    if "python_function" not in (model_folder.mlmodel(folder).get("flavors") or {}):
+        raise Refused(f"{folder}/MLmodel has no flavor python_function, without which Azure can't serve it.")
     name, digest = model_name(), model_folder.digest(folder)
     described = {**model_tags.tags(folder), "digest": digest, **provenance.tags()}
     beside = dict.fromkeys((*deployment_tags(), *tags.OF_A_MODEL, *tags.OF_A_DEPLOYMENT), "")
@@ -56,6 +61,11 @@ def _registered(workspace: Workspace, name: str, folder: Path, tags: dict[str, s
     while True:
         model = latest(workspace, name, deadline)
         if model and model.tags.get("digest") == tags["digest"]:
+            if not str(model.version).isdecimal():
+                raise Refused(
+                    f"this very model is registered as {name} {model.version}, but versions that are rolled out are "
+                    "numbers. Nothing is registered: archive that one, then run this again."
+                )
             say(f"{name} {model.version} is this very model: nothing to register")
             return model
         try:

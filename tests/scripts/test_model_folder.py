@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from scripts.lib.decisions.model_folder import digest
+from scripts.lib.decisions.model_folder import PART, digest
 from scripts.lib.decisions.model_tags import tags
 from scripts.lib.decisions.state import Refused
 from tests.support.scripts import toy_model
@@ -104,3 +105,29 @@ def test_a_folder_that_is_no_model_is_refused(folder: Path, content: str | None)
 
     with pytest.raises(Refused, match="MLmodel"):
         digest(folder)
+
+
+def test_the_digest_reads_in_parts(folder: Path) -> None:
+    """A model has gigabytes, a runner hasn't: 64 MiB cost no 32."""
+    with (folder / "weights.bin").open("wb") as file:
+        file.truncate(64 << 20)
+
+    tracemalloc.start()
+    digest(folder)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert peak < 32 << 20
+
+
+@pytest.mark.parametrize("before", [b"", b"a", b"\r", b"\n"])
+def test_a_line_end_between_two_parts_counts_once(folder: Path, before: bytes) -> None:
+    """Wherever the reading stops."""
+    text = folder / "code" / "toy.py"
+    unix = b"#" * (PART - 1) + before + b"\n" + b"#" * 10
+    text.write_bytes(unix)
+    expected = digest(folder)
+
+    text.write_bytes(b"#" * (PART - 1) + before + b"\r\n" + b"#" * 10)
+
+    assert digest(folder) == expected

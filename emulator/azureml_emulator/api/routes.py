@@ -196,7 +196,11 @@ def deployment_logs(azure: Azure, call: Call) -> Document:
     lines = call.document.get("tail") or 500
     if type(lines) is not int:
         raise BadRequest(f"tail must be a whole number, not {lines!r}.")
-    return {"content": azure.deployments.logs(call.scope, call["endpoint"], call["deployment"], lines)}
+    kind = call.document.get("containerType") or "InferenceServer"
+    if kind not in ("InferenceServer", "StorageInitializer"):
+        raise BadRequest(f"containerType {kind!r} is none of InferenceServer, StorageInitializer.")
+    initializer = kind == "StorageInitializer"
+    return {"content": azure.deployments.logs(call.scope, call["endpoint"], call["deployment"], lines, initializer)}
 
 
 def operation(azure: Azure, call: Call) -> Reply:

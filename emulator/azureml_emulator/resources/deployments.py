@@ -18,6 +18,7 @@ from azureml_emulator.serving.pool import Pool
 from azureml_emulator.serving.supervision import Unhealthy
 
 MAX_DEPLOYMENTS = 20
+INITIALIZER = "storage-initializer.log"
 ENDED_BADLY = ("Failed", "Canceled")
 FILES = (
     "model-"  # how the folders with the model's files begin: one for the processes that run, one for those that start
@@ -105,11 +106,13 @@ class Deployments:
         pools = self.pools.get(endpoint, {})
         return {item["name"]: pools.get(item["name"]) for item in self.all(scope, endpoint)}
 
-    def logs(self, scope: Scope, endpoint: str, name: str, lines: int) -> str:
-        """The last lines of the deployment's container log."""
+    def logs(self, scope: Scope, endpoint: str, name: str, lines: int, initializer: bool = False) -> str:
+        """The last lines of the deployment's container log, or of the one of what fetches the model before."""
         self.get(scope, endpoint, name)
-        log = self.log_file(endpoint, name)
+        log = self._home(endpoint, name) / INITIALIZER if initializer else self.log_file(endpoint, name)
         text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+        if initializer:
+            return "\n".join(text.splitlines()[-max(lines, 1) :])
         return "\n".join(["Instance status:", "InferenceServer: local process", *text.splitlines()[-max(lines, 1) :]])
 
     def log_file(self, endpoint: str, name: str) -> Path:
@@ -171,8 +174,13 @@ class Deployments:
         settings, count = defaults.settings(new["properties"], self._clock), new["sku"]["capacity"]
         variables = {name: value for name, value in new["properties"]["environmentVariables"].items() if value}
         files, log = Path(tempfile.mkdtemp(prefix=FILES, dir=home)), self.log_file(endpoint, new["name"])
+        initializer = home / INITIALIZER
         try:
+            initializer.write_text(f"Fetching the model from {folder}\n", encoding="utf-8")
             await self._store.export(scope.container, folder, files / folder.rpartition("/")[2])
+            fetched = [path for path in files.rglob("*") if path.is_file()]
+            with initializer.open("a", encoding="utf-8") as log_of_it:
+                log_of_it.write(f"Fetched {len(fetched)} files, {sum(path.stat().st_size for path in fetched)} bytes\n")
             return await Pool.start(lambda: Instance(files, log, variables), count, settings)
         except BaseException:
             _remove([files])

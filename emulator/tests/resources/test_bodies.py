@@ -48,3 +48,29 @@ def test_every_problem_is_told() -> None:
         "properties.readinessProbe.initialDelay",
         "sku.capacity",
     ]
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {f"tag-{number}": "" for number in range(51)},
+        {"a/b": ""},
+        {"50%": ""},
+        {"n" * 513: ""},
+        {"": "x"},
+        {"long": "v" * 257},
+        {"AUC": "1", "auc": "2"},
+    ],
+    ids=lambda tags: f"{len(tags)} {next(iter(tags))[:10]}",
+)
+def test_tags_are_within_the_resource_manager_s_limits(tags: dict[str, str]) -> None:
+    """50 on a resource, 512 characters of a name without <>%&\\?/, 256 of a value; names ignore case."""
+    with pytest.raises(BadRequest, match="tags"):
+        validated(Tagged.model_validate, {"tags": tags})
+
+
+def test_tags_up_to_the_limits() -> None:
+    """The last that Azure takes."""
+    tags = {f"{number:02}{'n' * 510}": "v" * 256 for number in range(50)}
+
+    assert validated(Tagged.model_validate, {"tags": tags}).tags == tags

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from scripts.lib.azure import causes
@@ -12,6 +13,7 @@ from scripts.lib.azure.waiting import Deadline, TimedOut, answered, say
 from scripts.lib.decisions.state import Refused
 
 LOG_LINES = 100
+CONTAINERS = {"storage-initializer": "storage initialiser", "inference-server": "container"}
 REMOVAL = 300.0  # seconds for removing what failed, when --timeout may be used up
 
 
@@ -62,12 +64,15 @@ def _clear_up(endpoint: OnlineEndpoint, name: str) -> str:
 
 
 def _show_log(endpoint: OnlineEndpoint, name: str) -> None:
-    try:
-        log = answered(
-            Deadline(REMOVAL), lambda: endpoint.client.online_deployments.get_logs(name, endpoint.name, LOG_LINES)
+    """That of its container, and of what fetches the model before: one that never started has said nothing itself."""
+    for kind, told in CONTAINERS.items():
+        read = functools.partial(
+            endpoint.client.online_deployments.get_logs, name, endpoint.name, LOG_LINES, container_type=kind
         )
-        say(f"the last lines of {name}'s container log:\n{log}")
-    except Exception as error:
-        if explain(error) is None:
-            raise
-        say(f"the container's log of {name} can't be read: {reason(azures(error) or error)}")
+        try:
+            log = answered(Deadline(REMOVAL), read)
+            say(f"the last lines of {name}'s {told} log:\n{log.strip() or 'nothing'}")
+        except Exception as error:
+            if explain(error) is None:
+                raise
+            say(f"the {told}'s log of {name} can't be read: {reason(azures(error) or error)}")

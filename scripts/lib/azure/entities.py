@@ -33,7 +33,7 @@ def deployment(entity: Any) -> Deployment:
     tags = {str(name): str(value) for name, value in (entity.tags or {}).items()}
     created = getattr(entity.creation_context, "created_at", None)
     model = Model(tags.get("model", ""), tags.get("version", ""), tags.get("digest", ""))
-    named = re.search(r"models/([^/]+)/versions/([^/]+)$", str(entity.model or ""))
+    named = re.search(r"(azureml://registries/.+|(?<=models/)[^/]+)/versions/([^/]+)$", str(entity.model or ""))
     if named and named.groups() != (model.name, model.version):
         model = Model(*named.groups())  # somebody changed it in place: the tags' digest is another model's
     return Deployment(

@@ -23,7 +23,8 @@ PLACE = re.compile(r"/datastores/([^/]+)/paths/(.+?)/?$")  # in azureml://subscr
 
 def registered_contract(workspace: Workspace, model: Model, deadline: Deadline) -> Contract | None:
     """The contract of a registered version; None where there is no such version, or it is no MLflow model."""
-    known = registered.version(workspace, model.name, model.version, deadline) if model.name else None
+    ours = model.name and "/" not in model.name  # one of a registry is another workspace's
+    known = registered.version(workspace, model.name, model.version, deadline) if ours else None
     if known is None:
         return None
     with TemporaryDirectory(ignore_cleanup_errors=True) as temporary:  # given up, a download may still write there

@@ -36,6 +36,11 @@ def verified(workspace: Workspace, number: str, digest: str, deadline: Deadline)
     model = version(workspace, name, number, deadline)
     if model is None:
         raise Refused(f"model {name} has no version {number}. register_model prints the version to deploy.")
+    if str(model.type) != "mlflow_model":
+        raise Refused(
+            f"{name} {number} is registered as a {model.type}, not as an MLflow model, which alone Azure serves "
+            "without code. Nothing is deployed. register_model registers an MLflow folder as a new version."
+        )
     expected = digest or model.tags.get("digest", "")
     if not expected:
         say(f"{name} {number} has no tag `digest`, so it can't be told whether it is what was trained")

@@ -40,4 +40,16 @@ def proposal(text: str) -> approval.Proposal:
         raise click.BadParameter(str(error)) from error
 
 
+def version(text: str) -> int:
+    """A registered version: a whole number, as the local workspace counts them."""
+    if re.fullmatch(r"[1-9][0-9]{0,8}", text, re.ASCII):
+        return int(text)
+    if ":" in text or "/" in text:
+        raise click.BadParameter(
+            f"{text!r} is an address. A model of a registry, or of another name, isn't deployed here: register its "
+            "folder in this workspace with register_model, which prints the version."
+        )
+    raise click.BadParameter(f"{text!r} is no version that can be deployed: those are whole numbers from 1 on")
+
+
 SHARE = click.IntRange(1, 100)

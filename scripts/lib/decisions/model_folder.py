@@ -11,6 +11,7 @@ from scripts.lib.decisions.state import Refused
 
 STAMPS = frozenset({"model_uuid", "utc_time_created", "run_id", "artifact_path", "model_size_bytes"})
 """What MLflow 2.x writes into MLmodel anew each time (mlflow.models.Model)."""
+PART = 1 << 20  # bytes that are read at a time
 TEXT = frozenset({".txt", ".yaml", ".yml", ".json", ".md", ".py"})
 
 
@@ -31,14 +32,26 @@ def mlmodel(folder: Path) -> dict[str, Any]:
 def digest(folder: Path) -> str:
     """SHA-256 (hex) of the model's content: the same model, trained again or checked out elsewhere, has the same."""
     described = {key: value for key, value in mlmodel(folder).items() if key not in STAMPS}
-    contents = {"MLmodel": json.dumps(described, sort_keys=True, default=str).encode()}
+    digests = {"MLmodel": hashlib.sha256(json.dumps(described, sort_keys=True, default=str).encode()).digest()}
     for path in folder.rglob("*"):
         name = path.relative_to(folder).as_posix()
         if path.is_file() and name != "MLmodel" and "__pycache__" not in path.parts:
-            content = path.read_bytes()
-            contents[name] = content.replace(b"\r\n", b"\n") if path.suffix in TEXT else content
+            digests[name] = _content(path)
     total = hashlib.sha256()
-    for name in sorted(contents):
-        for part in (name.encode(), contents[name]):
-            total.update(hashlib.sha256(part).digest())
+    for name in sorted(digests):
+        total.update(hashlib.sha256(name.encode()).digest() + digests[name])
     return total.hexdigest()
+
+
+def _content(path: Path) -> bytes:
+    """SHA-256 of a file, read in parts: models have gigabytes. A text's line ends count as `\\n`."""
+    total, held = hashlib.sha256(), b""
+    with path.open("rb") as file:
+        while part := file.read(PART):
+            if path.suffix in TEXT:
+                part = held + part
+                held = b"\r" if part.endswith(b"\r") else b""  # the other half of a line end may come next
+                part = part[: len(part) - len(held)].replace(b"\r\n", b"\n")
+            total.update(part)
+    total.update(held)
+    return total.digest()

@@ -17,22 +17,22 @@ OF_A_DEPLOYMENT = ("model", "version", "rollout", "settings", "replaces")
 """What `deploy` writes beside what the registered version and the file say."""
 OF_A_MODEL = ("digest", "commit", "run")
 """What `register_model` writes beside what training says."""
-OF_A_ROLLOUT = len((*TAGS, *FIRST_ROLLOUT)) + len(("blue's claim", "green's claim"))
-"""So many does the endpoint need, besides older claims and marks, which are left out where there is no room."""
+OF_A_ROLLOUT = len((*TAGS, *FIRST_ROLLOUT)) + 2
+"""So many does the endpoint need, with the claims of a pair; marks and older claims go where there is no room."""
 
 
 def wrong(tags: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Each tag that Azure refuses by its name, and why."""
-    spelt = {name.lower(): name for name in tags}
     for name, value in tags.items():
+        twin = [other for other in tags if other != name and other.lower() == name.lower()]
         if found := [sign for sign in name if sign in FORBIDDEN or not sign.isprintable()]:
             yield name, f"has {found[0]!r} in its name, but Azure takes none of {' '.join(FORBIDDEN)} there"
         elif not 0 < len(name) <= LONGEST_NAME:
             yield name, f"has a name of {len(name)} characters: Azure takes 1 to {LONGEST_NAME}"
         elif len(value) > LONGEST_VALUE:
             yield name, f"is {len(value)} characters long: Azure keeps {LONGEST_VALUE}"
-        elif spelt[name.lower()] != name:
-            yield name, f"is {spelt[name.lower()]}, too: Azure tells no upper from lower case in names"
+        elif twin:
+            yield name, f"is {twin[0]}, too: Azure tells no upper from lower case in names"
 
 
 def check(what: str, tags: Mapping[str, str], then: str) -> None:
@@ -47,16 +47,16 @@ def check(what: str, tags: Mapping[str, str], then: str) -> None:
 def fitting(now: Mapping[str, str], changes: Mapping[str, str | None], endpoint: str) -> dict[str, str]:
     """The endpoint's tags with the changes (None takes one away), and no more than it can have.
 
-    Marks go first, then claims, those of the oldest deployments before others. Then a way back goes without its record:
-    it must never fail for a tag. Raises Refused for whatever else finds no room.
+    Marks go first, then claims, those of the oldest deployments before others. Then a way back goes without what it
+    would record: it must never fail for a tag. Raises Refused for whatever else finds no room.
     """
     kept = {name: value for name, value in {**now, **changes}.items() if value is not None}
-    spare = [name for name in kept if name.startswith((MARK, OF)) and name not in changes]
-    spare.sort(key=lambda name: (name.startswith(OF), kept[name]))  # they begin with the creation time
-    for name in spare[: max(0, len(kept) - MOST)]:
+    old = [name for name in kept if name.startswith((MARK, OF)) and name not in changes]
+    old.sort(key=lambda name: (name.startswith(OF), kept[name]))  # the values begin with the creation time
+    for name in old[: max(0, len(kept) - MOST)]:
         del kept[name]
     if len(kept) > MOST and changes.get("rollout-direction") == "back":
-        kept = {name: value for name, value in kept.items() if name not in TAGS}
+        kept = {name: value for name, value in kept.items() if name not in changes}
     if len(kept) > MOST:
         raise Refused(
             f"{endpoint} has {len(now)} tags, and Azure takes {MOST}: there is no room for what the rollout writes. "
