@@ -303,7 +303,7 @@ def loosen(copy: Copy, what: str) -> dict[str, str]:
         ("branches production", "gh api --method DELETE"),
         ("variables production", "gh variable delete ENDPOINT_NAME --env production"),
         ("app rules rollback", "https://github.com/local/rollout/settings/environments"),
-        ("default branch", ".github/workflows/rollout.yml, line 5: `branches: [trunk]`"),
+        ("default branch", "`branches: [trunk]` instead of"),
         ("place", "export AZURE_RESOURCE_GROUP="),
         ("other logins", "az identity federated-credential delete --name also0 --identity-name open --subscription "),
     ],
