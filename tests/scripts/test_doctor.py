@@ -303,7 +303,7 @@ def loosen(copy: Copy, what: str) -> dict[str, str]:
         ("branches production", "gh api --method DELETE"),
         ("variables production", "gh variable delete ENDPOINT_NAME --env production"),
         ("app rules rollback", "https://github.com/local/rollout/settings/environments"),
-        ("default branch", ".github/workflows/rollout.yml, line 5: `branches: [trunk]`"),
+        ("default branch", "`branches: [trunk]` instead of"),
         ("place", "export AZURE_RESOURCE_GROUP="),
         ("other logins", "az identity federated-credential delete --name also0 --identity-name open --subscription "),
     ],
@@ -571,7 +571,7 @@ def test_a_quota_that_is_too_small(copy: Copy) -> None:
 def test_the_quota_counts_what_serves(copy: Copy, tmp_path: Path) -> None:
     """Blue is the deployment with the traffic, as large as it is, not as its file says by now."""
     live = Live("doctor-quota")
-    run("register_model", toy_model(tmp_path / "one", answer=1))
+    run("register_model", toy_model(tmp_path / "one", answer=1), GITHUB_SHA="a" * 40)
     run("register_model", toy_model(tmp_path / "two", answer=2))
     copy.edit("endpoints/blue-deployment.yml", instance_type="Standard_DS3_v2", instance_count=2)
     copy.edit("endpoints/green-deployment.yml", instance_type="Standard_DS5_v2", instance_count=1)
@@ -581,9 +581,19 @@ def test_the_quota_counts_what_serves(copy: Copy, tmp_path: Path) -> None:
     live.do("deploy", "--version", 2)
     copy.edit("endpoints/blue-deployment.yml", instance_count=1)
 
+    for sha in ("a" * 40, "b" * 40):
+        copy.github.add_commit(sha)
+    copy.github.changed["b" * 40], copy.github.branches["main"] = ["model/train.py"], "b" * 40
+
     found = copy.findings(ENDPOINT_NAME=live.name)
+    shown = live.run("show_endpoint", **copy.github.environ()).stderr
+    untold = live.run("show_endpoint").stderr
 
     copy.arm("DELETE", f"onlineEndpoints/{live.name}")
+    assert found["what serves"]["verdict"] == "wrong"
+    assert "no rollout started" in found["what serves"]["say"]
+    assert "gh workflow run rollout.yml --ref main" in found["what serves"]["mend"]
+    assert "no rollout started for what changed in model/train.py" in shown and "can't be told" in untold
     assert "a change of it alone does nothing" in found["first deployment"]["say"]
     assert "60 cores" in found["core quota"]["say"]  # three machines of 4, three of 16: a fifth more, rounded up
 
