@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import time
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ import pytest
 from azureml_emulator.faults.command import Faults
 from azureml_emulator.testing import Arm, blobs
 from azureml_emulator.testing import deployment as deployment_body
+from scripts.lib.azure import registered
 from scripts.lib.decisions.model_folder import digest
 from scripts.lib.decisions.state import FIRST_ROLLOUT
 from tests.support import ROOT
@@ -432,7 +434,7 @@ def test_what_is_no_model_is_refused(calm: Live, client: MLClient, tmp_path: Pat
     result = calm.run("deploy", "--version", version, "--digest", "0" * 64)
 
     assert result.exit_code == 1
-    assert "is no MLflow model" in result.stderr
+    assert "is registered as a custom_model, not as an MLflow model" in result.stderr
     assert calm.show() == before
 
 
@@ -451,6 +453,7 @@ def test_a_broken_green_is_removed(calm: Live, versions: dict[str, str]) -> None
 
     assert result.exit_code == 1
     assert "the toy is broken" in result.stderr
+    assert "storage initialiser log:\nFetching the model from " in result.stderr
     assert "is removed" in result.stderr and "default 100 %" in result.stderr
     assert calm.show() == before
 
@@ -679,3 +682,23 @@ def test_an_endpoint_that_was_not_meant_stays(calm: Live, typed: str) -> None:
     assert result.exit_code == 2
     assert f"is not {calm.name}. Nothing is deleted." in result.stderr
     assert calm.show() == before
+
+
+def test_a_download_holds_no_file_as_a_whole(
+    azure: dict[str, str], calm: Live, client: MLClient, tmp_path: Path
+) -> None:
+    """64 MiB of weights cost no 32 of memory."""
+    folder = toy_model(tmp_path / "model", metadata={"large": True})
+    with (folder / "weights.bin").open("wb") as file:
+        file.truncate(64 << 20)
+    model = client.models.get("toy-deploy", by_hand(client, folder))
+    workspace = opened(azure, calm).workspace
+    registered.blobs(workspace, model)  # what is imported is no download
+
+    tracemalloc.start()
+    found = registered.download(workspace, model, tmp_path / "found")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert digest(found) == digest(folder)
+    assert peak < 32 << 20

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from scripts.lib.azure.endpoint_files import model_name
 from scripts.lib.azure.errors import Passing
+from scripts.lib.azure.login import login
 from scripts.lib.azure.looking import check_workspace, found, twice
 from scripts.lib.azure.trying import patiently
 from scripts.lib.azure.waiting import Deadline, say, within
 from scripts.lib.azure.workspace import Workspace
 from scripts.lib.decisions import model_folder
 from scripts.lib.decisions.state import Refused
+
+PLACE = re.compile(r"/datastores/([^/]+)/paths/(.+?)/?$")  # in azureml://subscriptions/…/datastores/NAME/paths/…
+PART = 1 << 20  # bytes that are fetched at once; the SDK holds some ten times as many
 
 
 def version(workspace: Workspace, name: str, number: str, deadline: Deadline) -> Any:
@@ -76,9 +81,41 @@ def _find(workspace: Workspace, name: str, deadline: Deadline, **which: str) -> 
 
 
 def download(workspace: Workspace, model: Any, into: Path) -> Path:
-    """All files of a version; gives the folder that they are in."""
-    workspace.client.models.download(model.name, str(model.version), str(into))
-    return Path(into, model.name, Path(model.path).name)  # the SDK adds both
+    """All files of a version; gives the folder that they are in. Blobs come in parts: the SDK holds each as a whole."""
+    if (place := blobs(workspace, model)) is None:
+        workspace.client.models.download(model.name, str(model.version), str(into))
+        return Path(into, model.name, Path(model.path).name)  # the SDK adds both
+    container, folder = place
+    for name in container.list_blob_names(name_starts_with=f"{folder}/"):
+        target = into / name.removeprefix(f"{folder}/")
+        if not target.resolve().is_relative_to(into.resolve()):
+            raise Refused(f"{model.name} {model.version} has a file {name!r}, which leads out of its folder.")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("wb") as file:
+            container.download_blob(name).readinto(file)
+    return into
+
+
+def blobs(workspace: Workspace, model: Any) -> tuple[Any, str] | None:
+    """The SDK's ContainerClient and the folder that a version is in; None where that is something else than blobs."""
+    from azure.storage.blob import ContainerClient
+
+    place = PLACE.search(str(model.path))
+    store: Any = workspace.client.datastores.get(place[1], include_secrets=True) if place else None
+    if place is None or not hasattr(store, "container_name"):
+        return None
+    account = f"{store.protocol}://{store.account_name}.blob.{store.endpoint}"
+    sizes: dict[str, Any] = {"max_single_get_size": PART, "max_chunk_get_size": PART}
+    return ContainerClient(account, store.container_name, _credential(store.credentials), **sizes), place[2]
+
+
+def _credential(secrets: Any) -> Any:
+    """A storage account without shared keys has none: then it is whoever runs this."""
+    from azure.core.credentials import AzureSasCredential
+
+    if token := getattr(secrets, "sas_token", None):
+        return AzureSasCredential(token.removeprefix("?"))
+    return getattr(secrets, "account_key", None) or login()
 
 
 def _digest(workspace: Workspace, model: Any, deadline: Deadline) -> str:
