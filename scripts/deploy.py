@@ -90,7 +90,7 @@ def main(endpoint: OnlineEndpoint, version: int, digest: str, with_package: bool
 def _tell(endpoint: OnlineEndpoint, steps: list[Plan]) -> None:
     """The workflow's outputs and summary. `first` is that very deployment, with its creation time."""
     done = steps[-1]
-    state = endpoint.read(known=[done.deployment])
+    state = endpoint.seen
     first_one = str(state.deployments[done.deployment].ref) if done.first else ""
     step_output.output(deployment=done.deployment, green=done.green, blue=done.blue, first=first_one)
     step_output.summary(steps[0].say, f"Traffic: **{percentages(state.traffic)}**")
@@ -121,7 +121,7 @@ def _create(
         entity.environment = _package(endpoint, model, deadline)
     else:
         entity.model = f"azureml:{model.name}:{model.version}"
-    if plan.first:  # killed between creation and traffic, the next run still knows
+    if plan.first and not state.first_rollout:  # killed between creation and traffic, the next run still knows
         endpoint.shift(lambda state: Shift(state.traffic, "", done=state.first_rollout, tags=FIRST_ROLLOUT), deadline)
     create(endpoint, entity, deadline, make_room(state))
 
