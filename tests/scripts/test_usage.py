@@ -138,6 +138,14 @@ def test_a_script_leaves_signals_as_they_were() -> None:
     assert signal.signal(signal.SIGTERM, before) == signal.SIG_IGN
 
 
+def test_an_endpoint_in_upper_case_is_the_same() -> None:
+    """Azure has names in lower case: ENDPOINT_NAME=HEART is `heart`."""
+    result = run("delete_endpoint", "--confirm", "stroke", **WORKSPACE, ENDPOINT_NAME="HEART")
+
+    assert result.exit_code == 2
+    assert "'stroke' is not heart" in result.stderr
+
+
 def test_an_invalid_endpoint_name_in_the_environment_is_refused() -> None:
     """ENDPOINT_NAME is checked like the option."""
     result = run("show_endpoint", **WORKSPACE, ENDPOINT_NAME="e" * 33)
