@@ -33,7 +33,12 @@ from scripts.lib.github import provenance, step_output
     required=True,
     help="The model version, as register_model prints it.",
 )
-@click.option("--digest", default="", help="What the model must be, as digest_model prints it. Else: as its tag says.")
+@click.option(
+    "--digest",
+    default="",
+    show_default=False,
+    help="What the model must be, as digest_model prints it. Else: as its tag says.",
+)
 @click.option("--with-package", is_flag=True, help="Build an image with the model first, and deploy that.")
 @rollout_option
 @timeout_option(1800)

@@ -47,6 +47,7 @@ def test_help_imports_no_azure(script: str) -> None:
 
     assert shown.returncode == 0, shown.stderr
     assert shown.stdout.startswith("Usage:")
+    assert 'default: ""' not in " ".join(shown.stdout.split())
     assert shown.stdout.rstrip().endswith("imported: []")
 
 
