@@ -51,6 +51,15 @@ def test_help_imports_no_azure(script: str) -> None:
     assert shown.stdout.rstrip().endswith("imported: []")
 
 
+def test_all_commands_are_listed() -> None:
+    """`python -m scripts` has a line for each."""
+    shown = subprocess.run([sys.executable, "-m", "scripts"], capture_output=True, text=True, cwd=ROOT, check=True)
+
+    lines = [line.split(maxsplit=1) for line in shown.stdout.splitlines()[2:]]
+    assert sorted(name for name, _ in lines) == SCRIPTS
+    assert all(told.endswith((".", "?")) for _, told in lines)
+
+
 @pytest.mark.parametrize("script", OF_A_WORKSPACE)
 def test_a_missing_workspace_names_all_that_is_missing(script: str) -> None:
     """One look at the error is enough to set the variables."""
