@@ -30,7 +30,9 @@ def _named(ctx: click.Context, param: click.Parameter, value: str) -> str:
 @click.argument("environment", callback=_named)
 @click.option("--seen", type=click.IntRange(0), help="Approvals that the job before saw: one more must be there now.")
 @click.option("--expect", type=option_types.proposal, help="What `review` printed: says whose work it is.")
-@click.option("--person", default="", metavar="LOGIN", help="Who decides, in the place of reviewers.")
+@click.option(
+    "--person", default="", show_default=False, metavar="LOGIN", help="Who decides, in the place of reviewers."
+)
 def main(environment: str, seen: int | None, expect: Proposal | None, person: str) -> str:
     """Insist that a reviewer of ENVIRONMENT approved this job; prints `reviewers`, `person` or `none`.
 

@@ -20,13 +20,14 @@ from scripts.lib.github.repository_variables import PLACE, PREFIX, collides, mis
 
 @command()
 @click.argument("target", type=click.Choice(["production", "staging"]))
-@click.option("--client-id", default="", help="What the login gets of AZURE_CLIENT_ID.")
-@click.option("--tenant-id", default="", help="What the login gets of AZURE_TENANT_ID.")
+@click.option("--client-id", default="", show_default=False, help="What the login gets of AZURE_CLIENT_ID.")
+@click.option("--tenant-id", default="", show_default=False, help="What the login gets of AZURE_TENANT_ID.")
 @click.option(
     "--production",
     envvar="PRODUCTION_ENDPOINT",
     show_envvar=True,
     default="",
+    show_default=False,
     metavar="SUBSCRIPTION/GROUP/WORKSPACE/ENDPOINT",
     help="Where staging must not be.",
 )

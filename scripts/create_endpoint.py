@@ -7,7 +7,6 @@ from typing import Any
 from scripts.lib.azure import endpoint_files, entities
 from scripts.lib.azure.endpoint import OnlineEndpoint
 from scripts.lib.azure.errors import Passing
-from scripts.lib.azure.trying import patiently
 from scripts.lib.azure.waiting import Deadline, say
 from scripts.lib.cli.command import command, timeout_option
 from scripts.lib.cli.place import endpoint_options
@@ -31,8 +30,7 @@ def main(endpoint: OnlineEndpoint, timeout: float) -> str:
     wanted, place = endpoint_files.described(file, asked=True), _place(endpoint)
 
     def plan(state: EndpointState) -> Change:
-        entity = patiently(endpoint.workspace, deadline, lambda: endpoint.look.endpoint(deadline))
-        return plan_endpoint(state, endpoint_files.described(entity), wanted, place)
+        return plan_endpoint(state, endpoint_files.described(endpoint.look.entity), wanted, place)
 
     def write(change: Change, state: EndpointState) -> None:
         if change.create:

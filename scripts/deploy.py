@@ -33,7 +33,12 @@ from scripts.lib.github import provenance, step_output
     required=True,
     help="The model version, as register_model prints it.",
 )
-@click.option("--digest", default="", help="What the model must be, as digest_model prints it. Else: as its tag says.")
+@click.option(
+    "--digest",
+    default="",
+    show_default=False,
+    help="What the model must be, as digest_model prints it. Else: as its tag says.",
+)
 @click.option("--with-package", is_flag=True, help="Build an image with the model first, and deploy that.")
 @rollout_option
 @timeout_option(1800)
@@ -90,7 +95,7 @@ def main(endpoint: OnlineEndpoint, version: int, digest: str, with_package: bool
 def _tell(endpoint: OnlineEndpoint, steps: list[Plan]) -> None:
     """The workflow's outputs and summary. `first` is that very deployment, with its creation time."""
     done = steps[-1]
-    state = endpoint.read(known=[done.deployment])
+    state = endpoint.seen
     first_one = str(state.deployments[done.deployment].ref) if done.first else ""
     step_output.output(deployment=done.deployment, green=done.green, blue=done.blue, first=first_one)
     step_output.summary(steps[0].say, f"Traffic: **{percentages(state.traffic)}**")
@@ -121,7 +126,7 @@ def _create(
         entity.environment = _package(endpoint, model, deadline)
     else:
         entity.model = f"azureml:{model.name}:{model.version}"
-    if plan.first:  # killed between creation and traffic, the next run still knows
+    if plan.first and not state.first_rollout:  # killed between creation and traffic, the next run still knows
         endpoint.shift(lambda state: Shift(state.traffic, "", done=state.first_rollout, tags=FIRST_ROLLOUT), deadline)
     create(endpoint, entity, deadline, make_room(state))
 

@@ -54,8 +54,17 @@ def _variables(ctx: click.Context, param: click.Parameter, value: str | None) ->
     "--files", "only_files", is_flag=True, help="Check the files of endpoints/ alone: without GitHub, without Azure."
 )
 @click.option("--rollout", is_flag=True, help="First job of a rollout: fail only for what would fail it anyway.")
-@click.option("--stop-after", default="", type=click.Choice(STAGES), help="Where the rollout shall stop.")
-@click.option("--version", default="", callback=_version, metavar="N", help="The version it rolls out, if registered.")
+@click.option(
+    "--stop-after", default="", show_default=False, type=click.Choice(STAGES), help="Where the rollout shall stop."
+)
+@click.option(
+    "--version",
+    default="",
+    show_default=False,
+    callback=_version,
+    metavar="N",
+    help="The version it rolls out, if registered.",
+)
 @click.option(
     "--variables",
     envvar="VARIABLES",

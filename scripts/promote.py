@@ -108,10 +108,12 @@ def _remove_superfluous(endpoint: OnlineEndpoint, rollout: str, deadline: Deadli
     """Only after a split of this rollout's own. The split is what counts: what can't be deleted now is told."""
     name = "what earlier rollouts left"
     try:
-        while (last := live(state := endpoint.read())) and last.rollout == rollout and (left := superfluous(state)):
-            name = left[0]  # each planned from what is there then
+        state = endpoint.seen
+        while (last := live(state)) and last.rollout == rollout and (left := superfluous(state)):
+            name = left[0]
             endpoint.remove(name, deadline)
             say(f"{name} is deleted: neither blue nor green, nor the way back")
+            state = endpoint.read()  # each is planned from what is there then
     except Exception as error:
         if explain(error) is None:
             raise

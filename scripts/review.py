@@ -18,7 +18,9 @@ from scripts.lib.github import commits, review_text, step_output
 
 @command()
 @endpoint_options
-@click.option("--next", "job", default="", metavar="JOB", help="The job that asks for approval now, if any.")
+@click.option(
+    "--next", "job", default="", show_default=False, metavar="JOB", help="The job that asks for approval now, if any."
+)
 @click.option("--percent", type=option_types.SHARE, help="What that job gives green.")
 @click.option("--bake", type=click.IntRange(0, 300), help="Minutes until blue is to be deleted, after 100 %.")
 @click.option("--green", type=names.deployment, metavar="NAME", help="What `deploy` printed; else whoever is green.")

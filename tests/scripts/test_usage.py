@@ -47,7 +47,17 @@ def test_help_imports_no_azure(script: str) -> None:
 
     assert shown.returncode == 0, shown.stderr
     assert shown.stdout.startswith("Usage:")
+    assert 'default: ""' not in " ".join(shown.stdout.split())
     assert shown.stdout.rstrip().endswith("imported: []")
+
+
+def test_all_commands_are_listed() -> None:
+    """`python -m scripts` has a line for each."""
+    shown = subprocess.run([sys.executable, "-m", "scripts"], capture_output=True, text=True, cwd=ROOT, check=True)
+
+    lines = [line.split(maxsplit=1) for line in shown.stdout.splitlines()[2:]]
+    assert sorted(name for name, _ in lines) == SCRIPTS
+    assert all(told.endswith((".", "?")) for _, told in lines)
 
 
 @pytest.mark.parametrize("script", OF_A_WORKSPACE)
@@ -136,6 +146,14 @@ def test_a_script_leaves_signals_as_they_were() -> None:
     run("rollback", "--version", "7", **WORKSPACE)
 
     assert signal.signal(signal.SIGTERM, before) == signal.SIG_IGN
+
+
+def test_an_endpoint_in_upper_case_is_the_same() -> None:
+    """Azure has names in lower case: ENDPOINT_NAME=HEART is `heart`."""
+    result = run("delete_endpoint", "--confirm", "stroke", **WORKSPACE, ENDPOINT_NAME="HEART")
+
+    assert result.exit_code == 2
+    assert "'stroke' is not heart" in result.stderr
 
 
 def test_an_invalid_endpoint_name_in_the_environment_is_refused() -> None:

@@ -45,6 +45,11 @@ class OnlineEndpoint(Resources):
         """The endpoint's state. Raises Refused where there is no such endpoint."""
         return self.find(deadline, known) or self._nowhere()
 
+    @property
+    def seen(self) -> EndpointState:
+        """Its state as the last look saw it, for what follows at once."""
+        return self.look.seen or self.read()
+
     def settled(
         self, deadline: Deadline, busy: Busy = attrgetter("busy"), known: Iterable[str] = ()
     ) -> EndpointState | None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from scripts.lib.azure.workspace import ENDPOINT, read_yaml
+from scripts.lib.azure.workspace import ENDPOINT, read_yaml, uncollected
 from scripts.lib.decisions import file_rules
 from scripts.lib.decisions.state import Refused
 from scripts.lib.decisions.strict_yaml import Document
@@ -48,7 +48,8 @@ def dropped(path: Path) -> list[str]:
 
 def load(path: Path, **fields: str) -> Any:
     """The SDK's entity, with some fields set. Raises Refused with a line for each key that is wrong."""
-    from azure.ai.ml import load_online_deployment, load_online_endpoint
+    with uncollected():
+        from azure.ai.ml import load_online_deployment, load_online_endpoint
 
     document = read(path)
     wrong = RULES[path](document) | _missing_files(document.content, path.parent)

@@ -19,10 +19,15 @@ GAP = 3.0  # seconds between the two looks: a list may lag behind what was writt
 
 
 class Look:
-    """Looks at one endpoint, and remembers which names are gone: that is found out once."""
+    """Looks at one endpoint, and remembers which names are gone: that is found out once.
+
+    `entity` and `seen` are what the last look at all of it saw, for whoever needs no newer one; None: there was none.
+    """
 
     def __init__(self, workspace: Workspace, name: str):
         self.workspace, self.name = workspace, name
+        self.entity: Any = None
+        self.seen: EndpointState | None = None
         self._gone: set[str] = set()
         self._expected: set[str] = set()
 
@@ -37,15 +42,17 @@ class Look:
         A deployment that the list lacks is asked for by its name where that is `known` or the endpoint tells it.
         Raises Passing where the answers contradict each other.
         """
-        entity = self.endpoint(deadline)
-        if entity is None:
+        self.seen = None
+        self.entity = self.endpoint(deadline)
+        if self.entity is None:
             return None
-        state = replace(entities.endpoint(entity), deployments=self._list(deadline))
+        state = replace(entities.endpoint(self.entity), deployments=self._list(deadline))
         while missing := (_named(state) | self._expected | set(known)) - state.deployments.keys() - self._gone:
             state = replace(state, deployments={**state.deployments, **self._missing(missing, deadline)})
         if lost := state.traffic.keys() - state.deployments.keys():
             self._gone -= lost
             raise Passing(f"{self.name} sends traffic to {', '.join(lost)}, which Azure says isn't there")
+        self.seen = state
         return state
 
     def endpoint(self, deadline: Deadline) -> Any:

@@ -14,11 +14,13 @@ from scripts.lib.github import provenance
 def workspace_options(function: Function) -> Function:
     """Give the function a first argument `workspace`; what is missing of it is named, all at once, with exit code 2."""
 
-    @click.option("--subscription-id", envvar="AZURE_SUBSCRIPTION_ID", show_envvar=True, default="")
-    @click.option("--resource-group", envvar="AZURE_RESOURCE_GROUP", show_envvar=True, default="")
-    @click.option("--workspace", envvar="AZURE_ML_WORKSPACE", show_envvar=True, default="")
+    @click.option(
+        "--subscription-id", envvar="AZURE_SUBSCRIPTION_ID", show_envvar=True, help="The subscription of the workspace."
+    )
+    @click.option("--resource-group", envvar="AZURE_RESOURCE_GROUP", show_envvar=True, help="Its resource group.")
+    @click.option("--workspace", envvar="AZURE_ML_WORKSPACE", show_envvar=True, help="The Azure ML workspace.")
     @functools.wraps(function)
-    def wrapper(subscription_id: str, resource_group: str, workspace: str, **rest: Any) -> Any:
+    def wrapper(subscription_id: str | None, resource_group: str | None, workspace: str | None, **rest: Any) -> Any:
         given = {
             "AZURE_SUBSCRIPTION_ID (--subscription-id)": subscription_id,
             "AZURE_RESOURCE_GROUP (--resource-group)": resource_group,
@@ -26,7 +28,7 @@ def workspace_options(function: Function) -> Function:
         }
         if missing := [name for name, value in given.items() if not value]:
             raise click.UsageError(f"which workspace? Set {', '.join(missing)}.")
-        return function(Workspace(subscription_id, resource_group, workspace), **rest)
+        return function(Workspace(*map(str, given.values())), **rest)
 
     return wrapper
 
@@ -41,6 +43,7 @@ def endpoint_options(function: Function) -> Function:
         show_envvar=True,
         type=names.endpoint,
         show_default="name in endpoints/endpoint.yml",
+        help="The endpoint.",
     )
     @functools.wraps(function)
     def wrapper(workspace: Workspace, endpoint: str | None, **rest: Any) -> Any:
