@@ -171,7 +171,9 @@ def at_azure(
     azure = AzureFacts(_workspace(picked))
     reach, sent = azure.reach(), github.subjects([name for names in logins.values() for name in names])
     yield azure_checks.login(reach, sent)
-    for client_id, names in logins.items():
+    permissions = azure.permissions()
+    readable = everything or azure_checks.reads(permissions, azure_checks.IDENTITIES)
+    for client_id, names in logins.items() if readable else ():
         own = f" {' '.join(names)}" if len(logins) > 1 else ""
         trusted = azure.trusted(client_id)
         its = sent if isinstance(sent, Unknown) else {name: sent[name] for name in names}
@@ -179,7 +181,7 @@ def at_azure(
         if everything:
             yield trust.others(its, trusted, f"other logins{own}")
     yield azure_checks.workspace(reach)
-    yield azure_checks.role(reach, azure.permissions())
+    yield azure_checks.role(reach, permissions)
     given = picked.get("ENDPOINT_NAME", "")
     name = given or told(endpoint_name)
     if isinstance(name, Unknown):
@@ -187,7 +189,8 @@ def at_azure(
         return
     endpoint = azure.endpoint(name)
     yield azure_checks.endpoint_name(name, endpoint, told(model_name))
-    yield _quota(azure, endpoint)
+    if everything or azure_checks.reads(permissions, azure_checks.USAGES):
+        yield _quota(azure, endpoint)
     if not isinstance(endpoint, Unknown) and endpoint.serving:
         yield azure_checks.first_deployment(name, endpoint.serving, str(BLUE))
         if everything:

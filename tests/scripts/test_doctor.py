@@ -16,6 +16,7 @@ import yaml
 from click.testing import Result
 
 from azureml_emulator.api import routes
+from azureml_emulator.arm.names import ROLLOUT
 from azureml_emulator.faults.client import Faults
 from azureml_emulator.github.server import LocalGitHub
 from azureml_emulator.testing import Arm
@@ -702,7 +703,32 @@ def test_what_fails_a_rollout_for_sure(copy: Copy, tmp_path: Path, environ: dict
 
     assert result.exit_code == 1
     assert "not ready: " in result.stderr and check in result.stderr.splitlines()[-1]
-    assert len(json.loads(result.stdout)) == 19
+    assert len(json.loads(result.stdout)) in (17, 19)  # who can't log in asks for nothing more
+
+
+@pytest.mark.parametrize(("role", "asked"), [("", False), ("Reader", True)])
+def test_a_rollout_asks_what_it_may(copy: Copy, role: str, asked: bool) -> None:
+    """As the Data Scientist that set-up makes of it, no question of a rollout's doctor is refused: what lies outside of
+    the workspace is left to the doctor by hand, which asks and says what it may not read; a Reader is told.
+    """
+    subscription = copy.arm.workspace.partition("/resourceGroups/")[0]
+    assignment = f"{copy.arm.base}{subscription}/providers/{routes.roles.KIND}/reader"
+    if role:
+        group = f"{subscription}/resourceGroups/local"
+        listed = copy.arm("GET", f"{copy.arm.base}{group}/providers/{routes.IDENTITIES}").json()["value"]
+        who = next(one["properties"]["principalId"] for one in listed if one["name"] == "rollout")
+        definition = routes.roles.IDS[role]
+        copy.arm("PUT", assignment, {"properties": {"principalId": who, "roleDefinitionId": definition}})
+
+    rollout = copy.findings("--rollout", AZURE_CLIENT_ID=ROLLOUT)
+    by_hand = copy.findings(AZURE_CLIENT_ID=ROLLOUT)
+
+    copy.arm("DELETE", assignment)
+    beyond = {"OIDC subject", "core quota"}
+    assert set(rollout) & beyond == (beyond if asked else set())
+    assert {found["verdict"] for found in rollout.values()} == {"ok"}
+    assert {by_hand[name]["verdict"] for name in beyond} == {"ok" if asked else "cannot tell"}
+    assert by_hand["role"]["verdict"] == "ok"
 
 
 @pytest.mark.parametrize(

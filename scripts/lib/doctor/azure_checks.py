@@ -26,6 +26,9 @@ NEEDED = tuple(
         "models/versions/read", "models/versions/write", "datastores/listSecrets/action",
     )
 )  # fmt: skip
+#: What the role that the scripts ask for doesn't let read: it is had over the workspace, and these lie above it.
+IDENTITIES = "Microsoft.ManagedIdentity/userAssignedIdentities/read"
+USAGES = "Microsoft.MachineLearningServices/locations/usages/read"
 #: Packages of a model that Azure's no-code image doesn't serve: which versions, and who says so.
 REJECTED = {"mlflow": (">=3.7", "the image crashes with it (Azure/azureml-examples#3873, #4051)")}
 
@@ -84,6 +87,11 @@ def role(reach: Reach, permissions: Sequence[Mapping[str, Any]] | Unknown) -> Fi
             "role", f"the login may not {', '.join(action.removeprefix(PROVIDER) for action in missing)}.", mend
         )
     return ok("role", "the login may do all that the scripts do.")
+
+
+def reads(permissions: Sequence[Mapping[str, Any]] | Unknown, action: str) -> bool:
+    """Whether the login, as far as is known, has a role such as Reader, so that asking is no mere refusal."""
+    return not isinstance(permissions, Unknown) and may(permissions, action)
 
 
 def may(permissions: Iterable[Mapping[str, Any]], action: str) -> bool:

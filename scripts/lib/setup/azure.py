@@ -62,6 +62,11 @@ class Identity:
     def role(self) -> list[str]:
         return ["--role", self.role_name, "--scope", workspace_id(self.workspace)]
 
+    @property
+    def reader(self) -> list[str]:
+        """Lets read the subscription: quotas are its own, and the identity lies outside of the workspace, too."""
+        return ["--role", "Reader", "--scope", f"/subscriptions/{self.workspace.subscription_id}"]
+
     def ask(self, field: str) -> str:
         """A part of a line that asks Azure for one of its ids."""
         return f'"$({_az("identity show", *self.names, "--query", field, "--output", "tsv")})"'
@@ -79,6 +84,8 @@ def creation(identity: Identity, location: str, subjects: Mapping[str, str]) -> 
         _unless("group", group, more),
         _unless("ml workspace", ["--name", workspace.name, *identity.group], more),
         *login(identity, location, subjects),
+        "# Only for a rollout's first job to tell a core quota that is too small, and logins that aren't trusted:",
+        f"# {_role(identity, identity.reader)}",
     ]
 
 
@@ -88,7 +95,7 @@ def login(identity: Identity, location: str, subjects: Mapping[str, str]) -> lis
         _unless("identity", identity.names, ["--location", location]),
         *(_credential(identity, name, subject) for name, subject in subjects.items()),
         *([_definition(identity)] if identity.actions else []),
-        _role(identity),
+        _role(identity, identity.role),
     ]
 
 
@@ -138,7 +145,9 @@ def identity_name(repository: str, staging: bool) -> str:
 def _azure_removal(identity: Identity) -> list[str]:
     workspace = identity.workspace
     group = ["--subscription", workspace.subscription_id, "--name", workspace.resource_group]
+    unassign = f"{_az('role assignment delete', '--assignee')} {identity.ask('principalId')}"
     return [
+        f"# {unassign} {shlex.join(identity.reader)}  # where it is a Reader, too",
         *_login_removal(identity),
         "# The endpoint first (teardown.yml). These delete the workspace with all models, and all else in the group:",
         f"# {_az('ml workspace delete', '--name', workspace.name, *identity.group)}",
@@ -174,9 +183,9 @@ def _credential(identity: Identity, name: str, subject: str) -> str:
     return _az("identity federated-credential create", *names, *identity.group, *trust)
 
 
-def _role(identity: Identity) -> str:
+def _role(identity: Identity, what: list[str]) -> str:
     """Looked for first, since a second `create` may fail (azure-cli#31995); by object id, since a directory lags."""
-    who, role = identity.ask("principalId"), shlex.join(identity.role)
+    who, role = identity.ask("principalId"), shlex.join(what)
     there = f"az role assignment list --assignee {who} {role} --query '[].id' --output tsv | grep -q ."
     kind = "--assignee-principal-type ServicePrincipal"
     return f"{there} || az role assignment create --assignee-object-id {who} {kind} {role}"
