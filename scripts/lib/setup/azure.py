@@ -84,6 +84,8 @@ def creation(identity: Identity, location: str, subjects: Mapping[str, str]) -> 
         _unless("group", group, more),
         _unless("ml workspace", ["--name", workspace.name, *identity.group], more),
         *login(identity, location, subjects),
+        "# Only for a rollout's first job to tell a core quota that is too small, and logins that aren't trusted:",
+        f"# {_role(identity, identity.reader)}",
     ]
 
 
@@ -94,7 +96,6 @@ def login(identity: Identity, location: str, subjects: Mapping[str, str]) -> lis
         *(_credential(identity, name, subject) for name, subject in subjects.items()),
         *([_definition(identity)] if identity.actions else []),
         _role(identity, identity.role),
-        *_reading(identity),
     ]
 
 
@@ -149,16 +150,6 @@ def _azure_removal(identity: Identity) -> list[str]:
         "# The endpoint first (teardown.yml). These delete the workspace with all models, and all else in the group:",
         f"# {_az('ml workspace delete', '--name', workspace.name, *identity.group)}",
         f"# {_az('group delete', *group)}",
-    ]
-
-
-def _reading(identity: Identity) -> list[str]:
-    """Offered for the identity that a rollout's first job logs in as: one of an environment's own has no use for it."""
-    if identity.actions:
-        return []
-    return [
-        "# Only for a rollout's first job to tell a core quota that is too small, and logins that aren't trusted:",
-        f"# {_role(identity, identity.reader)}",
     ]
 
 
