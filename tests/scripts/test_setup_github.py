@@ -479,6 +479,7 @@ class TestAzure:
         assert role[role.index("--role") + 1] == "AzureML Data Scientist"
         assert role[role.index("--scope") + 1].endswith("Microsoft.MachineLearningServices/workspaces/ws-1")
         assert [line[:2] for line in lines.splitlines() if "--role Reader" in line] == ["# "]  # only offered
+        assert [line[:2] for line in lines.splitlines() if "--role Reader" in line] == ["# "]  # only offered
         assert github.variables["AZURE_CLIENT_ID"] == github.variables["AZURE_TENANT_ID"] == ID
 
     def test_leaves_alone(self, github: LocalGitHub, tmp_path: Path) -> None:
