@@ -143,6 +143,7 @@ def ask_for_the_rest(arm: Arm) -> list[str]:
     arm.settle(
         arm("POST", "onlineEndpoints/keys/regenerateKeys", {"keyType": "Primary", "keyValue": keys["primaryKey"]})
     )
+    arm.settle(arm("PATCH", "onlineEndpoints/keys?api-version=2022-02-01-preview", {"tags": {"a": "b"}}))
     arm("PUT", "onlineEndpoints/keys", endpoint(traffic={"none": 100}))
     arm("PUT", "onlineEndpoints/keys/deployments/default", deployment("models/none/versions/1"))
     for path in ("deployments", "deployments/none"):
@@ -194,9 +195,12 @@ def test_names_types_enumerations_and_required_fields(calls: list[Call]) -> None
 
 
 def test_every_route_was_answered(calls: list[Call]) -> None:
-    """Each row of the emulator's table was asked for, and answered as it should be: none escapes the check above."""
+    """Each row of the emulator's table was asked for, and answered as it should be: none escapes the check above.
+
+    But for Entra's part, which test_federation.py holds.
+    """
     answered = {(call["method"], route(call["method"], call["path"])) for call in calls if call["status"] < 400}
-    rows = [(method, row) for method, row, _ in (*routes.LOGIN, *routes.MANAGER)]
+    rows = [(method, row) for method, row, _ in (*routes.LOGIN, *routes.MANAGER) if not row.startswith("/{tenant}")]
 
     missing = [row for row in rows if (row[0], route(row[0], re.sub(r"{\w+}", "any", row[1]))) not in answered]
 
