@@ -98,13 +98,13 @@ def test_a_split_that_reads_back_late_is_waited_for(pair: Live, faults: Faults) 
     ],
 )
 def test_what_stays_is_said(pair: Live, faults: Faults, status: int, says: str) -> None:
-    """A write that Azure goes on refusing ends with exit code 1, what happened, and the split as it was."""
+    """A write that Azure goes on refusing ends with what happened, by its exit code too, and the split as it was."""
     faults.add("refuse", method="PUT", path=ENDPOINT, status=status, code="Somebody", message="no", times=0)
 
     result = pair.run(*SHIFT, "--timeout", 3)
 
     faults.clear()
-    assert result.exit_code == 1
+    assert result.exit_code == (4 if status == 429 or status >= 500 else 1)
     assert f"setting the traffic to default 90 %, {GREEN} 10 %: {says}" in result.stderr
     assert ("is left with default 100 %" in result.stderr) == (status != 401)
     assert "Traceback" not in result.output
@@ -118,7 +118,7 @@ def test_a_busy_endpoint_is_given_up_in_time(pair: Live, faults: Faults) -> None
     result = pair.run(*SHIFT, "--timeout", 2)
 
     faults.clear()
-    assert result.exit_code == 1
+    assert result.exit_code == 3
     assert "another operation is running" in result.stderr
     assert pair.traffic == BEFORE
 
@@ -155,7 +155,7 @@ def test_an_operation_that_never_ends(pair: Live, faults: Faults) -> None:
     faults.clear()
     pair.do(*SHIFT)
 
-    assert result.exit_code == 1
+    assert result.exit_code == 3
     assert "show_endpoint" in result.stderr
     assert pair.traffic == ASKED
 
@@ -220,7 +220,7 @@ def test_a_rollback_that_is_overruled_for_ever_ends(pair: Live, arm: Arm, faults
 
     result = pair.run("rollback", "--timeout", 4)
 
-    assert result.exit_code == 1
+    assert result.exit_code == 3
     assert f"{GREEN} 100 %" in result.stderr
     assert pair.traffic == {GREEN: 100}
 
@@ -270,7 +270,7 @@ def test_a_download_that_hangs(pair: Live, faults: Faults) -> None:
     result = pair.run("deploy", "--version", 3, "--timeout", 2)
 
     faults.clear()
-    assert result.exit_code == 1
+    assert result.exit_code == 3
     assert "downloading toy-faults 3: not ended after" in result.stderr
     assert "xgboost-model-3" not in pair.deployments
 
@@ -292,7 +292,7 @@ def test_an_endpoint_that_hangs(
     faults.clear()
     live.do(*script)
 
-    assert result.exit_code == 1
+    assert result.exit_code == 3
     assert f"{what} endpoint {live.name}: not ended after" in result.stderr
     arm("DELETE", f"onlineEndpoints/{live.name}")
 
@@ -306,7 +306,7 @@ def test_a_provisioning_that_hangs(pair: Live, faults: Faults) -> None:
     faults.clear()
     pair.do("deploy", "--version", 3)
 
-    assert result.exit_code == 1
+    assert result.exit_code == 3
     assert "xgboost-model-3" in left and "still there" in result.stderr
     assert pair.deployments["xgboost-model-3"]["state"] == "Succeeded"
     assert pair.traffic == BEFORE
