@@ -40,9 +40,10 @@ def main(workspace: Workspace, folder: Path | None, version: int | None, timeout
     if folder is None:
         step_output.output(version=str(version))
         return str(version)
+    name = model_name()
     if "python_function" not in (model_folder.mlmodel(folder).get("flavors") or {}):
         raise Refused(f"{folder}/MLmodel has no flavor python_function, without which Azure can't serve it.")
-    name, digest = model_name(), model_folder.digest(folder)
+    digest = model_folder.digest(folder)
     described = {**model_tags.tags(folder), "digest": digest, **provenance.tags()}
     beside = dict.fromkeys((*deployment_tags(), *tags.OF_A_MODEL, *tags.OF_A_DEPLOYMENT), "")
     tags.check(

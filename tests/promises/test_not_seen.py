@@ -15,8 +15,8 @@ import pytest
 from azureml_emulator.faults.client import Faults
 from azureml_emulator.testing import Arm
 from scripts.lib.azure import endpoint
-from scripts.lib.azure.waiting import Deadline
-from scripts.lib.decisions.state import EndpointState, Overwritten, Refused, Shift
+from scripts.lib.azure.waiting import Deadline, TimedOut
+from scripts.lib.decisions.state import EndpointState, Overwritten, Shift
 from scripts.lib.decisions.traffic import plan_shift
 from tests.support.scripts import GREEN, Live, opened, pair_endpoint, run, toy_model, write
 
@@ -46,13 +46,13 @@ def test_a_rollback_does_not_believe_a_single_answer(half: Live, faults: Faults,
 
 
 def test_an_endpoint_that_only_its_list_shows_is_there(half: Live, faults: Faults) -> None:
-    """As long as the workspace's list has it, nobody says that there is none: exit code 1, and why."""
+    """As long as the workspace's list has it, nobody says that there is none: it isn't ended in time, and why."""
     faults.add("refuse", method="GET", path=f"{ENDPOINT}*", like="ParentResourceNotFound", times=0)
 
     result = half.run("rollback", "--timeout", 5)
     faults.clear()
 
-    assert result.exit_code == 1
+    assert result.exit_code == 3
     assert "lists the endpoint toy-unseen" in result.stderr
     assert half.traffic == HALF
 
@@ -234,7 +234,7 @@ def test_a_late_read_of_an_own_write_is_not_left_alone(
 
     result = pair.run("rollback", "--own", *ours)
 
-    assert promotion.exit_code == 1
+    assert promotion.exit_code == 3
     assert (result.exit_code, pair.traffic) == (0, BEFORE), result.output
 
 
@@ -247,7 +247,7 @@ def test_a_split_that_still_changes_in_the_end_is_not_left_alone() -> None:
     assert not steady.so(alone, first, Deadline(5)) and not changing.so(alone, other, Deadline(5))
 
     assert steady.so(alone, first, Deadline(0))
-    with pytest.raises(Refused, match="--timeout ended before it had been so"):
+    with pytest.raises(TimedOut, match="--timeout ended before it had been so"):
         changing.so(alone, first, Deadline(0))
 
 

@@ -127,7 +127,7 @@ def test_the_first_deployment_waits_for_its_test(
 
     assert printed == "default"
     first = str(opened(os.environ, new).read().deployments["default"].ref)
-    assert outputs(output) == {"deployment": "default", "green": "", "blue": "", "first": first}
+    assert outputs(output) == {"endpoint": new.name, "deployment": "default", "green": "", "blue": "", "first": first}
     assert new.traffic == {}
     assert FIRST_ROLLOUT.items() <= client.online_endpoints.get(new.name).tags.items()
 
@@ -202,7 +202,7 @@ def test_a_model_that_serves_is_not_deployed_again(calm: Live, versions: dict[st
     printed = calm.do("deploy", "--version", versions["first"], GITHUB_OUTPUT=str(output))
 
     assert printed == "default"
-    assert outputs(output) == {"deployment": "default", "green": "", "blue": "", "first": ""}
+    assert outputs(output) == {"endpoint": calm.name, "deployment": "default", "green": "", "blue": "", "first": ""}
     assert calm.show() == before
 
 
@@ -219,7 +219,13 @@ def test_green_is_deployed_at_zero(serving: Live, versions: dict[str, str], clie
 
     green = f"xgboost-model-{versions['second']}"
     assert printed == green
-    assert outputs(output) == {"deployment": green, "green": green, "blue": "default", "first": ""}
+    assert outputs(output) == {
+        "endpoint": serving.name,
+        "deployment": green,
+        "green": green,
+        "blue": "default",
+        "first": "",
+    }
     assert serving.traffic == {"default": 100}
     assert (serving.deployments[green]["instances"], serving.deployments[green]["replaces"]) == (2, "default")
     assert green in summary.read_text()
@@ -248,7 +254,13 @@ def test_green_is_taken_up_again(serving: Live, versions: dict[str, str], tmp_pa
 
     printed = serving.do("deploy", "--version", versions["second"], GITHUB_OUTPUT=str(output))
 
-    assert outputs(output) == {"deployment": printed, "green": printed, "blue": "default", "first": ""}
+    assert outputs(output) == {
+        "endpoint": serving.name,
+        "deployment": printed,
+        "green": printed,
+        "blue": "default",
+        "first": "",
+    }
     assert serving.show() == before
 
 
@@ -531,7 +543,7 @@ def test_half_of_the_time_is_left_for_what_is_new(
 
     result = serving.run("deploy", "--version", versions["second"], "--timeout", 4)
 
-    assert result.exit_code == 1
+    assert result.exit_code == 3
     assert "waiting for an operation on stuck to end" in result.stderr
     assert "once more: creating" in result.stderr and "An operation on" in result.stderr
 
@@ -576,7 +588,7 @@ def test_a_timeout_leaves_blue_alone_and_the_next_deploy_clears_up(serving: Live
     after = serving.show()
     green = serving.do("deploy", "--version", versions["second"])
 
-    assert result.exit_code == 1
+    assert result.exit_code == 3
     assert f"{slow} is still there, and Azure may still end it" in result.stderr
     assert "is left with" not in result.stderr  # nobody knows, while an operation runs
     assert after["traffic"] == {"default": 100}

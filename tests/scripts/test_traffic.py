@@ -210,7 +210,7 @@ def test_a_rollback_gives_up_in_time(pair: Live, arm: Arm) -> None:
 
     result = pair.run("rollback", "--timeout", 0.2)
 
-    assert result.exit_code == 1
+    assert result.exit_code == 3
     assert "Run it again" in result.stderr
     assert pair.traffic == {"default": 50, GREEN: 50}
     arm.settle(slow)

@@ -7,6 +7,8 @@ test_mutations.py holds the rules to deliberate breakages.
 import re
 from importlib import import_module
 
+import yaml
+
 from scripts import doctor
 from scripts.lib.github import again
 from tests.workflows import approval_rules, ci_rules, identity_rules  # noqa: F401 (their rules are among RULES, too)
@@ -29,6 +31,7 @@ from tests.workflows.files import (
     expression,
     logs_in,
     needs,
+    parsed,
     rule,
 )
 from tests.workflows.files import RULES as RULES
@@ -323,6 +326,18 @@ def scripts_hear_a_cancel(files: Files) -> Findings:
     for where, step in files.steps.items():
         if re.search(r"(?<!exec )\b(python|make|sleep|bash) ", step.get("run", "")):
             yield f"{where}: {step['run']}"
+
+
+@rule
+def steps_are_known(files: Files) -> Findings:
+    """What a job or an action reads of a step is of one that it has: else it is empty, without a word."""
+    holders = {f"{path.parent.name}.{path.stem}": parsed(text) for path, text in files.texts.items()}
+    for where, holder in holders.items():
+        for name, part in (holder.get("jobs") or {where: holder}).items():
+            steps = part.get("steps") or part.get("runs", {}).get("steps") or []
+            known = {step.get("id") for step in steps}
+            for read in sorted({*re.findall(r"\bsteps\.([\w-]+)\.", yaml.safe_dump(part))} - known):
+                yield f"{where}: {name} reads the step {read}, which it doesn't have"
 
 
 @rule

@@ -48,7 +48,7 @@ def iris_by_lightgbm(folder: Path) -> Made:
 def iris_as_text(folder: Path) -> Made:
     """scikit-learn's classifier in LightGBM, which answers names."""
     names = IRIS.target.map(dict(enumerate(IRIS.target_names)))
-    model = lightgbm.LGBMClassifier(n_estimators=5, n_jobs=1, verbose=-1).fit(IRIS.data, names)
+    model = lightgbm.LGBMClassifier(n_jobs=1, verbose=-1).fit(IRIS.data, names)
     few = IRIS.data.iloc[[0, 60, 120]]
     mlflow.sklearn.save_model(model, folder, signature=infer_signature(few, model.predict(few)))
     return model.predict(few), {"input_data": rows(few)}
@@ -56,7 +56,7 @@ def iris_as_text(folder: Path) -> Made:
 
 def iris_by_xgboost(folder: Path) -> Made:
     """The flavor of its own."""
-    model = xgboost.XGBClassifier(n_estimators=5, n_jobs=1).fit(IRIS.data, IRIS.target)
+    model = xgboost.XGBClassifier(n_jobs=1).fit(IRIS.data, IRIS.target)
     few = IRIS.data.tail(3)
     mlflow.xgboost.save_model(model, folder, signature=infer_signature(few, model.predict(few)))
     return model.predict(few), {"input_data": rows(few)}
