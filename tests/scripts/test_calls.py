@@ -30,7 +30,7 @@ VERBS = {  # in this order, on one endpoint
     "promote --percent 10": LOOK + KEYS + LOOK + WRITE + LOOK,
     "promote --percent 10 again": LOOK,
     "rollback": LOOK + WRITE + LOOK,
-    "promote --percent 100": LOOK + KEYS + LOOK + WRITE + LOOK,
+    "promote --percent 100 --next delete-blue": LOOK + KEYS + LOOK + WRITE + LOOK,  # none to tell who reviews that
     "delete_blue default": LOOK + 1,
     "delete_endpoint --yes": LOOK + 3 + LOOK + 1,  # its record names `default`, which is looked for twice
 }
