@@ -11,20 +11,20 @@ from tests.support.scripts import GREEN, Live, repository, run, toy_model
 
 # What is one call more than it seems, since the SDK makes it so (azure-ai-ml 1.35): getting the endpoint lists its
 # deployments, too, by an old API and for their names alone; getting its keys gets the endpoint; a write gets the
-# workspace before, a deployment's the endpoint, too, and what was written after; a download gets the model once more.
+# workspace before, a deployment's the endpoint, too, and what was written after.
 LOOK = 3  # the endpoint, its deployments
 WRITE = 2 + 3  # the endpoint right before, the call itself
 CREATE = 1 + 4  # the deployment right before, the call itself
 KEYS = 2
-CONTRACT = 3  # of one model: its version, the place of its files, the key to that
+FILES = 3  # of one model: its version, the place of its files, the key to that
 VERBS = {  # in this order, on one endpoint
     "create_endpoint": 2 * 3 + 3,  # twice: endpoint, workspace, all endpoints
     "create_endpoint again": LOOK,
-    "deploy --version 1": 2 + 2 + LOOK + CREATE + LOOK,
+    "deploy --version 1": FILES + LOOK + CREATE + LOOK,
     "promote --first default": LOOK + KEYS + LOOK + WRITE + LOOK,
-    "deploy --version 2": 2 + 2 + LOOK + CREATE + LOOK,
+    "deploy --version 2": FILES + LOOK + CREATE + LOOK,
     f"smoke_test {GREEN}": LOOK + KEYS,
-    f"check_contract {GREEN}": LOOK + 2 * (CONTRACT + KEYS),
+    f"check_contract {GREEN}": LOOK + 2 * (FILES + KEYS),
     "show_endpoint": LOOK,
     "review --next promote-10 --percent 10": LOOK,
     "promote --percent 10": LOOK + KEYS + LOOK + WRITE + LOOK,
