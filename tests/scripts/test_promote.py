@@ -253,18 +253,29 @@ def test_green_gets_its_share(pair: Live, tmp_path: Path) -> None:
     assert "default 90 %, xgboost-model-2 10 %" in summary.read_text()
 
 
-@pytest.mark.parametrize(("job", "percent"), [("promote-50", 50), ("", None)])
-def test_a_promotion_tells_the_next_reviewer(pair: Live, tmp_path: Path, job: str, percent: int | None) -> None:
-    """As a review right after it does: page and output are the same; nothing goes on where no job follows."""
-    proposal, share = pair.do("review", *NEXT), ("--next-percent", percent) if percent else ()
+@pytest.mark.parametrize(
+    ("job", "percent", "own", "asks"),
+    [
+        ("promote-50", 50, (), f"gives {GREEN} 50 %"),
+        ("promote-5", 5, (), f"gives {GREEN} 5 %"),
+        ("promote-5", 5, ("--rollout", "run 1"), f"changes nothing: {GREEN} has 10 % already"),
+        ("", None, (), "Nothing waits for approval."),
+    ],
+)
+def test_a_promotion_tells_the_next_reviewer(
+    pair: Live, tmp_path: Path, job: str, percent: int | None, own: tuple[str, ...], asks: str
+) -> None:
+    """As a review right after it does: page and output are the same, those of a rollout's stage, too."""
+    proposal, share = pair.do("review", *NEXT), (percent,) if percent else ()
+    following = ("--next", job, *(("--next-percent", *share) if share else ()), *own, *(("--at-least",) if own else ()))
 
-    result, found = step(pair, tmp_path, "promote", "--percent", 10, "--expect", proposal, "--next", job, *share)
-    reviewed = review(pair, tmp_path, "--next", job, *(("--percent", percent) if percent else ()))
+    result, found = step(pair, tmp_path, "promote", "--percent", 10, "--expect", proposal, *following)
+    reviewed = review(pair, tmp_path, "--next", job, *(("--percent", *share) if share else ()), *own)
 
     assert (result.exit_code, json.loads(result.stdout)) == (0, {"default": 90, GREEN: 10})
     assert (found["proposal"], found["wrote"]) == (reviewed["proposal"], "done")
     assert found["summary"].endswith(reviewed["summary"])
-    assert ("gives xgboost-model-2 50 %" if job else "Nothing waits for approval.") in result.stderr
+    assert asks in result.stderr
 
 
 @pytest.mark.parametrize("commits", [b'{"commits": []}', b"{}"], ids=["no disk", "no sense, either"])
