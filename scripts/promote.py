@@ -17,12 +17,13 @@ from scripts.lib.azure.waiting import Deadline, say
 from scripts.lib.cli import names, option_types
 from scripts.lib.cli.command import command, timeout_option
 from scripts.lib.cli.place import endpoint_options, rollout_option
-from scripts.lib.decisions.approval import plan_promotion
+from scripts.lib.decisions.approval import Proposal, offer, plan_promotion
 from scripts.lib.decisions.record import live
-from scripts.lib.decisions.state import EndpointState, Ref, Shift, percentages
+from scripts.lib.decisions.state import EndpointState, Ref, Refused, Shift, percentages
 from scripts.lib.decisions.traffic import gaining, plan_first_traffic, plan_shift
 from scripts.lib.decisions.way_back import superfluous
 from scripts.lib.github import cloud_shell, step_output
+from scripts.lib.github.reviewing import tell
 
 Plan = Callable[[EndpointState], Shift]
 
@@ -42,6 +43,10 @@ Plan = Callable[[EndpointState], Shift]
     help="Refuse unless it is so now: what `review` printed, or with --to the split, default=90,xgboost-model-2=10.",
 )
 @click.option("--at-least", is_flag=True, help="Done where green has more already: only a person lowers its share.")
+@click.option(
+    "--next", "job", metavar="JOB", help="The job that asks for approval next, '' if none: its reviewer is told."
+)
+@click.option("--next-percent", type=option_types.SHARE, help="What that job gives green.")
 @rollout_option
 @timeout_option(900)
 def main(
@@ -51,6 +56,8 @@ def main(
     first: Ref | None,
     expect: str | None,
     at_least: bool,
+    job: str | None,
+    next_percent: int | None,
     rollout: str,
     timeout: float,
 ) -> str:
@@ -59,12 +66,15 @@ def main(
     With --to another deployment gets it, 0 included, and its counterpart the rest. Who gets more is asked first, past
     the split. Refused where that is not healthy or answers wrongly, and where the endpoint is not what --expect says
     (without it: where anything but the pair has traffic). A split that is there already is done, so a repeated run goes
-    on. What the promotion of green makes superfluous is deleted.
+    on. What the promotion of green makes superfluous is deleted. With --next it ends as `review` does.
     """
     deadline = Deadline(timeout)
     if (first is None) == (percent is None) or (first and (to or expect or at_least)):
         raise click.UsageError("--percent, or --first with nothing else.")
+    if (next_percent and not job) or (job is not None and (first or to)):
+        raise click.UsageError("--next goes with green's promotion, --next-percent with --next JOB.")
     plan: Plan
+    proposal: Proposal | None = None
     if first:
         plan = partial(plan_first_traffic, first=first, rollout=rollout)
     elif percent is None:
@@ -81,10 +91,13 @@ def main(
     shift = endpoint.shift(partial(_asked, endpoint, plan, rollout, deadline), deadline)
     say(shift.say)
     step_output.summary(f"Traffic: **{percentages(shift.split)}**")
+    state = endpoint.seen
     if not (first or to):
-        _remove_superfluous(endpoint, rollout, deadline)
+        state = _remove_superfluous(endpoint, rollout, deadline)
     if not first:  # which nothing served before
         step_output.summary(cloud_shell.way_back(endpoint.workspace.variables | {"ENDPOINT_NAME": endpoint.name}))
+    if job is not None:
+        _tell_next(state, proposal, job, next_percent, rollout if at_least else "")
     return json.dumps(dict(shift.split))
 
 
@@ -104,11 +117,32 @@ def _asked(endpoint: OnlineEndpoint, plan: Plan, rollout: str, deadline: Deadlin
     return shift
 
 
-def _remove_superfluous(endpoint: OnlineEndpoint, rollout: str, deadline: Deadline) -> None:
-    """Only after a split of this rollout's own. The split is what counts: what can't be deleted now is told."""
-    name = "what earlier rollouts left"
+def _tell_next(state: EndpointState, promoted: Proposal | None, job: str, percent: int | None, own: str) -> None:
+    """What the next reviewer sees of the state as it was read back; `own`: the rollout whose stage this is.
+
+    Who can't be told is no reason to go back: the output `wrote` is then `done`, unless green isn't healthy any more.
+    """
+    green = promoted["green"] if promoted and promoted["blue"] else None
+    if all(deployment.healthy for name, deployment in state.deployments.items() if name == green):
+        step_output.output(wrote="done")
     try:
-        state = endpoint.seen
+        proposal = offer(state, job, percent, green=green, rollout=own)
+        say(tell(state, proposal, job, percent, stage=bool(own)))
+    except Exception as error:
+        done = f"The traffic is as promoted: {percentages(state.traffic)}. The next reviewer isn't told"
+        if (why := explain(error)) is None:
+            say(f"{done}.")
+            raise
+        raise Refused(f"{done}: {why}\nRun the job again: while the traffic is so, it goes on from there.") from error
+
+
+def _remove_superfluous(endpoint: OnlineEndpoint, rollout: str, deadline: Deadline) -> EndpointState:
+    """Only after a split of this rollout's own; gives the last state that was seen.
+
+    The split is what counts: what can't be deleted now is told.
+    """
+    name, state = "what earlier rollouts left", endpoint.seen
+    try:
         while (last := live(state)) and last.rollout == rollout and (left := superfluous(state)):
             name = left[0]
             endpoint.remove(name, deadline)
@@ -118,6 +152,7 @@ def _remove_superfluous(endpoint: OnlineEndpoint, rollout: str, deadline: Deadli
         if explain(error) is None:
             raise
         say(f"{name} could not be deleted now: {brief(error)}. The next promotion does it, or delete_blue NAME.")
+    return state
 
 
 if __name__ == "__main__":

@@ -55,9 +55,10 @@ def cancel(process: subprocess.Popen[str]) -> None:
 def test_a_promotion_hears_the_cancel(pair: Live, faults: Faults, tmp_path: Path, deaf: bool, percent: int) -> None:
     """While it waits for Azure it ends at once, red, and says what Azure does meanwhile and how to go on."""
     proposal = pair.do("review", "--next", f"promote-{percent}", "--percent", percent)
+    given = {"PERCENT": str(percent), "PROPOSAL": proposal, "NEXT": ""}
     hang = faults.add("hang", method="PUT", path=f"*/{pair.name}")
 
-    with step("Promote", pair, tmp_path, deaf, PERCENT=str(percent), PROPOSAL=proposal) as process:
+    with step("Promote, and tell the next reviewer", pair, tmp_path, deaf, **given) as process:
         while not faults.get(hang["id"], wait=1)["hit"]:
             assert process.poll() is None, process.stderr and process.stderr.read()
         time.sleep(1)  # it polls by now

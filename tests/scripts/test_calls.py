@@ -16,21 +16,21 @@ LOOK = 3  # the endpoint, its deployments
 WRITE = 2 + 3  # the endpoint right before, the call itself
 CREATE = 1 + 4  # the deployment right before, the call itself
 KEYS = 2
-CONTRACT = 3  # of one model: its version, the place of its files, the key to that
+FILES = 3  # of one model: its version, the place of its files, the key to that
 VERBS = {  # in this order, on one endpoint
     "create_endpoint": 2 * 3 + 3,  # twice: endpoint, workspace, all endpoints
     "create_endpoint again": LOOK,
-    "deploy --version 1": 1 + 2 + LOOK + CREATE + LOOK,
+    "deploy --version 1": FILES + LOOK + CREATE + LOOK,
     "promote --first default": LOOK + KEYS + LOOK + WRITE + LOOK,
-    "deploy --version 2": 1 + 2 + LOOK + CREATE + LOOK,
+    "deploy --version 2": FILES + LOOK + CREATE + LOOK,
     f"smoke_test {GREEN}": LOOK + KEYS,
-    f"check_contract {GREEN}": LOOK + 2 * (CONTRACT + KEYS),
+    f"check_contract {GREEN}": LOOK + 2 * (FILES + KEYS),
     "show_endpoint": LOOK,
     "review --next promote-10 --percent 10": LOOK,
     "promote --percent 10": LOOK + KEYS + LOOK + WRITE + LOOK,
     "promote --percent 10 again": LOOK,
     "rollback": LOOK + WRITE + LOOK,
-    "promote --percent 100": LOOK + KEYS + LOOK + WRITE + LOOK,
+    "promote --percent 100 --next delete-blue": LOOK + KEYS + LOOK + WRITE + LOOK,  # none to tell who reviews that
     "delete_blue default": LOOK + 1,
     "delete_endpoint --yes": LOOK + 3 + LOOK + 1,  # its record names `default`, which is looked for twice
 }

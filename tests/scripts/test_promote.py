@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -61,11 +64,39 @@ def alone(rollout: Live, arm: Arm) -> Iterator[Live]:
 
 def review(live: Live, folder: Path, *arguments: object) -> dict[str, str]:
     """What a review outputs, and as `summary` its page."""
-    files = {"GITHUB_OUTPUT": str(folder / "output"), "GITHUB_STEP_SUMMARY": str(folder / "summary")}
+    return step(live, folder, "review", *arguments)[1]
+
+
+def step(live: Live, folder: Path, *arguments: object, **variables: str) -> tuple[Any, dict[str, str]]:
+    """How a verb ends, what it outputs, and as `summary` its page."""
+    files = {"GITHUB_OUTPUT": str(folder / "output"), "GITHUB_STEP_SUMMARY": str(folder / "page/summary")}
+    (folder / "page").mkdir(exist_ok=True)
     for file in files.values():
         Path(file).unlink(missing_ok=True)
-    live.do("review", *arguments, **files, **RUN)
-    return {**outputs(folder / "output"), "summary": (folder / "summary").read_text()}
+    result = live.run(*arguments, **files, **RUN, **variables)
+    page = Path(files["GITHUB_STEP_SUMMARY"])
+    return result, {**outputs(folder / "output"), "summary": page.read_text() if page.exists() else ""}
+
+
+@contextmanager
+def answering(body: bytes, then: Callable[[], object]) -> Iterator[dict[str, str]]:
+    """The variables of a GitHub that answers everything so, after something has happened."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            then()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Not on stderr."""
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield {"GITHUB_API_URL": f"http://127.0.0.1:{server.server_port}", "GITHUB_TOKEN": "some"}
+        server.shutdown()
 
 
 # review
@@ -220,6 +251,81 @@ def test_green_gets_its_share(pair: Live, tmp_path: Path) -> None:
 
     assert json.loads(printed) == pair.traffic == {"default": 90, GREEN: 10}
     assert "default 90 %, xgboost-model-2 10 %" in summary.read_text()
+
+
+@pytest.mark.parametrize(
+    ("job", "percent", "own", "asks"),
+    [
+        ("promote-50", 50, (), f"gives {GREEN} 50 %"),
+        ("promote-5", 5, (), f"gives {GREEN} 5 %"),
+        ("promote-5", 5, ("--rollout", "run 1"), f"changes nothing: {GREEN} has 10 % already"),
+        ("", None, (), "Nothing waits for approval."),
+    ],
+)
+def test_a_promotion_tells_the_next_reviewer(
+    pair: Live, tmp_path: Path, job: str, percent: int | None, own: tuple[str, ...], asks: str
+) -> None:
+    """As a review right after it does: page and output are the same, those of a rollout's stage, too."""
+    proposal, share = pair.do("review", *NEXT), (percent,) if percent else ()
+    following = ("--next", job, *(("--next-percent", *share) if share else ()), *own, *(("--at-least",) if own else ()))
+
+    result, found = step(pair, tmp_path, "promote", "--percent", 10, "--expect", proposal, *following)
+    reviewed = review(pair, tmp_path, "--next", job, *(("--percent", *share) if share else ()), *own)
+
+    assert (result.exit_code, json.loads(result.stdout)) == (0, {"default": 90, GREEN: 10})
+    assert (found["proposal"], found["wrote"]) == (reviewed["proposal"], "done")
+    assert found["summary"].endswith(reviewed["summary"])
+    assert asks in result.stderr
+
+
+@pytest.mark.parametrize("commits", [b'{"commits": []}', b"{}"], ids=["no disk", "no sense, either"])
+def test_who_cannot_be_told_is_no_reason_to_go_back(pair: Live, tmp_path: Path, commits: bytes) -> None:
+    """The runner's disk goes while GitHub is asked: red, but the split is there, said, and the job may go on."""
+    proposal = pair.do("review", *NEXT)
+    promote = ("promote", "--percent", 10, "--expect", proposal, "--next", "promote-50", "--next-percent", 50)
+    with answering(commits, lambda: shutil.rmtree(tmp_path / "page")) as github:
+        result, found = step(pair, tmp_path, *promote, **github)
+
+    assert (result.exit_code, found["wrote"]) == (1, "done")
+    assert f"The traffic is as promoted: default 90 %, {GREEN} 10 %. The next reviewer isn't told" in result.stderr
+    assert pair.traffic == {"default": 90, GREEN: 10}
+    again, found = step(pair, tmp_path, *promote)
+    assert again.exit_code == 0 and json.loads(found["proposal"])["traffic"] == pair.traffic
+
+
+def test_a_green_that_fails_while_it_is_promoted_goes_back(
+    pair: Live, arm: Arm, faults: Faults, tmp_path: Path
+) -> None:
+    """Nobody is asked to approve the next share, and `wrote` says that there is something to take back."""
+    proposal, path = pair.do("review", *NEXT), f"onlineEndpoints/{pair.name}"
+    body = arm("GET", f"{path}/deployments/{GREEN}").json()
+    faults.add("turn", method="PUT", path=f"*/{path}", endpoint=pair.name, deployment=GREEN)
+
+    result, found = step(pair, tmp_path, "promote", "--percent", 10, "--expect", proposal, "--next", "promote-50")
+    healed = arm.settle(arm("PUT", f"{path}/deployments/{GREEN}", body))
+
+    assert healed["status"] == "Succeeded"
+    assert (result.exit_code, found["wrote"], "proposal" in found) == (1, "true", False)
+    assert f"The traffic is as promoted: default 90 %, {GREEN} 10 %" in result.stderr
+    assert f"{GREEN} is Failed, not healthy" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--to", GREEN, "--percent", 10, "--next", "promote-50"),
+        ("--first", "default", "--next", "promote-50"),
+        ("--percent", 10, "--next-percent", 50),
+        ("--percent", 10, "--next", "", "--next-percent", 50),
+        ("--percent", 10, "--next", "promote-50", "--next-percent", 0),
+    ],
+)
+def test_what_follows_goes_with_a_promotion(pair: Live, arguments: tuple[object, ...]) -> None:
+    """Else it is wrong usage, before anything is written."""
+    result = pair.run("promote", *arguments)
+
+    assert result.exit_code == 2 and "--next" in result.stderr
+    assert pair.traffic == {"default": 100}
 
 
 def test_a_repeated_promotion_writes_nothing(pair: Live) -> None:

@@ -185,7 +185,7 @@ def actions_say_what_they_need(files: Files) -> Findings:
 
 @rule
 def approvals_are_insisted_on_where_they_count(files: Files) -> Findings:
-    """A promotion asks GitHub for its approval, then gives green its share, then tells the next reviewer.
+    """A promotion asks GitHub for its approval, then gives green its share and tells the next reviewer.
 
     A stage of a rollout, which has an id, never lowers the share: a person may.
     """
@@ -205,25 +205,22 @@ def approvals_are_insisted_on_where_they_count(files: Files) -> Findings:
     )
     share = (
         'exec python -m scripts.promote --percent "$PERCENT" --expect "$PROPOSAL" '
-        '${ROLLOUT:+--at-least --rollout "$ROLLOUT"}',
-        {"PERCENT": "inputs.percent", "PROPOSAL": "inputs.proposal", "ROLLOUT": "inputs.rollout"},
-    )
-    tell = (
-        'exec python -m scripts.review --next "$NEXT" ${NEXT_PERCENT:+--percent "$NEXT_PERCENT"} '
-        '${GREEN:+--green "$GREEN"} ${ROLLOUT:+--rollout "$ROLLOUT"}',
+        '${ROLLOUT:+--at-least --rollout "$ROLLOUT"} '
+        '--next "$NEXT" ${NEXT_PERCENT:+--next-percent "$NEXT_PERCENT"}',
         {
             "GITHUB_TOKEN": "github.token",
+            "PERCENT": "inputs.percent",
+            "PROPOSAL": "inputs.proposal",
+            "ROLLOUT": "inputs.rollout",
             "NEXT": "inputs.next",
             "NEXT_PERCENT": "inputs.next-percent",
-            "GREEN": "fromJSON(inputs.proposal).blue && fromJSON(inputs.proposal).green",
-            "ROLLOUT": "inputs.rollout",
         },
     )
     delete = (
         'exec python -m scripts.delete_blue "$BLUE" --expect "$PROPOSAL"',
         {"BLUE": "fromJSON(inputs.proposal).blue", "PROPOSAL": "inputs.proposal"},
     )
-    for name, wanted in (("promote", [check, share, tell]), ("delete-blue", [check, delete])):
+    for name, wanted in (("promote", [check, share]), ("delete-blue", [check, delete])):
         if [(step.get("run"), step.get("env")) for step in steps[name]] != [
             (run, {key: expression(value) for key, value in env.items()}) for run, env in wanted
         ]:
@@ -263,10 +260,10 @@ def approvals_are_counted(files: Files) -> Findings:
         yield f"{steps}"
     action = next(parsed(text) for path, text in files.texts.items() if path.parent.name == "promote")
     values = {name: output["value"] for name, output in action["outputs"].items()}
-    tells = {"proposal": "review", "approvals": "approval", "wrote": "promote"}
+    tells = {"proposal": "promote", "approvals": "approval", "wrote": "promote"}
     if values != {name: expression(f"steps.{step}.outputs.{name}") for name, step in tells.items()}:
         yield f"actions/promote: {values}"
-    if [step.get("id") for step in action["runs"]["steps"]] != ["approval", "promote", "review"]:
+    if [step.get("id") for step in action["runs"]["steps"]] != ["approval", "promote"]:
         yield "actions/promote: other steps tell that"
     told = {
         **dict.fromkeys(["stages.smoke-test", "promote.review", "teardown.review"], "approval"),

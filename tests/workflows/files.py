@@ -14,7 +14,7 @@ PROMOTE, DELETE = "./.github/actions/promote", "./.github/actions/delete-blue"
 LOGIN, CANCEL, ATTEST = "azure/login@", "scripts.cancel_rollout", "actions/attest-build-provenance@"
 ASKS_GITHUB = ("scripts.check_approval", "scripts.doctor")
 ASKS_AUTHORS = '--expect "$PROPOSAL" --person "$PERSON"'
-READS_COMMITS = ("scripts.review", "scripts.check_contract")
+READS_COMMITS = ("scripts.review", "scripts.promote --percent", "scripts.check_contract")
 
 
 @cache

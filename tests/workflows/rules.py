@@ -291,11 +291,11 @@ def scripts_give_up_first(files: Files) -> Findings:
 def patience(job: Job) -> float:
     """How long the scripts of a job wait for Azure and for GitHub together, in minutes."""
     names = [name for step in job["steps"] for name in re.findall(r"-m (scripts\.\w+)", step.get("run", ""))]
-    names += ["scripts.promote", "scripts.review"] * does(job, PROMOTE) + ["scripts.delete_blue"] * does(job, DELETE)
+    names += ["scripts.promote"] * does(job, PROMOTE) + ["scripts.delete_blue"] * does(job, DELETE)
     names += ["scripts.check_approval"] * does(job, PROMOTE, DELETE)
     names += [name for name in names if name == "scripts.deploy"]  # its download has as much time again
     options = [option for name in names for option in import_module(name).main.params if option.name == "timeout"]
-    asking = [name for name in names if name in (*ASKS_GITHUB, *READS_COMMITS, CANCEL)]
+    asking = [name for name in names if name in {run.split()[0] for run in (*ASKS_GITHUB, *READS_COMMITS, CANCEL)}]
     seconds = sum(option.default for option in options) + len(asking) * again.PATIENCE
     return seconds / 60 + (300 if does(job, "sleep ") else 0)
 

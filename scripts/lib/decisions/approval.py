@@ -55,6 +55,35 @@ def propose(state: EndpointState, green: str | None = None) -> Proposal | None:
     return _facts(state, old or "", new)
 
 
+def offer(
+    state: EndpointState,
+    job: str = "",
+    percent: int | None = None,
+    bake: int | None = None,
+    green: str | None = None,
+    rollout: str = "",
+) -> Proposal | None:
+    """The proposal that `job` asks approval of ("": none does). Raises Refused where nobody should be asked that.
+
+    `percent` and `bake`, minutes until blue is deleted, are what would be approved; `rollout`: green must be its own.
+    """
+    proposal = propose(state, green)
+    if proposal is None:
+        if job:
+            split = percentages(state.traffic)
+            raise Refused(f"In {state.name} there is nothing to promote: {split}, and no green. deploy makes one.")
+        return None
+    check(state, proposal)
+    if rollout:
+        check_owner(proposal, rollout)
+    if not proposal["blue"] and (bake is not None or percent not in (None, 100)):
+        raise Refused(
+            f"{proposal['green']} is the endpoint's first deployment: it gets all traffic (--percent 100), and "
+            "there is no blue to delete. Start promote.yml once more."
+        )
+    return proposal
+
+
 def serving(state: EndpointState) -> Proposal:
     """What deleting the endpoint takes away: what serves (most), as green, without a blue."""
     if not state.deployments:
