@@ -22,12 +22,13 @@ _LOOK = ("read", "onlineEndpoints/read", "onlineEndpoints/deployments/read")
 RIGHTS = {
     "production": (
         *_LOOK, "onlineEndpoints/write", "onlineEndpoints/delete", "onlineEndpoints/listKeys/action",
-        "onlineEndpoints/token/action", "onlineEndpoints/score/action", "onlineEndpoints/deployments/write",
-        "onlineEndpoints/deployments/delete",
+        "onlineEndpoints/token/action", "onlineEndpoints/score/action", "onlineEndpoints/deployments/delete",
     ),
     "rollback": (*_LOOK, "onlineEndpoints/write"),
 }  # fmt: skip
-"""What an identity of its own may do in the workspace; the one for all else registers models, which takes ROLE."""
+"""What an identity of its own may do in the workspace; the one for all else registers models, which takes ROLE.
+
+A promotion asks green, whichever the endpoint's auth mode: with a key, a token, or the login itself."""
 AUDIENCE = "api://AzureADTokenExchange"
 PROVIDERS = (
     "Microsoft.MachineLearningServices", "Microsoft.Storage", "Microsoft.KeyVault", "Microsoft.ContainerRegistry",
