@@ -22,6 +22,7 @@ from scripts.lib.setup.guard import RULESET
 from scripts.lib.setup.notes import notes
 from scripts.lib.setup.options import VALUES, azure_options, github_options
 from scripts.lib.setup.plan import Action, AddBranch, AddRuleset, Present, PutEnvironment, Wish, plan
+from scripts.lib.setup.removal import removal
 
 
 @command()
@@ -185,7 +186,7 @@ def _removal(github: GitHub, present: Present, options: Document) -> list[str]:
     identity = _identity(github, present, options)
     own = [name for name in azure.RIGHTS if f"{name.upper()}_{IDENTITY}" in variables]
     others = [azure.own(identity, github.repository, name) for name in own] if identity else []
-    return azure.removal(identity, github.repository, paths, variables, others)
+    return removal(identity, github.repository, paths, variables, others)
 
 
 def _identity(github: GitHub, present: Present, options: Document) -> Identity | None:

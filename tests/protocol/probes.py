@@ -17,11 +17,12 @@ from scripts.lib.decisions.traffic import plan_shift
 from scripts.lib.decisions.way_back import plan_delete_blue, plan_rollback
 from tests.protocol.invariants import Broken
 from tests.protocol.world import OPEN, World, wanted
+from tests.workflows import files
 
 ROOT = Path(__file__).parents[2]
 PROMOTE = r"promote --to ([a-z0-9-]+) --percent ([0-9]+)(?: --expect ([a-z0-9=,-]+))?"
 VERBS = {path.stem for path in (ROOT / "scripts").glob("[!_]*.py")}
-WORKFLOWS = {path.name for path in (ROOT / ".github/workflows").glob("*.yml")}
+WORKFLOWS = {f"{name}.yml" for name in files.WORKFLOWS}  # the template's own, whatever else there is
 NEW = wanted("octo/heart/actions/runs/0/attempts/1", 99)
 
 

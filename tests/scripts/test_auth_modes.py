@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from azureml_emulator.faults.client import Faults
+from azureml_emulator.testing import Arm
 from scripts.lib.azure.asker import Asker
 from scripts.lib.azure.scoring_client import bearer, score
 from scripts.lib.azure.workspace import ENDPOINT
-from tests.support.scripts import GREEN, SAMPLE, Live, change, opened, repository, run, toy_model
+from tests.support.scripts import GREEN, SAMPLE, Live, change, opened, own_identity, repository, run, toy_model
 
 
 @pytest.fixture(scope="module", params=["aml_token", "aad_token"])
@@ -38,9 +39,11 @@ def test_a_verb_asks_with_a_token(live: Live, script: str) -> None:
     assert live.run(script).exit_code == 0
 
 
-def test_promote_asks_with_a_token(live: Live) -> None:
-    """Green answers before it gets a share."""
-    assert json.loads(live.do("promote", "--percent", 10)) == {"default": 90, GREEN: 10}
+def test_promote_asks_with_a_token(azure: dict[str, str], live: Live) -> None:
+    """Green answers before it gets a share, also to an identity that has just the rights of production's."""
+    production = own_identity(Arm(azure), "production")
+
+    assert json.loads(live.do("promote", "--percent", 10, **production)) == {"default": 90, GREEN: 10}
 
 
 def test_a_token_that_has_expired_is_replaced(azure: dict[str, str], live: Live, faults: Faults) -> None:

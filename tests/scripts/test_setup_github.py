@@ -22,7 +22,7 @@ from scripts.lib.decisions.state import Refused
 from scripts.lib.github.api import GitHub
 from scripts.lib.github.environment import ENVIRONMENTS, EVERY, LISTED, PROTECTED, Environment, Policy, Reviewer
 from scripts.lib.github.repository_variables import VARIABLES
-from scripts.lib.setup.azure import credential_name
+from scripts.lib.setup.azure import PROVIDERS, credential_name
 from scripts.lib.setup.guard import RULESET, ruleset
 from scripts.lib.setup.notes import notes
 from scripts.lib.setup.options import VALUES
@@ -34,22 +34,33 @@ ID = "11111111-2222-3333-4444-555555555555"
 PLACE = ("--subscription-id", ID, "--resource-group", "rg", "--workspace", "ws-1")
 ALICE = ("--reviewer", "alice")
 
-#: Stands for `az`: notes its arguments; what was created is there, and an identity has ids.
+#: The lines that ask Azure before they do anything, by how they begin.
+LOOKS = (
+    "extension add", "provider show", "group show", "ml workspace show", "identity show", "role definition list",
+    "role assignment list",
+)  # fmt: skip
+#: Stands for `az`: notes its arguments; what was created is there, and an identity has ids; some calls fail.
 AZ = """#!{python}
 import json, pathlib, sys
 log = pathlib.Path({log!r})
 calls = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
 given = sys.argv[1:]
 log.write_text("".join(json.dumps(call) + "\\n" for call in [*calls, given]))
-if given[0] == "role" and given[2] == "list":
+kind = given[: next(i for i, word in enumerate(given) if word.startswith("--")) - 1]
+verb = given[len(kind)]
+if {fails!r} and " ".join(given).startswith({fails!r}):
+    sys.exit("ERROR: " + {why!r})
+elif given[:2] == ["provider", "show"]:
+    print("Registered" if [call[1] for call in calls if given[5] in call].count("register") else "NotRegistered")
+elif verb == "list":
     role = given[given.index("--role" if "--role" in given else "--name") + 1]
-    made = [call for call in calls if call[:3] == [*given[:2], "create"] and role in " ".join(call)]
+    made = [call for call in calls if call[:3] == [*kind, "create"] and role in " ".join(call)]
     print({id!r} if made else "")
+elif verb == "show" and not any(call[: len(kind) + 1] == [*kind, "create"] for call in calls):
+    print("ERROR: " + "(ResourceNotFound) " * ({missing} != 3) + "was not found.", file=sys.stderr)
+    sys.exit({missing})
 elif "--query" in given:
     print({id!r})
-elif "show" in given:
-    verb = given.index("show")
-    sys.exit(0 if any(call[:verb] == given[:verb] and call[verb] == "create" for call in calls) else 3)
 """
 
 
@@ -454,16 +465,24 @@ def test_renamed(github: LocalGitHub) -> None:
 class TestAzure:
     def shell(self, github: LocalGitHub, folder: Path, lines: str) -> list[list[str]]:
         """Run the lines in a shell with a stand-in for `az`; the arguments of its calls."""
+        ran, calls = self.run(github, folder, lines)
+        assert ran.returncode == 0, ran.stderr
+        return calls
+
+    def run(
+        self, github: LocalGitHub, folder: Path, lines: str, fails: str = "", why: str = "", missing: int = 3
+    ) -> tuple[subprocess.CompletedProcess[str], list[list[str]]]:
+        """As shell(); calls that begin with `fails` fail, `missing` is the exit code for what isn't there."""
         az = folder / "bin" / "az"
         az.parent.mkdir(exist_ok=True)
-        az.write_text(AZ.format(python=sys.executable, log=str(folder / "log"), id=ID))
-        az.chmod(0o755)
         (folder / "log").unlink(missing_ok=True)
+        facts = {"python": sys.executable, "log": str(folder / "log"), "id": ID}
+        az.write_text(AZ.format(**facts, fails=fails, why=why, missing=missing))
+        az.chmod(0o755)
         path = os.pathsep.join([str(az.parent), os.environ["PATH"]])
         environ = {**os.environ, **github.environ(), "PATH": path}
         ran = subprocess.run(["sh", "-e"], input=lines, text=True, capture_output=True, env=environ, cwd=ROOT)
-        assert ran.returncode == 0, ran.stderr
-        return [json.loads(line) for line in (folder / "log").read_text().splitlines()]
+        return ran, [json.loads(line) for line in (folder / "log").read_text().splitlines()]
 
     def test_creates(self, github: LocalGitHub, tmp_path: Path) -> None:
         """The lines, run in a shell, create what isn't there, give the role, and tell GitHub who the identity is."""
@@ -479,7 +498,6 @@ class TestAzure:
         assert role[role.index("--role") + 1] == "AzureML Data Scientist"
         assert role[role.index("--scope") + 1].endswith("Microsoft.MachineLearningServices/workspaces/ws-1")
         assert [line[:2] for line in lines.splitlines() if "--role Reader" in line] == ["# "]  # only offered
-        assert [line[:2] for line in lines.splitlines() if "--role Reader" in line] == ["# "]  # only offered
         assert github.variables["AZURE_CLIENT_ID"] == github.variables["AZURE_TENANT_ID"] == ID
 
     def test_leaves_alone(self, github: LocalGitHub, tmp_path: Path) -> None:
@@ -493,6 +511,46 @@ class TestAzure:
             assert [call[: len(created)] for call in calls].count(created) == 1
         done(github, "--client-id", ID, "--tenant-id", ID)
         assert "--client-id" not in done(github, "--location", "westeurope").stdout
+
+    @pytest.mark.parametrize(
+        ("look", "why"),
+        [
+            *((look, "Please run 'az login' to setup account.") for look in LOOKS),
+            ("group show", "(AuthorizationFailed) The client does not have authorization to perform action"),
+            ("group show", "(SubscriptionNotFound) The subscription could not be found."),
+            ("identity show", "<urlopen error [Errno -2] Name or service not known>"),
+        ],
+    )
+    def test_cannot_tell(self, github: LocalGitHub, tmp_path: Path, look: str, why: str) -> None:
+        """A look that failed is no "not there": the lines end with az's own words, and do nothing more."""
+        lines = done(github, *ALICE, *PLACE, "--location", "westeurope", "--own-identities").stdout
+
+        ran, calls = self.run(github, tmp_path, lines, fails=look, why=why)
+
+        assert ran.returncode == 1
+        assert why in ran.stderr
+        assert " ".join(calls[-1]).startswith(look)
+        assert "AZURE_CLIENT_ID" not in github.variables
+
+    def test_missing_in_words(self, github: LocalGitHub, tmp_path: Path) -> None:
+        """An extension that doesn't keep to exit code 3 says in Azure's word that something isn't there."""
+        lines = done(github, *ALICE, *PLACE, "--location", "westeurope").stdout
+
+        ran, calls = self.run(github, tmp_path, lines, missing=1)
+
+        assert ran.returncode == 0, ran.stderr
+        assert ["ml", "workspace", "create"] in [call[:3] for call in calls]
+
+    def test_providers(self, github: LocalGitHub, tmp_path: Path) -> None:
+        """A new subscription gets what workspace and endpoint are made of, before anything is made, and once."""
+        lines = done(github, *ALICE, *PLACE, "--location", "westeurope", "--dry-run").stdout
+
+        calls = self.shell(github, tmp_path, "\n".join(lines.splitlines()[:2] * 2))
+
+        registered = [call for call in calls if call[:2] == ["provider", "register"]]
+        assert [call[call.index("--namespace") + 1] for call in registered] == list(PROVIDERS)
+        assert all("--wait" in call and ID in call for call in registered)
+        assert {"Microsoft.MachineLearningServices", "Microsoft.PolicyInsights", "Microsoft.Cdn"} <= set(PROVIDERS)
 
     @pytest.mark.parametrize("immutable", [True, False])
     def test_subjects(self, github: LocalGitHub, tmp_path: Path, immutable: bool) -> None:
@@ -616,8 +674,43 @@ class TestAzure:
         assert "gh api --method DELETE repos/acme/heart/environments/production" in lines
         assert "gh variable delete AZURE_ML_WORKSPACE --repo acme/heart" in lines
         assert not [line for line in lines if "OTHER" in line or "github-pages" in line]
-        assert any(line.startswith("az identity delete --name github-heart ") for line in lines)
+        assert any(line.startswith("  az identity delete --name github-heart ") for line in lines)
         assert all(line.startswith("#") for line in lines if "workspace delete" in line or "group delete" in line)
+
+    def test_undo_runs(self, github: LocalGitHub, tmp_path: Path) -> None:
+        """Each identity loses its own role, by the assignment's id, and goes; a second run finds nothing."""
+        made = done(github, *ALICE, *PLACE, "--location", "westeurope", "--own-identities").stdout
+        self.shell(github, tmp_path, made)
+        made = "\n".join(line for line in made.splitlines() if "setup_github" not in line)
+        lines = "\n".join(line for line in done(github, "--undo").stdout.splitlines() if not line.startswith("gh "))
+
+        calls = self.shell(github, tmp_path, f"{made}\n{lines}")
+
+        assert [call for call in calls if call[:3] == ["role", "assignment", "delete"]] == [
+            ["role", "assignment", "delete", "--ids", ID]
+        ] * 3
+        assert len([call for call in calls if call[:2] == ["identity", "delete"]]) == 3
+        assert not [call for call in self.shell(github, tmp_path, lines) if call[1:2] == ["delete"]]
+
+    @pytest.mark.parametrize("look", ["identity show", "role assignment list"])
+    def test_undo_cannot_tell(self, github: LocalGitHub, tmp_path: Path, look: str) -> None:
+        """Where Azure doesn't tell, nothing is taken away, least of all from an identity without a name."""
+        done(github, *ALICE, *PLACE)
+        made = "\n".join(f"az {kind} create --name x" for kind in ("identity", "role assignment"))
+        lines = f"{made}\n{done(github, '--undo').stdout}"
+
+        ran, calls = self.run(github, tmp_path, lines, fails=look, why="Please run 'az login'")
+
+        assert (ran.returncode, "az login" in ran.stderr) == (1, True)
+        assert not [call for call in calls if "delete" in call]
+
+    def test_undo_names_what_stays(self, github: LocalGitHub) -> None:
+        """Names of what was deleted stay taken: for how long, and how they don't."""
+        done(github, *ALICE, *PLACE)
+
+        lines = done(github, "--undo").stdout
+
+        assert all(word in lines for word in ("14 days", "--permanently-delete", "az keyvault purge --name"))
 
 
 PEOPLE = [Reviewer("User", number, f"user-{number}") for number in range(4)] + [Reviewer("Team", 1, "acme/ml")]

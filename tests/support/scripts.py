@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import time
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,7 @@ from azureml_emulator.testing import Arm
 from azureml_emulator.testing import endpoint as endpoint_body
 from scripts.lib.azure.endpoint import OnlineEndpoint
 from scripts.lib.azure.workspace import Workspace
+from scripts.lib.setup.azure import RIGHTS
 from tests.support import ROOT
 
 GREEN = "xgboost-model-2"
@@ -137,3 +139,19 @@ def write(arm: Arm, live: Live, traffic: dict[str, int], tags: Mapping[str, str]
 def restore(arm: Arm, live: Live) -> None:
     """All traffic on `default`, and the tags as they were when the endpoint was ready."""
     write(arm, live, {"default": 100}, live.tags)
+
+
+def own_identity(arm: Arm, environment: str) -> dict[str, str]:
+    """What selects the identity of an environment: it has a role with its rights on the workspace, and no other."""
+    group = f"{arm.base}{arm.workspace.partition('/providers/')[0]}/providers"
+    authorization = f"{arm.base}{arm.workspace}/providers/Microsoft.Authorization"
+    role = f"{authorization}/roleDefinitions/{uuid.uuid4()}"
+    identity = arm("PUT", f"{group}/Microsoft.ManagedIdentity/userAssignedIdentities/{environment}", {}).json()
+    actions = [f"Microsoft.MachineLearningServices/workspaces/{action}" for action in RIGHTS[environment]]
+    permissions = [{"actions": actions}]
+    properties = {"roleName": environment, "permissions": permissions, "assignableScopes": [arm.workspace]}
+    given = {"principalId": identity["properties"]["principalId"], "roleDefinitionId": role}
+    assert arm("PUT", role, {"properties": properties}).status_code == 201
+    put = arm("PUT", f"{authorization}/roleAssignments/{uuid.uuid4()}", {"properties": given})
+    assert put.status_code == 201
+    return {"AZURE_CLIENT_ID": identity["properties"]["clientId"]}

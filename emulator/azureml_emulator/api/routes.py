@@ -228,6 +228,10 @@ def assignments(azure: Azure, call: Call) -> Document:
     return {"value": [one for one in found if not who or one["properties"]["principalId"] == who[1]]}
 
 
+def put_role(azure: Azure, call: Call) -> Reply:
+    return Reply(azure.roles.define(_over(call), call["role"], call.document), 201)
+
+
 def put_assignment(azure: Azure, call: Call) -> Reply:
     return Reply(azure.roles.put(_over(call), call["assignment"], call.document), 201)
 
@@ -324,6 +328,7 @@ MANAGER = [
     ("PUT", f"{I}/{{identity}}/federatedIdentityCredentials/{{name}}", put_credential),
     ("GET", f"{L}/mfeOperationsStatus/{{operation}}", operation),
     ("GET", f"{L}/mfeOperationResults/{{operation}}", operation_result),
+    *(("PUT", f"{scope}/providers/{roles.DEFINITIONS}/{{role}}", put_role) for scope in (S, G, W)),
     *(
         (method, f"{scope}/providers/{roles.KIND}{path}", handler)
         for scope in (S, G, W, E)

@@ -1,4 +1,4 @@
-"""Who may do what: Azure's built-in roles, and who has which of them over which scope. Knows no HTTP."""
+"""Who may do what: Azure's built-in roles, those that somebody made, and who has which over which scope. No HTTP."""
 
 import re
 from collections.abc import Iterable
@@ -13,6 +13,7 @@ from azureml_emulator.arm.sent import Put, Sent, validated
 from azureml_emulator.arm.store import Store
 
 KIND = "Microsoft.Authorization/roleAssignments"
+DEFINITIONS = "Microsoft.Authorization/roleDefinitions"
 #: Whoever started the emulator, who owns the subscription.
 OWNER = "local"
 #: By the id of the definition; the actions are those of role-based-access-control/built-in-roles.
@@ -45,8 +46,19 @@ class Assignment(Sent):
     role_definition_id: str = Field(min_length=1)
 
 
+class Permission(Sent):
+    actions: list[str] = Field(default_factory=list)
+    not_actions: list[str] = Field(default_factory=list)
+
+
+class Definition(Sent):
+    role_name: str = Field(min_length=1)
+    permissions: list[Permission] = Field(min_length=1, max_length=1)
+    assignable_scopes: list[str] = Field(min_length=1)
+
+
 class Roles:
-    """The role assignments of one subscription."""
+    """The role assignments and the custom roles of one subscription."""
 
     def __init__(self, store: Store):
         self._store = store
@@ -54,7 +66,7 @@ class Roles:
     def put(self, scope: str, name: str, body: Document) -> Document:
         """Lets a principal have a role over a scope and all below it. Raises BadRequest for a role that isn't known."""
         given = validated(Put[Assignment].model_validate, body).properties
-        if _definition(given.role_definition_id) not in ROLES:
+        if self._role(given.role_definition_id) is None:
             what = f"The specified role definition with ID '{given.role_definition_id}' does not exist."
             raise BadRequest(what, "RoleDefinitionDoesNotExist")
         document = {
@@ -64,6 +76,13 @@ class Roles:
             "properties": {**given.model_dump(), "scope": scope, "createdOn": now()},
         }
         self._store.put(_key(name), document)
+        return document
+
+    def define(self, scope: str, id: str, body: Document) -> Document:
+        """A role that Azure doesn't have. Where it may be assigned is kept, but not held."""
+        given = validated(Put[Definition].model_validate, body).properties.model_dump(by_alias=True)
+        document = {"id": f"{scope}/providers/{DEFINITIONS}/{id}", "name": id, "type": DEFINITIONS, "properties": given}
+        self._store.put(f"roledefinitions/{id.lower()}", document)
         return document
 
     def delete(self, name: str) -> Document | None:
@@ -82,7 +101,12 @@ class Roles:
         if principal == OWNER:
             return [ROLES[IDS["Owner"]]]
         had = [one["properties"] for one in self.over(scope) if one["properties"]["principalId"] == principal]
-        return [ROLES[_definition(one["roleDefinitionId"])] for one in had]
+        return [role for one in had if (role := self._role(one["roleDefinitionId"]))]
+
+    def _role(self, definition: str) -> Document | None:
+        id = definition.rpartition("/")[2].lower()
+        made = self._store.get(f"roledefinitions/{id}")
+        return made["properties"]["permissions"][0] if made else ROLES.get(id)
 
     def check(self, principal: str, method: str, path: str) -> None:
         """Raises Forbidden where no role lets the principal make this call.
@@ -121,10 +145,6 @@ def covers(pattern: str, action: str) -> bool:
 
 def within(scope: str, above: str) -> bool:
     return f"{scope}/".lower().startswith(f"{above}/".lower())
-
-
-def _definition(id: str) -> str:
-    return id.rpartition("/")[2].lower()
 
 
 def _key(name: str) -> str:

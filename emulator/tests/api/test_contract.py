@@ -162,6 +162,8 @@ def about_the_subscription(arm: Arm) -> None:
     for method, name in (("PUT", "/a"), ("GET", ""), ("DELETE", "/a"), ("DELETE", "/a")):
         reader = {"properties": {"principalId": "a", "roleDefinitionId": IDS["Reader"]}} if method == "PUT" else None
         arm(method, f"providers/{routes.roles.KIND}{name}", reader)
+    role = {"roleName": "a", "permissions": [{"actions": ["*/read"]}], "assignableScopes": [arm.workspace]}
+    arm("PUT", f"providers/{routes.roles.DEFINITIONS}/a", {"properties": role})
     for path in ("usages", "vmSizes"):
         arm("GET", f"{arm.base}{routes.L.format(subscription=arm.workspace.split('/')[2])}/{path}")
     identities = f"{arm.base}{arm.workspace.partition('/providers/')[0]}/providers/{routes.IDENTITIES}"

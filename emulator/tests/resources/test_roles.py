@@ -283,6 +283,23 @@ def test_an_assignment_that_is_none(owner: Arm, properties: dict[str, str]) -> N
     assert answer.status_code == 400
 
 
+def test_a_role_of_one_s_own(owner: Arm) -> None:
+    """Who has a custom role may do what it lists, less what it excludes, and nothing else."""
+    made = owner("PUT", f"{identities(owner)}/own", {"location": "local"}).json()["properties"]
+    authorization = f"{owner.base}{owner.workspace}/providers/Microsoft.Authorization"
+    role, some = f"{authorization}/roleDefinitions/{uuid.uuid4()}", f"{ML}/workspaces/onlineEndpoints"
+    allowed = {"actions": [f"{some}/*"], "notActions": [f"{some}/delete"]}
+    properties = {"roleName": "own", "permissions": [allowed], "assignableScopes": [owner.workspace]}
+    given = {"principalId": made["principalId"], "roleDefinitionId": role}
+
+    assert owner("PUT", role, {"properties": properties}).json()["properties"]["permissions"] == [allowed]
+    assert owner("PUT", f"{authorization}/roleAssignments/own", {"properties": given}).status_code == 201
+
+    own = Arm(owner.variables, client=made["clientId"])
+    assert own("GET", "onlineEndpoints").status_code == 200
+    assert own("DELETE", "onlineEndpoints/none").status_code == own("GET", "models").status_code == 403
+
+
 def test_an_identity_without_a_role(owner: Arm) -> None:
     """It gets a token, with which it may not even read the workspace, nor its own permissions there."""
     made = owner("PUT", f"{identities(owner)}/nobody", {"location": "local"}).json()

@@ -22,13 +22,28 @@ _LOOK = ("read", "onlineEndpoints/read", "onlineEndpoints/deployments/read")
 RIGHTS = {
     "production": (
         *_LOOK, "onlineEndpoints/write", "onlineEndpoints/delete", "onlineEndpoints/listKeys/action",
-        "onlineEndpoints/token/action", "onlineEndpoints/score/action", "onlineEndpoints/deployments/write",
-        "onlineEndpoints/deployments/delete",
+        "onlineEndpoints/token/action", "onlineEndpoints/score/action", "onlineEndpoints/deployments/delete",
     ),
     "rollback": (*_LOOK, "onlineEndpoints/write"),
 }  # fmt: skip
-"""What an identity of its own may do in the workspace; the one for all else registers models, which takes ROLE."""
+"""What an identity of its own may do in the workspace; the one for all else registers models, which takes ROLE.
+
+A promotion asks green, whichever the endpoint's auth mode: with a key, a token, or the login itself."""
 AUDIENCE = "api://AzureADTokenExchange"
+PROVIDERS = (
+    "Microsoft.MachineLearningServices", "Microsoft.Storage", "Microsoft.KeyVault", "Microsoft.ContainerRegistry",
+    "Microsoft.Notebooks", "Microsoft.Insights", "Microsoft.OperationalInsights", "Microsoft.ManagedIdentity",
+    "Microsoft.PolicyInsights", "Microsoft.Cdn",
+)  # fmt: skip
+"""What a new subscription lacks: what a workspace and an identity are made of (how-to-manage-workspace, the table of
+resource providers), and the last two, without which the first endpoint ends with SubscriptionNotRegistered
+(learn.microsoft.com/answers/questions/2068819)."""
+THERE = (
+    'there() { why=$("$@" --output none 2>&1) || case "$? $why" in '
+    '"3 "*|*ResourceNotFound*|*ResourceGroupNotFound*) return 1 ;; *) echo "$why" >&2; exit 1 ;; esac; }'
+)
+"""A shell function: whether `az … show` finds something; ends the shell where az can't tell. What isn't there is exit
+code 3 (azure-cli#6612), which not every extension keeps to (azure-cli#28318), or Azure's own word for it."""
 
 
 def group_id(workspace: Workspace) -> str:
@@ -69,7 +84,7 @@ class Identity:
 
     def ask(self, field: str) -> str:
         """A part of a line that asks Azure for one of its ids."""
-        return f'"$({_az("identity show", *self.names, "--query", field, "--output", "tsv")})"'
+        return f"$({az('identity show', *self.names, '--query', field, '--output', 'tsv')})"
 
 
 def creation(identity: Identity, location: str, subjects: Mapping[str, str]) -> list[str]:
@@ -81,11 +96,13 @@ def creation(identity: Identity, location: str, subjects: Mapping[str, str]) -> 
     group = ["--subscription", workspace.subscription_id, "--name", workspace.resource_group]
     return [
         "az extension add --name ml --upgrade --only-show-errors",
+        _registration(workspace),
+        THERE,
         _unless("group", group, more),
         _unless("ml workspace", ["--name", workspace.name, *identity.group], more),
         *login(identity, location, subjects),
         "# Only for a rollout's first job to tell a core quota that is too small, and logins that aren't trusted:",
-        f"# {_role(identity, identity.reader)}",
+        f"# {_role(identity.reader)}",
     ]
 
 
@@ -95,7 +112,8 @@ def login(identity: Identity, location: str, subjects: Mapping[str, str]) -> lis
         _unless("identity", identity.names, ["--location", location]),
         *(_credential(identity, name, subject) for name, subject in subjects.items()),
         *([_definition(identity)] if identity.actions else []),
-        _role(identity, identity.role),
+        f"who={identity.ask('principalId')}",
+        _role(identity.role),
     ]
 
 
@@ -113,21 +131,9 @@ def command(arguments: list[str]) -> str:
 
 def set_up_again(identity: Identity, arguments: list[str], others: Mapping[str, Identity]) -> str:
     """The line that tells GitHub the new identities; `others` by environment."""
-    ids = [f"--{name}-client-id {other.ask('clientId')}" for name, other in others.items()]
-    known = f"--client-id {identity.ask('clientId')} --tenant-id {identity.ask('tenantId')}"
+    ids = [f'--{name}-client-id "{other.ask("clientId")}"' for name, other in others.items()]
+    known = f'--client-id "{identity.ask("clientId")}" --tenant-id "{identity.ask("tenantId")}"'
     return " ".join([command(arguments), known, *ids])
-
-
-def removal(
-    identity: Identity | None, repository: str, paths: list[str], variables: list[str], others: list[Identity]
-) -> list[str]:
-    """Lines that take all away again, at GitHub what is at `paths`; those that would delete models are comments."""
-    return [
-        *(shlex.join(["gh", "api", "--method", "DELETE", path]) for path in paths),
-        *(shlex.join(["gh", "variable", "delete", name, "--repo", repository]) for name in variables),
-        *(line for other in others for line in _login_removal(other)),
-        *(_azure_removal(identity) if identity else []),
-    ]
 
 
 def credential_name(repository: str, environment: str) -> str:
@@ -142,26 +148,17 @@ def identity_name(repository: str, staging: bool) -> str:
     return re.sub(r"[^\w-]", "-", name, flags=re.ASCII)
 
 
-def _azure_removal(identity: Identity) -> list[str]:
-    workspace = identity.workspace
-    group = ["--subscription", workspace.subscription_id, "--name", workspace.resource_group]
-    return [
-        *_login_removal(identity),
-        "# The endpoint first (teardown.yml). These delete the workspace with all models, and all else in the group:",
-        f"# {_az('ml workspace delete', '--name', workspace.name, *identity.group)}",
-        f"# {_az('group delete', *group)}",
-    ]
+def _registration(workspace: Workspace) -> str:
+    """Looked for first: it takes a right over the subscription, which who owns a group may not have."""
+    names = f'--subscription {workspace.subscription_id} --namespace "$name"'
+    state = f"state=$(az provider show {names} --query registrationState --output tsv)"
+    register = f'[ "$state" = Registered ] || az provider register {names} --wait'
+    return f"for name in {' '.join(PROVIDERS)}; do {state}; {register}; done"
 
 
-def _login_removal(identity: Identity) -> list[str]:
-    unassign = f"{_az('role assignment delete', '--assignee')} {identity.ask('principalId')}"
-    reader = f"# {unassign} {shlex.join(identity.reader)}  # where it is a Reader, too"
-    return [
-        f"{unassign} {shlex.join(identity.role)}",
-        *([] if identity.actions else [reader]),
-        *([_az("role definition delete", "--name", identity.role_name)] if identity.actions else []),
-        f"{_az('identity delete', *identity.names)}  # its federated credentials go with it",
-    ]
+def role_name(identity: Identity) -> list[str]:
+    """By its group: in the subscription's list there is no role that only a group may assign."""
+    return ["--name", identity.role_name, "--scope", group_id(identity.workspace)]
 
 
 def _definition(identity: Identity) -> str:
@@ -169,28 +166,36 @@ def _definition(identity: Identity) -> str:
     scopes = [group_id(identity.workspace)]
     role = {"Name": identity.role_name, "IsCustom": True, "Description": "Made by setup_github"}
     document = json.dumps({**role, "Actions": list(identity.actions), "AssignableScopes": scopes})
-    there = f"{_az('role definition list', '--name', identity.role_name)} --query '[].id' --output tsv | grep -q ."
-    return f"{there} || {_az('role definition create', '--role-definition', document)}"
+    looked = found(az("role definition list", *role_name(identity)))
+    return f'{looked}; [ -n "$found" ] || {az("role definition create", "--role-definition", document)}'
 
 
 def _unless(kind: str, names: list[str], more: list[str]) -> str:
     """Create what isn't there: a second `create` would replace tags, or be refused in another location."""
-    return f"{_az(f'{kind} show', *names)} --output none 2>/dev/null || {_az(f'{kind} create', *names, *more)}"
+    return f"there {az(f'{kind} show', *names)} || {az(f'{kind} create', *names, *more)}"
 
 
 def _credential(identity: Identity, name: str, subject: str) -> str:
     trust = ["--issuer", host.issuer(), "--subject", subject, "--audiences", AUDIENCE]
     names = ["--name", name, "--identity-name", identity.name]
-    return _az("identity federated-credential create", *names, *identity.group, *trust)
+    return az("identity federated-credential create", *names, *identity.group, *trust)
 
 
-def _role(identity: Identity, what: list[str]) -> str:
+def _role(what: list[str]) -> str:
     """Looked for first, since a second `create` may fail (azure-cli#31995); by object id, since a directory lags."""
-    who, role = identity.ask("principalId"), shlex.join(what)
-    there = f"az role assignment list --assignee {who} {role} --query '[].id' --output tsv | grep -q ."
     kind = "--assignee-principal-type ServicePrincipal"
-    return f"{there} || az role assignment create --assignee-object-id {who} {kind} {role}"
+    create = f'az role assignment create --assignee-object-id "${{who:?}}" {kind} {shlex.join(what)}'
+    return f'{found(assignments(what))}; [ -n "$found" ] || {create}'
 
 
-def _az(command: str, *arguments: str) -> str:
+def assignments(what: list[str]) -> str:
+    return f'az role assignment list --assignee "${{who:?}}" {shlex.join(what)}'
+
+
+def found(looked: str) -> str:
+    """An assignment, since that alone ends `sh -e` where az can't tell: not a pipe, nor a word of a command."""
+    return f"found=$({looked} --query '[].id' --output tsv)"
+
+
+def az(command: str, *arguments: str) -> str:
     return f"az {command} {shlex.join(arguments)}"

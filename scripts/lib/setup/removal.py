@@ -1,0 +1,53 @@
+"""The shell lines that take away again what those of azure.py made, to be read and run. Nothing runs here."""
+
+from __future__ import annotations
+
+import shlex
+
+from scripts.lib.setup.azure import THERE, Identity, assignments, az, found, role_name
+
+
+def removal(
+    identity: Identity | None, repository: str, paths: list[str], variables: list[str], others: list[Identity]
+) -> list[str]:
+    """Lines that take all away again, at GitHub what is at `paths`; those that would delete models are comments.
+
+    GitHub's come last: from its variables these lines are printed anew where Azure's don't get to the end.
+    """
+    logins = [*others, *([identity] if identity else [])]
+    return [
+        *([THERE] if logins else []),
+        *(line for login in logins for line in _login(login)),
+        *(shlex.join(["gh", "api", "--method", "DELETE", path]) for path in paths),
+        *(shlex.join(["gh", "variable", "delete", name, "--repo", repository]) for name in variables),
+        *(_workspace(identity) if identity else []),
+    ]
+
+
+def _login(identity: Identity) -> list[str]:
+    """A role is taken away by the assignment's id: for an empty assignee az would take it from everybody."""
+    unassign = f'az role assignment delete --assignee "${{who:?}}" {shlex.join(identity.reader)}'
+    return [
+        f"if there {az('identity show', *identity.names)}; then",
+        f"  who={identity.ask('principalId')}",
+        f"  {found(assignments(identity.role))}",
+        '  [ -z "$found" ] || az role assignment delete --ids $found',
+        *([] if identity.actions else [f"  # {unassign}  # where it is a Reader, too"]),
+        f"  {az('identity delete', *identity.names)}  # its federated credentials go with it",
+        "fi",
+        *([az("role definition delete", *role_name(identity))] if identity.actions else []),
+    ]
+
+
+def _workspace(identity: Identity) -> list[str]:
+    """Names stay taken: machine-learning/concept-soft-delete, key-vault/general/soft-delete-overview."""
+    workspace = identity.workspace
+    group = ["--subscription", workspace.subscription_id, "--name", workspace.resource_group]
+    return [
+        "# The endpoint first (teardown.yml). These delete the workspace with all models, and all else in the group:",
+        f"# {az('ml workspace delete', '--name', workspace.name, *identity.group)}",
+        f"# {az('group delete', *group)}",
+        "# The workspace's name stays taken for 14 days, in which it can be recovered; with --permanently-delete it is",
+        "# free at once, and nothing can be recovered. Its key vault's name stays taken for up to 90 days, or until",
+        "# az keyvault purge --name NAME, which az keyvault list-deleted tells.",
+    ]
