@@ -39,8 +39,8 @@ def test_a_name_that_azure_refuses_is_told(name: str) -> None:
 
 
 def test_up_to_the_limits_all_is_well() -> None:
-    """512 characters of a name, 256 of a value, and whatever else is printable."""
-    assert list(wrong({"n" * 512: "v" * 256, "größe (mm)": "", "a.b-c_d:e": "<>%&?/"})) == []
+    """1 to 512 characters of a name, 256 of a value, and whatever else is printable."""
+    assert list(wrong({"n": "", "n" * 512: "v" * 256, "größe (mm)": "", "a.b-c_d:e": "<>%&?/"})) == []
     check("it", some(MOST), "")
 
 
@@ -78,9 +78,18 @@ def test_the_longest_names_fit_all_that_a_rollout_writes(monkeypatch: pytest.Mon
 # the endpoint's, where there is no room
 
 
+def test_where_there_is_room_all_stay_but_what_is_taken_away() -> None:
+    """Up to the last place, forward and back."""
+    now = some(42) | {f"{MARK}old": "2026-01-01 bad", f"{MARK}new": "2026-02-01 bad", "first-rollout": "pending"}
+
+    for record in (RECORD, BACK):
+        kept = fitting(now, {"first-rollout": None, **record}, "e")
+        assert len(kept) == MOST and kept.keys() == {*some(42), f"{MARK}old", f"{MARK}new", *record}
+
+
 def test_marks_go_first_the_oldest_before_others() -> None:
     """What a review is told is less than who owns what."""
-    now = some(42) | {f"{MARK}old": "2026-01-01 bad", f"{MARK}new": "2026-02-01 bad", f"{OF}old": "2026-01-01|b|r"}
+    now = some(42) | {f"{OF}old": "2026-01-01|b|r", f"{MARK}new": "2026-02-01 bad", f"{MARK}old": "2026-01-01 bad"}
 
     assert fitting(now, RECORD, "e").keys() == {*some(42), *RECORD, f"{MARK}new", f"{OF}old"}
 
