@@ -46,5 +46,5 @@ def test_a_file_of_endpoints_that_is_a_pointer(tmp_path: Path, name: str, read: 
     """It is no bad JSON, nor bad YAML."""
     (tmp_path / name).write_bytes(LEFT)
 
-    with pytest.raises(Refused, match=rf"{name} is a pointer of Git LFS.*git lfs pull"):
+    with pytest.raises(Refused, match=rf"{name} is a pointer of Git LFS.*git lfs pull.*lfs: true"):
         read(tmp_path / name)

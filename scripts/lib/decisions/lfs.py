@@ -14,6 +14,6 @@ def check(path: Path, name: str = "") -> None:
     with path.open("rb") as file:
         if file.read(len(POINTER)) == POINTER:
             raise Refused(
-                f"{name or path} is a pointer of Git LFS, not the file itself: run `git lfs pull`, then this again; on "
-                "GitHub, give each actions/checkout in the workflows `lfs: true`."
+                f"{name or path} is a pointer of Git LFS, not the file itself. Fetch that first, by `git lfs pull`; on "
+                "GitHub by `lfs: true` for each actions/checkout in the workflows."
             )
