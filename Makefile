@@ -66,8 +66,8 @@ size: install ## the lines that a copy owns, and what each script takes to be un
 reference: install ## docs/REFERENCE.md: the verbs, from their --help
 	.venv/bin/python -m tools.reference
 
-mutants: install ## breaks the pure decisions in every way it knows, and wants the tests to notice
-	.venv/bin/python -m tools.mutants
+mutants: install ## breaks the pure decisions in every way it knows, and wants the tests to notice; ONLY=authors, or several
+	.venv/bin/python -m tools.mutants $(ONLY)
 
 # --upgrade takes newer releases; without it only what the *.in files changed moves.
 lock: install

@@ -62,11 +62,6 @@ def _registered(workspace: Workspace, name: str, folder: Path, tags: dict[str, s
     while True:
         model = latest(workspace, name, deadline)
         if model and model.tags.get("digest") == tags["digest"]:
-            if not str(model.version).isdecimal():
-                raise Refused(
-                    f"this very model is registered as {name} {model.version}, but versions that are rolled out are "
-                    "numbers. Nothing is registered: archive that one, then run this again."
-                )
             say(f"{name} {model.version} is this very model: nothing to register")
             return model
         try:

@@ -15,7 +15,7 @@ done
 endpoint=${ENDPOINT_NAME:-$(sed -nE "s/^name: *['\"]?([A-Za-z0-9-]+).*/\1/p" endpoints/endpoint.yml)}
 at=/subscriptions/$AZURE_SUBSCRIPTION_ID/resourceGroups/$AZURE_RESOURCE_GROUP
 at+=/providers/Microsoft.MachineLearningServices/workspaces/$AZURE_ML_WORKSPACE/onlineEndpoints/${endpoint,,}
-run=${GITHUB_RUN_ID:+$GITHUB_REPOSITORY/actions/runs/$GITHUB_RUN_ID/attempts/${GITHUB_RUN_ATTEMPT:-1}}
+run=${GITHUB_RUN_ID:+${GITHUB_REPOSITORY:0:80}/actions/runs/$GITHUB_RUN_ID/attempts/${GITHUB_RUN_ATTEMPT:-1}}
 by=${own:-${run:-by hand}}
 again="Give another one all traffic (python -m scripts.rollback --to NAME), or start rollout.yml with an older version."
 

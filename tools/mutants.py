@@ -2,6 +2,7 @@
 
 Comparisons, and/or, not, numbers, branches, returned values, raised errors and calls are broken; texts are not. A
 mutant that survives needs its reason in survivors.yml. The last line is the score; below 95 % the command fails.
+With ONLY=authors, or several, it is these modules alone.
 """
 
 from __future__ import annotations
@@ -38,14 +39,19 @@ TESTS = {  # of a pure decision: the tests that are about it, the nearest first
     "metrics": ["approval", "compare_models"],
     "model_folder": ["model_folder"],
     "model_tags": ["approval", "compare_models"],
+    "authors": ["authors", "check_approval"],
+    "tags": ["tags"],
+    "lfs": ["lfs"],
     **dict.fromkeys(["answers", "contract", "model_example", "number_types", "request_fit", "signature"], CONTRACT),
-}  # not what is tested through files and Azure: that would take minutes for each mutant
+}  # not what is tested only through files and Azure
 TARGETS = {  # file: the tests that are about it
     **{
         f"{DECISIONS}/{name}.py": [f"tests/scripts/test_{test}.py" for test in dict.fromkeys(tests)]
         for name, tests in TESTS.items()
     },
-    "scripts/lib/github/required_reviewers.py": ["tests/scripts/test_reviewers.py"],
+    "scripts/lib/github/required_reviewers.py": ["tests/scripts/test_check_approval.py"],
+    "scripts/lib/github/again.py": ["tests/scripts/test_github_again.py"],
+    "scripts/lib/cli/exit_codes.py": ["tests/scripts/test_exit_codes.py"],
     "model/train.py": ["tests/model/test_train.py::test_gate_is_open_from_min_auc_on"],
 }
 ONLY = {"model/train.py": "check:"}  # the rest of it is no decision
@@ -58,6 +64,13 @@ OTHERS: dict[type[ast.AST], list[type[ast.AST]]] = {
     **{ast.Lt: [ast.LtE, ast.GtE], ast.LtE: [ast.Lt, ast.Gt], ast.Gt: [ast.GtE, ast.LtE], ast.GtE: [ast.Gt, ast.Lt]},
     **{ast.Add: [ast.Sub], ast.Sub: [ast.Add], ast.BitOr: [ast.BitAnd], ast.BitAnd: [ast.BitOr]},
 }
+
+
+class Quick:
+    """Leaves out what is tested against Azure: that would take minutes for each mutant."""
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        items[:] = [item for item in items if "azure" not in getattr(item, "fixturenames", ())]
 
 
 @dataclass(frozen=True)
@@ -132,7 +145,7 @@ def survives(mutant: Mutant) -> bool:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
     try:
         put_in_place(mutant)
-        os._exit(int(pytest.main([*OPTIONS, *TARGETS[mutant.file]])))
+        os._exit(int(pytest.main([*OPTIONS, *TARGETS[mutant.file]], plugins=[Quick()])))
     finally:
         os._exit(1)
 
@@ -153,7 +166,8 @@ def main() -> None:
     hypothesis.settings.load_profile("mutants")
     for module in ("azureml_emulator.fixtures", "azureml_emulator.testing"):
         importlib.import_module(module)  # once for all that are forked
-    trees = {file: ast.parse(Path(file).read_text(encoding="utf-8")) for file in TARGETS}
+    wanted = [file for file in TARGETS if not sys.argv[1:] or Path(file).stem in sys.argv[1:]]
+    trees = {file: ast.parse(Path(file).read_text(encoding="utf-8")) for file in wanted}
     found = [mutant for file, tree in trees.items() for mutant in mutants(file, tree, tree)]
     found = [mutant for mutant in found if mutant.name.startswith(f"{mutant.file} {ONLY.get(mutant.file, '')}")]
     healthy = [Mutant(file, f"{file}, unbroken", ast.unparse(tree)) for file, tree in trees.items()]
@@ -169,7 +183,7 @@ def main() -> None:
                 names.append(mutant.name)
                 reason = reasons.get(mutant.name, f"WITHOUT A REASON in {REASONS.name}")
                 print(f"survives: {mutant.name}\n          {reason}", flush=True)
-    for name in reasons.keys() - set(names):
+    for name in (name for name in reasons.keys() - set(names) if name.split(" ")[0] in wanted):
         print(f"does not survive, or is gone: {name}")
     score = 100 * (len(found) - len(names)) / len(found)
     print(f"{len(found) - len(names)} of {len(found)} mutants were noticed: {score:.1f} %")

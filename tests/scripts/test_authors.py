@@ -232,6 +232,7 @@ def test_github_does_not_tell(github: LocalGitHub, operation: str) -> None:
         ([".github/actions/setup/action.yml"], True),
         ([".github/workflows/ci.yml", "README.md", "tests/scripts/x.py", "emulator/model/x.py"], False),
         ([], False),
+        (["docs/a.md"] * 299, False),
         (["docs/a.md"] * 300, True),
     ],
 )
@@ -274,6 +275,24 @@ def test_trailers() -> None:
     )
 
     assert trailers(message) == {"A B": ("a-b_c", "1"), "C": ("c", ""), "d@x.org": ("", "")}
+
+
+@pytest.mark.parametrize(
+    ("authors", "told"),
+    [
+        (Authors(), "written by nobody who is known"),
+        (Authors(("alice", "bob")), "written by alice, bob"),
+        (Authors(("alice",), ("eve",)), "written by alice; commits also name eve"),
+        (
+            Authors((), (), ("app[bot]", "E"), "not all"),
+            "written by nobody who is known; not counted, since no person's account: app[bot], E; not all",
+        ),
+    ],
+    ids=str,
+)
+def test_it_is_told_in_a_sentence(authors: Authors, told: str) -> None:
+    """Only of what there is."""
+    assert authors.told == told
 
 
 def test_names_are_data() -> None:

@@ -48,6 +48,7 @@ def azures(status: int, code: str = "") -> HttpResponseError:
         (FoundBad("green", ["HTTP 424"]), 1),
         (Ended("creating green", "Failed"), 1),
         (behind(Ended("creating green", "Failed", azures(503))), 1),
+        (behind(azures(503), Ended("creating green", "Failed")), 1),
         (azures(403, "AuthorizationFailed"), 1),
         (ResourceNotFoundError("gone"), 1),
         (ClientAuthenticationError("no login"), 1),

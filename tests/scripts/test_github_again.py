@@ -48,6 +48,7 @@ def answer(status: int, text: str = "", **headers: str) -> Any:
         (answer(401), 0, None),
         (answer(404), 0, None),
         (answer(422, WORDS), 0, None),
+        (answer(499), 0, None),
         (answer(200), 0, None),
     ],
 )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from scripts.lib.decisions.model_folder import digest
-from tests.support.scripts import outputs, repository, run, toy_model
+from tests.support.scripts import change, outputs, repository, run, toy_model
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
@@ -84,6 +84,21 @@ def test_a_folder_without_mlmodel_is_not_registered(model: str, client: MLClient
 
     assert result.exit_code == 1
     assert "no MLflow model" in result.stderr
+    with pytest.raises(ResourceNotFoundError):
+        client.models.get(model, "1")
+
+
+def test_a_model_that_azure_cannot_serve_is_not_registered(model: str, client: MLClient, tmp_path: Path) -> None:
+    """Without the flavor python_function a deployment of it would fail, ten minutes later."""
+    from azure.core.exceptions import ResourceNotFoundError
+
+    folder = toy_model(tmp_path / "model")
+    change(folder / "MLmodel", flavors={"sklearn": {"pickled_model": "model.pkl"}})
+
+    result = run("register_model", folder)
+
+    assert result.exit_code == 1
+    assert "no flavor python_function" in result.stderr
     with pytest.raises(ResourceNotFoundError):
         client.models.get(model, "1")
 

@@ -15,6 +15,7 @@ from azureml_emulator.faults.client import Faults
 from azureml_emulator.testing import Arm
 from azureml_emulator.workflows import az
 from scripts.lib.azure import endpoint
+from scripts.lib.github.provenance import rollout_id
 from tests.support import ROOT
 from tests.support.scripts import GREEN, Live, pair_endpoint, restore, write
 
@@ -150,15 +151,18 @@ def test_goes_on(live: Live, path: str, faults: Faults) -> None:
     assert (result.returncode, live.traffic) == (0, BACK), result.stderr
 
 
-def test_tells(live: Live, path: str, tmp_path: Path) -> None:
-    """In a workflow the summary says how it ended, and the record names the run."""
+@pytest.mark.parametrize("repository", ["us/heart", f"{'o' * 39}/{'r' * 100}"], ids=["short", "longest"])
+def test_tells(live: Live, path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, repository: str) -> None:
+    """In a workflow the summary says how it ended, and the record names the run, as the scripts do."""
     live.do("promote", "--percent", 50)
-    run = {"GITHUB_REPOSITORY": "us/heart", "GITHUB_RUN_ID": "7", "GITHUB_STEP_SUMMARY": str(tmp_path / "summary")}
+    monkeypatch.setenv("GITHUB_REPOSITORY", repository)
+    monkeypatch.setenv("GITHUB_RUN_ID", "7")
 
-    back(live, path, **run)
+    back(live, path, GITHUB_STEP_SUMMARY=str(tmp_path / "summary"))
 
     assert "default 100 %" in (tmp_path / "summary").read_text()
-    assert live.show()["record"]["rollout"] == "us/heart/actions/runs/7/attempts/1"
+    assert live.show()["record"]["rollout"] == rollout_id()
+    assert rollout_id().endswith("/actions/runs/7/attempts/1")
 
 
 @pytest.mark.parametrize("arguments", [["--own", ""], ["--own"], ["default"]])

@@ -11,10 +11,13 @@ import pytest
 from azureml_emulator.testing import Arm
 from scripts.lib.decisions.file_rules import endpoint, later_deployment
 from scripts.lib.decisions.model_tags import tags as model_tags
-from scripts.lib.decisions.record import MARK, OF, TAGS
-from scripts.lib.decisions.state import Refused
+from scripts.lib.decisions.record import MARK, OF, TAGS, Record, claim, claimed, mark, written
+from scripts.lib.decisions.state import Deployment, Model, Refused
 from scripts.lib.decisions.strict_yaml import Document
 from scripts.lib.decisions.tags import MOST, check, fitting, wrong
+from scripts.lib.github.provenance import rollout_id
+from tests.support.decisions import born, tagged
+from tests.support.decisions import endpoint as endpoint_of
 from tests.support.scripts import GREEN, Live, pair_endpoint, repository, run, toy_model, write
 
 if TYPE_CHECKING:
@@ -36,8 +39,8 @@ def test_a_name_that_azure_refuses_is_told(name: str) -> None:
 
 
 def test_up_to_the_limits_all_is_well() -> None:
-    """512 characters of a name, 256 of a value, and whatever else is printable."""
-    assert list(wrong({"n" * 512: "v" * 256, "größe (mm)": "", "a.b-c_d:e": "<>%&?/"})) == []
+    """1 to 512 characters of a name, 256 of a value, and whatever else is printable."""
+    assert list(wrong({"n": "", "n" * 512: "v" * 256, "größe (mm)": "", "a.b-c_d:e": "<>%&?/"})) == []
     check("it", some(MOST), "")
 
 
@@ -51,12 +54,42 @@ def test_what_is_too_much_is_refused(tags: dict[str, str], says: str) -> None:
         check("it", tags, "")
 
 
+def test_the_longest_names_fit_all_that_a_rollout_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """GitHub's longest owner and repository, Azure's longest names, versions of nine digits: a rollback fails for none.
+
+    The run's number, by which GitHub is asked, is never cut.
+    """
+    monkeypatch.setenv("GITHUB_REPOSITORY", f"{'o' * 39}/{'r' * 100}")
+    monkeypatch.setenv("GITHUB_RUN_ID", "9" * 12)
+    monkeypatch.setenv("GITHUB_RUN_ATTEMPT", "99")
+    who = rollout_id()
+    blue, green = (Deployment(letter * 32, Model("heart", "9" * 9), created=born(1), rollout=who) for letter in "bg")
+    state = endpoint_of({blue.name: 1, green.name: 99}, blue, green)
+    record = Record(who, blue.ref, green.ref, state.traffic)
+
+    written_tags = written(state, record) | claimed(green, who, blue.ref) | mark(green, f"rolled back, {who}")
+    made = {"rollout": who, "replaces": str(blue.ref)}
+
+    assert list(wrong({name: value or "" for name, value in written_tags.items()} | made)) == []
+    assert who.endswith(f"/actions/runs/{'9' * 12}/attempts/99")
+    assert claim(tagged(state, written_tags), green).rollout == who
+
+
 # the endpoint's, where there is no room
+
+
+def test_where_there_is_room_all_stay_but_what_is_taken_away() -> None:
+    """Up to the last place, forward and back."""
+    now = some(42) | {f"{MARK}old": "2026-01-01 bad", f"{MARK}new": "2026-02-01 bad", "first-rollout": "pending"}
+
+    for record in (RECORD, BACK):
+        kept = fitting(now, {"first-rollout": None, **record}, "e")
+        assert len(kept) == MOST and kept.keys() == {*some(42), f"{MARK}old", f"{MARK}new", *record}
 
 
 def test_marks_go_first_the_oldest_before_others() -> None:
     """What a review is told is less than who owns what."""
-    now = some(42) | {f"{MARK}old": "2026-01-01 bad", f"{MARK}new": "2026-02-01 bad", f"{OF}old": "2026-01-01|b|r"}
+    now = some(42) | {f"{OF}old": "2026-01-01|b|r", f"{MARK}new": "2026-02-01 bad", f"{MARK}old": "2026-01-01 bad"}
 
     assert fitting(now, RECORD, "e").keys() == {*some(42), *RECORD, f"{MARK}new", f"{OF}old"}
 

@@ -80,6 +80,7 @@ def test_a_missing_workspace_names_all_that_is_missing(script: str) -> None:
         ("deploy", ["--version", "1.0.0"], "'1.0.0' is no version that can be deployed"),
         ("deploy", ["--version", "azureml:heart:2"], "is an address"),
         ("deploy", ["--version", "azureml://registries/azureml/models/m/versions/2"], "A model of a registry"),
+        ("register_model", ["--version", "azureml://registries/r/models/m/versions/2"], "A model of a registry"),
         ("register_model", ["--version", "final"], "'final' is no version that can be deployed"),
         ("deploy", [], "Missing option '--version'"),
         ("smoke_test", ["n" * 33], "3 to 32"),

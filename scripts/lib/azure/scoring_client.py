@@ -12,6 +12,7 @@ import click
 from scripts.lib.azure.endpoint import OnlineEndpoint
 from scripts.lib.azure.errors import redact
 from scripts.lib.azure.waiting import ANSWER, Deadline, answered
+from scripts.lib.decisions import lfs
 from scripts.lib.decisions.state import Refused
 
 SAMPLE, ROWS = Path("endpoints/sample-request.json"), Path("endpoints/smoke-requests.json")
@@ -68,7 +69,8 @@ def score(uri: str, token: str, body: Any, deployment: str | None = None, within
 
 
 def load_request(path: Path) -> Body:
-    """A request file: a JSON object. Ends with exit code 2 where it is none."""
+    """A request file: a JSON object. Ends with exit code 2 where it is none. Raises Refused for a pointer to one."""
+    lfs.check(path)
     try:
         body = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
     except (ValueError, RecursionError) as error:

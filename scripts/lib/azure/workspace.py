@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scripts.lib.azure.login import login
-from scripts.lib.decisions import file_rules, strict_yaml
+from scripts.lib.decisions import file_rules, lfs, strict_yaml
 from scripts.lib.decisions.state import Refused
 from scripts.lib.decisions.strict_yaml import Document
 
@@ -88,6 +88,7 @@ def _hush() -> None:
 def read_yaml(path: Path) -> Document:
     """A file of endpoints/. Raises Refused where it is no YAML mapping, or YAML would read it otherwise than meant."""
     try:
+        lfs.check(path)
         return strict_yaml.parse(path.read_bytes(), str(path))
     except (IsADirectoryError, PermissionError) as error:
         raise Refused(f"{path} can't be read: {error.strerror}.") from error

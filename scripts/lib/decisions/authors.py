@@ -54,9 +54,6 @@ class Authors:
         """Who wrote all of it, as far as is known; "" where several did, or nobody is known."""
         return self.wrote[0] if len(self.wrote) == 1 else ""
 
-    def among(self, login: str) -> bool:
-        return login.lower() in {name.lower() for name in (*self.wrote, *self.others)}
-
     @property
     def told(self) -> str:
         """A sentence for people."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from scripts.lib.decisions import lfs
 from scripts.lib.decisions.state import Refused
 
 STAMPS = frozenset({"model_uuid", "utc_time_created", "run_id", "artifact_path", "model_size_bytes"})
@@ -20,6 +21,7 @@ def mlmodel(folder: Path) -> dict[str, Any]:
     path = folder / "MLmodel"
     if not path.is_file():
         raise Refused(f"{folder} has no file MLmodel, so it is no MLflow model. Train one: python model/train.py")
+    lfs.check(path)
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -30,12 +32,16 @@ def mlmodel(folder: Path) -> dict[str, Any]:
 
 
 def digest(folder: Path) -> str:
-    """SHA-256 (hex) of the model's content: the same model, trained again or checked out elsewhere, has the same."""
+    """SHA-256 (hex) of the model's content: the same model, trained again or checked out elsewhere, has the same.
+
+    Raises Refused for a folder that is no model, or not all of it.
+    """
     described = {key: value for key, value in mlmodel(folder).items() if key not in STAMPS}
     digests = {"MLmodel": hashlib.sha256(json.dumps(described, sort_keys=True, default=str).encode()).digest()}
     for path in folder.rglob("*"):
         name = path.relative_to(folder).as_posix()
         if path.is_file() and name != "MLmodel" and "__pycache__" not in path.parts:
+            lfs.check(path, f"{name} of the model's folder")
             digests[name] = _content(path)
     total = hashlib.sha256()
     for name in sorted(digests):

@@ -6,6 +6,8 @@ import subprocess
 
 from scripts.lib.decisions.record import BY_HAND
 
+LONGEST = 80  # characters of OWNER/NAME: a claim has the id beside two times and a name, and Azure's tags take 256
+
 
 def tags() -> dict[str, str]:
     """What leads back from a resource to its origin: the git commit and, in a workflow, the run's address."""
@@ -16,10 +18,13 @@ def tags() -> dict[str, str]:
 
 
 def rollout_id() -> str:
-    """What tells this rollout from all others: in a workflow where its run stands on GitHub, else `by hand`."""
+    """What tells this rollout from all others: in a workflow where its run stands on GitHub, else `by hand`.
+
+    Of a long repository's name that is its beginning: the run's number alone is its own. rollback.sh cuts likewise.
+    """
     repository, run = os.environ.get("GITHUB_REPOSITORY"), os.environ.get("GITHUB_RUN_ID")
     attempt = os.environ.get("GITHUB_RUN_ATTEMPT") or "1"
-    return f"{repository}/actions/runs/{run}/attempts/{attempt}" if repository and run else BY_HAND
+    return f"{repository[:LONGEST]}/actions/runs/{run}/attempts/{attempt}" if repository and run else BY_HAND
 
 
 def address() -> str:
