@@ -43,12 +43,15 @@ def part(number): split(" ")[number] // "";
   (del(.id, .name, .type, .systemData, .properties.scoringUri, .properties.swaggerUri, .properties.provisioningState)
   | .properties.traffic = {($name): 100} | .properties.mirrorTraffic |= (. // {} | del(.[$name]))
   | if .identity.userAssignedIdentities then .identity.userAssignedIdentities |= map_values({}) else . end
-  | .tags = ($tags | del(.takeover, .["takeover-blue"], .["takeover-green"], .["first-rollout"]))
+  | .tags = ($tags | del(.["first-rollout"]))
   | if $now[$left] and $left != $name
     then .tags["mark-\($left)"] = "\($green | part(1)) rolled back from \($now[$left]) % on \($at), \($by)"[:256]
     else . end
   | .tags += {"rollout": $by, "rollout-blue": $to, "rollout-green": (if $to == $green then "" else $green end),
-    "rollout-split": "\($name)=100", "rollout-direction": "back", "rollout-at": $at} | tojson)'
+    "rollout-split": "\($name)=100", "rollout-direction": "back", "rollout-at": $at,
+    "rollout-of-\($name)": "\($to | part(1))||\($by)"}
+  | if $left != "" and $left != $name then .tags["rollout-of-\($left)"] = "\($green | part(1))|\($to)|\($by)" else . end
+  | tojson)'
 
 stands='"\(.systemData.createdAt | micro) \(.properties.provisioningState)"'
 
