@@ -37,7 +37,7 @@ from scripts.lib.github import provenance, step_output
     "--digest",
     default="",
     show_default=False,
-    help="What the model's content must have. Else: what its tag says.",
+    help="The one that the model must have: what was trained. Else: what its tag says.",
 )
 @click.option("--with-package", is_flag=True, help="Build an image with the model first, and deploy that.")
 @rollout_option

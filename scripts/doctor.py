@@ -55,7 +55,12 @@ def _variables(ctx: click.Context, param: click.Parameter, value: str | None) ->
 )
 @click.option("--rollout", is_flag=True, help="First job of a rollout: fail only for what would fail it anyway.")
 @click.option(
-    "--stop-after", default="", show_default=False, type=click.Choice(STAGES), help="Where the rollout shall stop."
+    "--stop-after",
+    default="",
+    show_default=False,
+    type=click.Choice(STAGES),
+    metavar="JOB",
+    help=f"Where the rollout shall stop: {', '.join(STAGES[1:])}.",
 )
 @click.option(
     "--version",

@@ -50,6 +50,10 @@ class Night:
         self.name = "default"
         return BACK
 
+    def untold_reviewer(self) -> dict[str, int]:
+        self.live.do("promote", "--percent", 10)
+        return {"default": 90, GREEN: 10}
+
     def gone(self) -> dict[str, int]:
         self.live.do("promote", "--percent", 100)
         self.live.do("delete_blue", "default")
@@ -101,6 +105,8 @@ STATES: dict[str, Callable[[Night], dict[str, int]]] = {
     "clients get 429 since a promotion": Night.promoted_too_far,
     "a run was killed in mid-promotion": Night.promoted,
     "a rollout is red and says *left alone*": Night.alone,
+    "a promotion is red: *the next reviewer isn't told*": Night.untold_reviewer,
+    "installing fails, in the rollback, too": Night.promoted,
     "green doesn't start": Night.broken,
     "*deploy* finds no room for another deployment": Night.full,
     "a first deployment waits at 0 %": Night.first,

@@ -45,7 +45,9 @@ def a_lever_has_an_id_of_its_own(files: Files) -> Findings:
 
 @rule
 def who_failed_says_whether_it_held(files: Files) -> Findings:
-    """`held`: the job failed by itself, green not bad, and before a write began or after all but telling was done.
+    """`held`: the job failed by itself, not over a bad green, and before a write began or once only telling was left.
+
+    Else it is empty.
 
     GitHub sets no output of a job that was rejected, expired or killed.
     """
