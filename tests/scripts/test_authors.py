@@ -9,7 +9,7 @@ import pytest
 
 from azureml_emulator.github.server import LocalGitHub
 from scripts.lib.decisions.approval import FACTS
-from scripts.lib.decisions.authors import Authors, person, touches, trailers
+from scripts.lib.decisions.authors import Authors, Change, credit, person, touches, trailers
 from scripts.lib.github import authors as looked_up
 from scripts.lib.github.api import CannotTell, GitHub
 
@@ -293,6 +293,19 @@ def test_trailers() -> None:
 def test_it_is_told_in_a_sentence(authors: Authors, told: str) -> None:
     """Only of what there is."""
     assert authors.told == told
+
+
+@pytest.mark.parametrize(
+    ("commit", "name"),
+    [
+        ({"author": {"login": "app[bot]"}, "commit": {"author": {"name": "An App"}}}, "app[bot]"),
+        ({"author": None, "commit": {"author": {"name": "Eve"}}}, "Eve"),
+        ({"commit": {"author": None}}, "somebody"),
+    ],
+)
+def test_who_is_no_person_is_named(commit: dict[str, Any], name: str) -> None:
+    """By the account, else as the commit has it, else not at all."""
+    assert credit([Change(commit)]).unknown == (name,)
 
 
 def test_names_are_data() -> None:
