@@ -78,13 +78,15 @@ def test_the_longest_names_fit_all_that_a_rollout_writes(monkeypatch: pytest.Mon
 # the endpoint's, where there is no room
 
 
-def test_where_there_is_room_all_stay_but_what_is_taken_away() -> None:
-    """Up to the last place, forward and back."""
-    now = some(42) | {f"{MARK}old": "2026-01-01 bad", f"{MARK}new": "2026-02-01 bad", "first-rollout": "pending"}
+@pytest.mark.parametrize("record", [RECORD, BACK], ids=["forward", "back"])
+@pytest.mark.parametrize("count", [0, 40, 42])
+def test_where_there_is_room_all_stay_but_what_is_taken_away(count: int, record: dict[str, str]) -> None:
+    """Up to the last place."""
+    marks = {f"{MARK}old": "2026-01-01 bad", f"{MARK}new": "2026-02-01 bad"}
 
-    for record in (RECORD, BACK):
-        kept = fitting(now, {"first-rollout": None, **record}, "e")
-        assert len(kept) == MOST and kept.keys() == {*some(42), f"{MARK}old", f"{MARK}new", *record}
+    kept = fitting(some(count) | marks | {"first-rollout": "pending"}, {"first-rollout": None, **record}, "e")
+
+    assert len(kept) == MOST - 42 + count and kept.keys() == {*some(count), *marks, *record}
 
 
 def test_marks_go_first_the_oldest_before_others() -> None:
