@@ -28,6 +28,7 @@ from scripts.lib.azure.endpoint import OnlineEndpoint
 from scripts.lib.azure.errors import passes
 from scripts.lib.azure.scoring_client import LONGEST, Answer, Body, Unanswered, bearer, score
 from scripts.lib.azure.waiting import Deadline
+from scripts.lib.decisions import ends
 from scripts.lib.decisions.state import EndpointState, Refused
 
 PATIENCE = 60.0  # seconds, for all requests to a deployment together
@@ -41,6 +42,8 @@ NOT_ITS_OWN = frozenset({0, 401, 403, 404, 429})  # and redirects
 
 class CouldNotAsk(Refused):
     """Nobody knows what the deployment would have answered."""
+
+    exit_code = ends.UNREACHED
 
 
 class Asker:

@@ -11,11 +11,14 @@ from typing import Any
 from scripts.lib.azure import causes
 from scripts.lib.azure.causes import Cause
 from scripts.lib.azure.waiting import TimedOut, Unanswered
+from scripts.lib.decisions import ends
 from scripts.lib.decisions.state import Refused
 
 
 class Passing(Exception):
     """What was read can't be so, or was not answered: a later look tells more."""
+
+    exit_code = ends.LATE
 
 
 class NotBegun(Exception):
@@ -24,6 +27,8 @@ class NotBegun(Exception):
 
 class Ended(Exception):
     """An operation that Azure had accepted, and that it says has ended as `status`: Failed or Canceled."""
+
+    exit_code = ends.FAILED
 
     def __init__(self, what: str, status: str, error: Exception | None = None):
         found = cause(error) if error else Cause()

@@ -12,7 +12,7 @@ import click
 from scripts.lib.azure.endpoint import OnlineEndpoint
 from scripts.lib.azure.errors import redact
 from scripts.lib.azure.waiting import ANSWER, Deadline, answered
-from scripts.lib.decisions import lfs
+from scripts.lib.decisions import ends, lfs
 from scripts.lib.decisions.state import Refused
 
 SAMPLE, ROWS = Path("endpoints/sample-request.json"), Path("endpoints/smoke-requests.json")
@@ -22,6 +22,8 @@ Body = dict[str, Any]
 
 class Unanswered(Refused):
     """Nobody answered a request: refused, lost on the way, not found, or too late."""
+
+    exit_code = ends.UNREACHED
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ from typing import TypeVar
 
 import click
 
+from scripts.lib.decisions import ends
+
 Result = TypeVar("Result")
 PROGRESS = 15.0  # seconds between two lines of progress
 PAUSE = 1.0  # seconds between two looks at a state that changes within some tens of seconds
@@ -18,9 +20,13 @@ GRACE = 2.0  # seconds that a call gets at least, when --timeout is (nearly) use
 class TimedOut(Exception):
     """Azure did not end an operation in time; it may still do so."""
 
+    exit_code = ends.LATE
+
 
 class Unanswered(TimedOut):
     """Azure did not answer a call at all."""
+
+    exit_code = ends.UNREACHED
 
 
 class Deadline:

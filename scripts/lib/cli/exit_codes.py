@@ -5,13 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from scripts.lib.azure import causes
-from scripts.lib.azure.asker import CouldNotAsk
-from scripts.lib.azure.errors import Ended, Passing, azures, cause
-from scripts.lib.azure.scoring_client import Unanswered as NobodyAnswered
-from scripts.lib.azure.waiting import TimedOut, Unanswered
-from scripts.lib.github.api import Unreached
+from scripts.lib.azure.errors import azures, cause
+from scripts.lib.decisions.ends import FAILED, LATE, UNREACHED
 
-FAILED, LATE, UNREACHED = 1, 3, 4  # 2 is click's own, for wrong usage
 EPILOG = (
     "Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 not ended in time, 4 Azure, GitHub or the deployment "
     "can't be reached."
@@ -31,16 +27,11 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _code(error: BaseException) -> int | None:
-    if isinstance(error, Unanswered | NobodyAnswered | CouldNotAsk | Unreached):
-        return UNREACHED
-    if isinstance(error, TimedOut | Passing):
-        return LATE
-    if isinstance(error, Ended):
-        return FAILED
+    if known := getattr(error, "exit_code", None):
+        return int(known)
     if type(error).__module__.startswith("requests."):  # nobody else than GitHub is called by it from here
         return UNREACHED
-    azure = azures(error) if isinstance(error, Exception) else None
-    if azure is None:
+    if (azure := azures(error) if isinstance(error, Exception) else None) is None:
         return None
     known = cause(azure)
     return UNREACHED if known in OUT_OF_REACH else LATE if known is causes.RUNNING else FAILED

@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 import click
 
+from scripts.lib.decisions import ends
 from scripts.lib.decisions.state import Refused
 from scripts.lib.github import again, host
 from scripts.lib.github.environment import Document, Environment, Policy
@@ -53,6 +54,8 @@ class Denied(Refused):
 
 class Unreached(CannotTell):
     """GitHub is out of order, or asked too much: later it may tell."""
+
+    exit_code = ends.UNREACHED
 
 
 class GitHub:
