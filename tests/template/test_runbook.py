@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 
 from azureml_emulator.faults.client import Faults
 from azureml_emulator.testing import Arm
+from azureml_emulator.workflows import az
 from tests.support import ROOT
 from tests.support.scripts import GREEN, Live, pair_endpoint, run, toy_model, write
 
@@ -119,6 +122,20 @@ def night(azure: dict[str, str], faults: Faults, tmp_path: Path) -> Iterator[Nig
     with pair_endpoint(tmp_path / "pair", name, {}, {"answer": 0}) as live:
         yield Night(live, Arm(azure), faults, tmp_path)
         live.do("delete_endpoint", "--yes")
+
+
+def test_with_az_alone(night: Night, tmp_path: Path) -> None:
+    """The lines show the split, what stands, and go back."""
+    night.promoted()
+    [lines] = re.findall(r"```bash\n(.*?)```", (ROOT / "docs/RUNBOOK.md").read_text(), re.DOTALL)
+    az.install(tmp_path / "bin")
+    path = f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    env = {**os.environ, "PATH": path, "PAUSE": "0.2", "ENDPOINT_NAME": night.live.name}
+
+    ran = subprocess.run(["bash", "-e"], input=lines, env=env, cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert f'"{GREEN}": 50' in ran.stdout and f'"name":"{GREEN}","state":"Succeeded","instances":1' in ran.stdout
+    assert night.live.traffic == BACK
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
