@@ -71,7 +71,7 @@ def main(
     deadline = Deadline(timeout)
     if (first is None) == (percent is None) or (first and (to or expect or at_least)):
         raise click.UsageError("--percent, or --first with nothing else.")
-    if (next_percent and not job) or (job is not None and (first or to)):
+    if (next_percent and job is None) or (job is not None and (first or to)):
         raise click.UsageError("--next goes with green's promotion, --next-percent with --next JOB.")
     plan: Plan
     proposal: Proposal | None = None

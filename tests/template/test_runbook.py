@@ -36,7 +36,7 @@ class Night:
     def dead(self) -> dict[str, int]:
         self.live.do("promote", "--percent", 50)
         self.faults.add("refuse", method="POST", path="*/score", status=502, times=100)
-        assert self.live.run("smoke_test", GREEN, "--patience", 0).exit_code == 1
+        assert self.live.run("smoke_test", GREEN, "--patience", 0).exit_code == 4
         self.faults.clear()
         return BACK
 
