@@ -12,14 +12,15 @@ import click
 from scripts.lib.cli.exit_codes import EPILOG
 from scripts.lib.github.repository_variables import VARIABLES
 
-PAGE = Path("docs/REFERENCE.md")
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs/REFERENCE.md"
 BEGINS, ENDS = "<!-- {}: make reference -->\n", "<!-- {}: end -->\n"
 WIDTH = 120
 
 
 def commands() -> dict[str, click.Command]:
     """Each verb by its name."""
-    names = sorted(path.stem for path in Path("scripts").glob("*.py") if not path.stem.startswith("_"))
+    names = sorted(path.stem for path in (ROOT / "scripts").glob("*.py") if not path.stem.startswith("_"))
     return {name: importlib.import_module(f"scripts.{name}").main for name in names}
 
 

@@ -63,7 +63,8 @@ def an_own_rollback_takes_back_its_own(world: World, deed: Deed) -> bool:
     if found and found.rollout == deed.rollout and deed.seen.writer == STRANGER:
         return True  # a stranger gave again what this rollout had given
     left = [deed.seen.state.deployments[name] for name in deed.seen.state.traffic]
-    return not deed.seen.state.tags.get("rollout") and any(d.rollout == deed.rollout for d in left)
+    whose = [{d.rollout} | deed.seen.owners.get(d.created, frozenset()) for d in left]  # it made, or took over
+    return not deed.seen.state.tags.get("rollout") and any(deed.rollout in owners for owners in whose)
 
 
 def going_back_goes_where_all_was(world: World, deed: Deed) -> bool:
