@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,7 +27,13 @@ from tests.support.raw_bytes import exchange
 
 CONTAINER = f"/{routes.ACCOUNT}.blob.{routes.SUFFIX}/azureml-blobstore-local"
 SCORE = "/endpoints/fuzzed/score"
-ROWS = [*(path for _, path, _ in (*routes.LOGIN, *routes.MANAGER)), SCORE, "/endpoints/{name}/score", "/{name}", "/"]
+ROWS = [
+    *(path for _, path, _ in (*routes.LOGIN, *routes.MANAGER, *routes.MLFLOW)),
+    SCORE,
+    "/endpoints/{name}/score",
+    "/{name}",
+    "/",
+]
 PROBE = {"failureThreshold": 30, "initialDelay": "PT10S", "period": "PT10S", "timeout": "PT2S"}
 REQUESTS = {"maxConcurrentRequestsPerInstance": 1, "requestTimeout": "PT5S", "maxQueueWait": "PT1S"}
 #: Valid requests whose bodies are mutated: method, path below the workspace, body. {W} is the workspace.
@@ -169,11 +176,9 @@ def test_any_request(target: Target, data: st.DataObject) -> None:
     parts = target.arm.workspace.split("/")
     place = {"subscription": parts[2], "group": parts[4], "workspace": parts[8]}
     row, method = data.draw(st.sampled_from(ROWS)), data.draw(odd_input.methods)
-    names = {
-        name: data.draw(odd_input.names)
-        for name in ("endpoint", "deployment", "name", "version", "operation", "workspace", "identity", "assignment")
-    }
-    path = row.format(**names | (place if data.draw(st.integers(0, 9)) else {**place, "workspace": names["workspace"]}))
+    odd = {name: data.draw(odd_input.names) for name in re.findall(r"{(\w+)}", row)}
+    kept = place if data.draw(st.integers(0, 9)) else {**place, "workspace": odd.get("workspace", "")}
+    path = row.format(**odd | kept)
     body = data.draw(st.sampled_from([b"", b"{}", b"[]", b"\xff"]))
 
     call = target.ask(method, f"{path}?{data.draw(odd_input.queries)}", body, data.draw(odd_input.headers))

@@ -89,7 +89,7 @@ def test_unknown_path(arm: Arm) -> None:
 
 def test_unknown_method(arm: Arm) -> None:
     """A method that a route doesn't have is answered 405."""
-    assert arm("PATCH", "onlineEndpoints/any-name").status_code == 405
+    assert arm("PATCH", "models/any-name").status_code == 405
 
 
 def test_unknown_workspace(arm: Arm) -> None:
