@@ -123,7 +123,8 @@ def _tell_next(state: EndpointState, promoted: Proposal | None, job: str, percen
     Who can't be told is no reason to go back: the output `wrote` is then `done`, unless green isn't healthy any more.
     """
     green = promoted["green"] if promoted and promoted["blue"] else None
-    if all(deployment.healthy for name, deployment in state.deployments.items() if name == green):
+    made = state.deployments.get(green) if green else None
+    if made is None or made.healthy:
         step_output.output(wrote="done")
     try:
         proposal = offer(state, job, percent, green=green, rollout=own)
