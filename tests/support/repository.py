@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from azureml_emulator.github.schema import wrong_answer
+from azureml_emulator.github.schema import DESCRIPTION
 from azureml_emulator.github.server import LocalGitHub
 from azureml_emulator.process import running
 from azureml_emulator.workflows.act import (
@@ -143,7 +143,7 @@ def repository(folder: Path, *options: str, **variables: str) -> Iterator[Reposi
         made = Repository(folder / "tree", folder / "artifacts", environ, github, forks, given)
         made.know_head()
         yield made
-        assert [wrong for answer in github.answers for wrong in wrong_answer(*answer)] == []
+        assert [wrong for answer in github.answers for wrong in DESCRIPTION.wrong_answer(*answer)] == []
 
 
 def results(run: Run, result: str) -> list[str]:

@@ -19,8 +19,9 @@ from azureml_emulator.github.asked import Asked, Refusal
 from azureml_emulator.github.faults import KINDS, Disturbance, Drop, Refuse
 from azureml_emulator.github.oidc import PATH, JobIdentity
 from azureml_emulator.github.routes import ROUTES
-from azureml_emulator.github.schema import Operation, operations, wrong_request
+from azureml_emulator.github.schema import DESCRIPTION
 from azureml_emulator.github.state import Environment, State, WorkflowRun, number
+from azureml_emulator.openapi import Operation
 
 DOCS = "https://docs.github.com/rest"
 
@@ -165,7 +166,7 @@ class LocalGitHub(State):
         url = url._replace(
             path=url.path.replace(f"/repositories/{number(self.repository)}", f"/repos/{self.repository}")
         )
-        matches = [(row, found) for row in operations() if (found := row.path.fullmatch(url.path))]
+        matches = [(row, found) for row in DESCRIPTION.table if (found := row.path.fullmatch(url.path))]
         row, found = next(((row, found) for row, found in matches if row.method == method), (None, None))
         with self.lock:
             try:
@@ -247,7 +248,7 @@ def _json(row: Operation, body: bytes) -> Any:
         sent = json.loads(body) if body else None
     except ValueError:
         raise Refusal(400, "Problems parsing JSON") from None
-    if problems := wrong_request(row, sent):
+    if problems := DESCRIPTION.wrong_request(row, sent):
         raise Refusal(422, "Invalid request.\n\n" + "\n".join(problems))
     return sent
 
