@@ -6,7 +6,7 @@ from typing import Any
 
 from azureml_emulator.arm.documents import Document
 from azureml_emulator.github.asked import Asked, Refusal, page
-from azureml_emulator.github.state import STAMP, Environment, State, WorkflowRun, account, number, team
+from azureml_emulator.github.state import STAMP, Environment, State, WorkflowRun, account, number, spelled, team
 
 NO_REVIEWERS = (
     "Failed to create the environment protection rule. "
@@ -91,8 +91,8 @@ def compare_commits(state: State, asked: Asked) -> Answer:
 
 
 def get_environment(state: State, asked: Asked) -> Answer:
-    _environment(state, asked)
-    return 200, state.environment_document(asked.names["environment_name"])
+    name, _ = _environment(state, asked)
+    return 200, state.environment_document(name)
 
 
 def put_environment(state: State, asked: Asked) -> Answer:
@@ -100,7 +100,8 @@ def put_environment(state: State, asked: Asked) -> Answer:
 
     What the plan doesn't have is refused, but a new environment is there afterwards: without rules.
     """
-    name, body = asked.names["environment_name"], asked.body or {}
+    body, name = asked.body or {}, asked.names["environment_name"]
+    name = spelled(name, state.environments) or name
     wanted = [_reviewer(state, entry) for entry in body.get("reviewers") or ()]
     rule = body.get("deployment_branch_policy")
     if body.get("prevent_self_review") and not wanted:
@@ -127,7 +128,7 @@ def put_environment(state: State, asked: Asked) -> Answer:
 
 
 def list_branch_policies(state: State, asked: Asked) -> Answer:
-    there = _environment(state, asked)
+    _, there = _environment(state, asked)
     found = [_policy(name) for name in there.branches or ()] + [_policy(name, "tag") for name in there.tags]
     return 200, {"total_count": len(found), "branch_policies": page(found, asked, 100)}
 
@@ -135,25 +136,24 @@ def list_branch_policies(state: State, asked: Asked) -> Answer:
 def add_branch_policy(state: State, asked: Asked) -> Answer:
     if not state.has_branch_policies:
         raise Refusal(403, UPGRADE)
-    branches, name = _environment(state, asked).branches, asked.body["name"]
-    if branches is None:
+    (_, there), name, kind = _environment(state, asked), asked.body["name"], asked.body.get("type", "branch")
+    if there.branches is None:
         raise Refusal(404)
-    if name in branches:
+    known = there.tags if kind == "tag" else there.branches
+    if name in known:
         return 303, None
-    branches.append(name)
-    return 200, _policy(name)
+    known.append(name)
+    return 200, _policy(name, kind)
 
 
 def list_app_rules(state: State, asked: Asked) -> Answer:
-    found = [
-        {"id": number(app), "enabled": True, "app": {"id": number(app), "slug": app}}
-        for app in _environment(state, asked).apps
-    ]
+    _, there = _environment(state, asked)
+    found = [{"id": number(app), "enabled": True, "app": {"id": number(app), "slug": app}} for app in there.apps]
     return 200, {"total_count": len(found), "custom_deployment_protection_rules": found}
 
 
 def list_environment_variables(state: State, asked: Asked) -> Answer:
-    return _variables(_environment(state, asked).variables, asked)
+    return _variables(_environment(state, asked)[1].variables, asked)
 
 
 def get_subject(state: State, asked: Asked) -> Answer:
@@ -221,16 +221,16 @@ def update_variable(state: State, asked: Asked) -> Answer:
 
 
 def get_user(state: State, asked: Asked) -> Answer:
-    login = asked.names["username"]
-    if login not in state.users:
+    login = spelled(asked.names["username"], state.users)
+    if login is None:
         raise Refusal(404)
     kind = {"type": "Bot"} if login in state.apps else {}
     return 200, {**account(login), "id": state.users[login], **kind}
 
 
 def get_team(state: State, asked: Asked) -> Answer:
-    name = f"{asked.names['org']}/{asked.names['team_slug']}"
-    if name not in state.teams:
+    name = spelled(f"{asked.names['org']}/{asked.names['team_slug']}", state.teams)
+    if name is None:
         raise Refusal(404)
     return 200, team(name, state.teams[name])
 
@@ -265,11 +265,12 @@ ROUTES: dict[str, Callable[[State, Asked], Answer]] = {
 }
 
 
-def _environment(state: State, asked: Asked) -> Environment:
-    found = state.environments.get(asked.names["environment_name"])
-    if found is None:
+def _environment(state: State, asked: Asked) -> tuple[str, Environment]:
+    """With its name, as whoever made it spelled it."""
+    name = spelled(asked.names["environment_name"], state.environments)
+    if name is None:
         raise Refusal(404)
-    return found
+    return name, state.environments[name]
 
 
 def _run(state: State, asked: Asked) -> WorkflowRun:

@@ -1,7 +1,7 @@
 """A small local GitHub: one repository's REST API on loopback, for tests and the demo. Its state is open to both.
 
-It answers by openapi.yml. What GitHub checks and this does not: permissions one by one, rate limits (`add` can let
-it speak of them), who may review. Approvals and runs don't happen by themselves: whoever uses it says what happens.
+It answers by openapi.yml. What GitHub checks and this does not: permissions one by one, secondary rate limits (`add`
+lets it speak of them), who may review. Approvals and runs don't happen by themselves: whoever uses it says what does.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from azureml_emulator.faults.fault import Injected
 from azureml_emulator.github.asked import Asked, Refusal
-from azureml_emulator.github.faults import KINDS, Disturbance, Drop, Refuse
+from azureml_emulator.github.faults import ANSWERS, KINDS, Disturbance, Drop, Refuse
 from azureml_emulator.github.oidc import PATH, JobIdentity
+from azureml_emulator.github.rate import RateLimit
 from azureml_emulator.github.routes import ROUTES
 from azureml_emulator.github.schema import DESCRIPTION
 from azureml_emulator.github.state import Environment, State, WorkflowRun, number
@@ -30,8 +31,8 @@ class LocalGitHub(State):
     """`with LocalGitHub("local/rollout") as github`: listens at `github.url`, knows only the token `github.token`.
 
     `forbidden` holds operationIds that answer 403, `failing` those that answer another status, `faults` what was added
-    to meet so many calls; `calls` what was asked, as (method, path), and `answers` what was answered, as (operation,
-    status, body), the faults' aside.
+    to meet so many calls, `rate` how many are answered an hour; `calls` what was asked, as (method, path), and
+    `answers` what was answered, as (operation, status, body), the faults' aside.
     """
 
     def __init__(self, repository: str = "local/rollout", **state: Any):
@@ -40,6 +41,7 @@ class LocalGitHub(State):
         self.forbidden: set[str] = set()
         self.failing: dict[str, int] = {}
         self.faults = Injected()
+        self.rate = RateLimit()
         self.calls: list[tuple[str, str]] = []
         self.answers: list[tuple[Operation, int, Any]] = []
         self.lock = threading.RLock()
@@ -171,6 +173,8 @@ class LocalGitHub(State):
         with self.lock:
             try:
                 self._check(authorization)
+                if not self.rate.take():
+                    raise Refusal(ANSWERS["RateLimit"]["status"], ANSWERS["RateLimit"]["message"])
                 if row is None or found is None:
                     raise Refusal(404)
                 names = {name: unquote(part) for name, part in found.groupdict().items()}
@@ -229,7 +233,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _send(self, status: int, document: Any, headers: dict[str, str]) -> None:
         sent = b"" if document is None else json.dumps(document).encode()
         self.send_response(status)
-        for name, value in headers.items():
+        for name, value in {**self.server.github.rate.headers(), **headers}.items():
             self.send_header(name, value)
         self.send_header("Content-Type", "application/json; charset=utf-8")
         if status != 204:

@@ -1,7 +1,7 @@
 """What the local GitHub knows of its one repository, and how GitHub writes it down in answers."""
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from azureml_emulator.arm.documents import Document
@@ -205,6 +205,11 @@ class State:
 def number(name: str) -> int:
     """An id for a name, always the same one."""
     return zlib.crc32(name.encode()) + 1
+
+
+def spelled(name: str, known: Iterable[str]) -> str | None:
+    """The known name that this is. Those of environments, users and teams have no case on GitHub."""
+    return next((one for one in known if one.lower() == name.lower()), None)
 
 
 def user(login: str, id: int) -> Document:
