@@ -486,14 +486,16 @@ def by_hand(client: MLClient, path: Path, kind: str = "mlflow_model", **tags: st
     return str(client.models.create_or_update(Model(name="toy-deploy", path=str(path), type=kind, tags=tags)).version)
 
 
-def test_a_broken_green_is_removed(calm: Live, versions: dict[str, str]) -> None:
-    """The container's log is shown, green is removed, and blue serves as before."""
-    before = calm.show()
+def test_a_broken_green_is_removed(calm: Live, versions: dict[str, str], tmp_path: Path) -> None:
+    """The container's log is shown, its reason kept in the summary, green is removed, and blue serves as before."""
+    before, summary = calm.show(), tmp_path / "summary"
 
-    result = calm.run("deploy", "--version", versions["broken"])
+    result = calm.run("deploy", "--version", versions["broken"], GITHUB_STEP_SUMMARY=str(summary))
 
     assert result.exit_code == 1
     assert "the toy is broken" in result.stderr
+    assert "Its log says: RuntimeError: the toy is broken" in result.stderr
+    assert '\n        raise RuntimeError("the toy is broken")\n    RuntimeError: the toy' in summary.read_text()
     assert "storage initialiser log:\nFetching the model from " in result.stderr
     assert "is removed" in result.stderr and "default 100 %" in result.stderr
     assert calm.show() == before
