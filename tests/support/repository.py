@@ -27,9 +27,11 @@ from azureml_emulator.workflows.act import (
 from tests.support import ROOT
 from tests.support.forked_scripts import ForkServer, fork_server
 from tests.support.scripts import name_deployments
+from tests.workflows.files import Files
 
 DEPLOYING = ["register", "deploy", "smoke-test"]
-PROMOTING = ["promote-10", "promote-50", "promote-100"]
+PERCENTS: dict[str, int] = Files(ROOT).percents
+PROMOTING = list(PERCENTS)
 REVIEWED = [*PROMOTING, "delete-blue", "promote", "teardown"]
 AUTHOR, COLLEAGUE = "author", "colleague"
 run_ids = itertools.count(1000)
