@@ -1,0 +1,40 @@
+"""The local Azure ML as a wheel, instead of its sources: what a release commits, and what a copy lives on."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+WHEELS = Path("wheels")
+REQUIREMENTS = WHEELS / "requirements.txt"
+LINE = "# The local Azure ML, for copies that left its sources behind; `make install` takes it from here.\n"
+VERSION = re.compile(r'^version = "(.+?)"', re.MULTILINE)
+DEVELOPED = ".dev"  # between two releases
+
+
+def version(tree: Path) -> str:
+    """The template's version in a checkout of it."""
+    found = VERSION.search((tree / "pyproject.toml").read_text(encoding="utf-8"))
+    return found[1] if found else ""
+
+
+def build(tree: Path) -> None:
+    """The wheel and its requirements file, in wheels/, instead of the last release's. Needs no network."""
+    for old in (tree / WHEELS).glob("*.whl"):
+        old.unlink()
+    subprocess.run(["make", "--silent", "--old-file=install", "wheel", f"OUT={WHEELS}"], cwd=tree, check=True)
+    [wheel] = (tree / WHEELS).glob("*.whl")
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    (tree / REQUIREMENTS).write_text(f"{LINE}./{WHEELS}/{wheel.name} --hash=sha256:{digest}\n", encoding="utf-8")
+
+
+def install(tree: Path) -> None:
+    """The wheel in the place of the sources, in the environment that this runs in."""
+    options = ["--quiet", "--no-deps", "--require-hashes", "--python", sys.executable]
+    uv = Path(sys.executable).with_name("uv")
+    subprocess.run([uv, "pip", "install", *options, "--requirement", REQUIREMENTS], cwd=tree, check=True)
+    if (made := tree / ".venv" / "installed").exists():
+        made.touch()  # for make, which would begin anew because of the requirements
