@@ -98,3 +98,7 @@ def _apply(tree: Path, going: list[Path], wanted: Wanted, written: dict[str, str
         (tree / name).write_text(text, encoding="utf-8")
     formatter = Path(sys.executable).with_name("ruff")
     subprocess.run([formatter, "format", "--quiet", *(name for name in written if name.endswith(".py"))], check=True)
+
+
+if __name__ == "__main__":
+    main()
