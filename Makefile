@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 wheel: export SOURCE_DATE_EPOCH := 315532800
 
 # Ours alone, by name: what an owner adds, CodeQL or Pages, is the owner's.
-WORKFLOWS := $(patsubst %,.github/workflows/%.yml,ci promote rollback rollout stages teardown)
+WORKFLOWS := $(patsubst %,.github/workflows/%.yml,ci promote rollback rollout stages teardown template)
 ACTIONS := $(patsubst %,.github/actions/%/action.yml,delete-blue promote setup)
 
 SHARD ?= 1/1
@@ -80,6 +80,7 @@ lock: install
 	$(LOCK) --constraint requirements.txt scripts/requirements.in --output-file scripts/requirements.txt
 	$(LOCK) --constraint requirements.txt model/requirements.in --output-file model/requirements.txt
 	$(LOCK) $(UPGRADE) tests/promises/plugin-packages.in --output-file tests/promises/plugin-packages.txt
+	$(LOCK) $(UPGRADE) scripts/template-packages.in --output-file scripts/template-packages.txt
 
 clean:
 	rm -rf .venv dist outputs mlruns .emulator

@@ -13,6 +13,7 @@ SETUP, CALL = "./.github/actions/setup", "./.github/workflows/"
 PROMOTE, DELETE = "./.github/actions/promote", "./.github/actions/delete-blue"
 LOGIN, CANCEL, ATTEST = "azure/login@", "scripts.cancel_rollout", "actions/attest-build-provenance@"
 ASKS_GITHUB = ("scripts.check_approval", "scripts.doctor")
+TELLS = "scripts.check_template"
 ASKS_AUTHORS = '--expect "$PROPOSAL" --person "$PERSON"'
 READS_COMMITS = ("scripts.review", "scripts.promote --percent", "scripts.check_contract")
 
@@ -22,7 +23,7 @@ def parsed(text: str) -> dict[str, Any]:
     return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 (one is the other, in C)
 
 
-WORKFLOWS = ("ci", "promote", "rollback", "rollout", "stages", "teardown")
+WORKFLOWS = ("ci", "promote", "rollback", "rollout", "stages", "teardown", "template")
 ACTIONS = ("delete-blue", "promote", "setup")
 OURS = [*(f"workflows/{name}.yml" for name in WORKFLOWS), *(f"actions/{name}/action.yml" for name in ACTIONS)]
 

@@ -22,6 +22,7 @@ from tests.workflows.files import (
     PROMOTE,
     READS_COMMITS,
     SETUP,
+    TELLS,
     Files,
     Findings,
     Job,
@@ -63,6 +64,7 @@ def grants(files: Files, where: str) -> dict[str, str]:
         "actions": "write" if does(job, CANCEL) else "read" if does(job, PROMOTE, DELETE, *ASKS_GITHUB) else "",
         "pull-requests": "read" if does(job, PROMOTE, DELETE, ASKS_AUTHORS) else "",
         "attestations": "write" if does(job, ATTEST) else "",
+        "issues": "write" if does(job, TELLS) else "",
     }
     return {name: grant for name, grant in wanted.items() if grant}
 
@@ -203,7 +205,7 @@ def rollouts_never_overlap(files: Files) -> Findings:
 
 @rule
 def who_starts_what(files: Files) -> Findings:
-    """A merge starts a rollout, a pull request the checks alone, and everything else is a person's."""
+    """A merge starts a rollout, a pull request the checks alone, a clock what only tells; all else is a person's."""
     starts = {name: sorted(flow[True]) for name, flow in files.workflows.items()}  # YAML reads `on` as true
     if starts != {
         "ci": ["merge_group", "pull_request", "push"],
@@ -212,6 +214,7 @@ def who_starts_what(files: Files) -> Findings:
         "rollout": ["push", "workflow_dispatch"],
         "stages": ["workflow_call"],
         "teardown": ["workflow_dispatch"],
+        "template": ["schedule", "workflow_dispatch"],
     }:
         yield f"{starts}"
     for name in ("ci", "rollout"):
@@ -247,7 +250,7 @@ def no_stored_secret(files: Files) -> Findings:
         tokens = [name for name, value in step.get("env", {}).items() if "github.token" in str(value)]
         if tokens not in ([], ["GITHUB_TOKEN"]):
             yield f"{where}: {tokens}"
-        if bool(tokens) != any(part in step.get("run", "") for part in (*ASKS_GITHUB, *READS_COMMITS, CANCEL)):
+        if bool(tokens) != any(part in step.get("run", "") for part in (*ASKS_GITHUB, *READS_COMMITS, CANCEL, TELLS)):
             yield where
 
 
@@ -294,7 +297,9 @@ def patience(job: Job) -> float:
     names += ["scripts.check_approval"] * does(job, PROMOTE, DELETE)
     names += [name for name in names if name == "scripts.deploy"]  # its download has as much time again
     options = [option for name in names for option in import_module(name).main.params if option.name == "timeout"]
-    asking = [name for name in names if name in {run.split()[0] for run in (*ASKS_GITHUB, *READS_COMMITS, CANCEL)}]
+    asking = [
+        name for name in names if name in {run.split()[0] for run in (*ASKS_GITHUB, *READS_COMMITS, CANCEL, TELLS)}
+    ]
     seconds = sum(option.default for option in options) + len(asking) * again.PATIENCE
     return seconds / 60 + (300 if does(job, "sleep ") else 0)
 
@@ -471,6 +476,7 @@ def each_job_does_its_work(files: Files) -> Findings:
 
 
 WORK = {
+    "template.tell": ["check_template"],
     "ci.changes": ["needed"],
     "ci.check": ["check"],
     "ci.test": ["test"],
