@@ -200,7 +200,19 @@ def rollouts_never_overlap(files: Files) -> Findings:
         wanted = {"group": f"{group}-${{{{ vars.ENDPOINT_NAME }}}}", "cancel-in-progress": False}
         if groups[name] != wanted:
             yield f"{name}: {groups[name]}"
+    if groups["template"] != {"group": "template", "cancel-in-progress": False}:
+        yield f"template: {groups['template']}"
     yield from (where for where, job in files.jobs.items() if "concurrency" in job)
+
+
+@rule
+def updates_are_told_to_who_wants_them(files: Files) -> Findings:
+    """A clock starts something in a copy only where its owner has said so."""
+    yield from (
+        f"template.{name}"
+        for name, job in files.workflows["template"]["jobs"].items()
+        if job.get("if") != "vars.TEMPLATE_UPDATES == 'true'"
+    )
 
 
 @rule
