@@ -17,6 +17,7 @@ WORKFLOWS := $(patsubst %,.github/workflows/%.yml,ci promote rollback rollout st
 ACTIONS := $(patsubst %,.github/actions/%/action.yml,delete-blue promote setup)
 
 SHARD ?= 1/1
+UV ?= .venv/bin/uv
 
 # Its sources, where they are; else the wheel of a release (docs/MAKE_IT_YOURS.md, Staying current).
 SOURCES := $(wildcard emulator/pyproject.toml)
@@ -37,7 +38,7 @@ install: .venv/installed
 	@touch $@
 
 wheel: install ## the emulator as a package for others; OUT=dist
-	.venv/bin/uv build --quiet --wheel --no-create-gitignore --no-build-isolation --out-dir $(or $(OUT),dist) emulator
+	$(UV) build --quiet --wheel --no-create-gitignore --no-build-isolation --out-dir $(or $(OUT),dist) emulator
 
 demo: install ## the whole rollout, twice, under traffic; KEEP=1 leaves the local Azure ML running
 	.venv/bin/python -m demo $(if $(KEEP),--keep)

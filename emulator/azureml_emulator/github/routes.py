@@ -73,6 +73,30 @@ def get_pull(state: State, asked: Asked) -> Answer:
     return 200, pull
 
 
+def list_issues(state: State, asked: Asked) -> Answer:
+    wanted, labels = asked.query.get("state", "open"), {*filter(None, asked.query.get("labels", "").split(","))}
+    found = [one for one in state.issues.values() if labels <= {label["name"] for label in one["labels"]}]
+    return 200, page([one for one in found if wanted in ("all", one["state"])], asked, 100)
+
+
+def create_issue(state: State, asked: Asked) -> Answer:
+    """Issues and pull requests are counted together."""
+    id = max([*state.issues, *state.pulls], default=0) + 1
+    labels = [{"name": name} for name in asked.body.get("labels", ())]
+    people = [account(login) for login in asked.body.get("assignees", ())]
+    said = {"title": asked.body["title"], "body": asked.body.get("body"), "labels": labels, "assignees": people}
+    state.issues[id] = {"number": id, "html_url": f"{state.page}/issues/{id}", "state": "open", **said}
+    return 201, state.issues[id]
+
+
+def update_issue(state: State, asked: Asked) -> Answer:
+    issue = state.issues.get(int(asked.names["issue_number"]))
+    if issue is None:
+        raise Refusal(404)
+    issue |= {name: asked.body[name] for name in ("title", "body", "state") if name in asked.body}
+    return 200, issue
+
+
 def compare_commits(state: State, asked: Asked) -> Answer:
     """The commits lie in one line, in the order in which they became known."""
     base, head = (state.branches.get(name, name) for name in asked.names["basehead"].split("...", 1))
@@ -244,6 +268,9 @@ ROUTES: dict[str, Callable[[State, Asked], Answer]] = {
     "repos/get-commit": get_commit,
     "repos/list-pull-requests-associated-with-commit": list_pulls_of_commit,
     "pulls/get": get_pull,
+    "issues/list-for-repo": list_issues,
+    "issues/create": create_issue,
+    "issues/update": update_issue,
     "repos/compare-commits-with-basehead": compare_commits,
     "repos/get-environment": get_environment,
     "repos/create-or-update-environment": put_environment,

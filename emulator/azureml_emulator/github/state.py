@@ -68,6 +68,7 @@ class State:
     pulls: dict[int, Document] = field(default_factory=dict)
     brought: dict[str, list[int]] = field(default_factory=dict)  # the numbers of the pull requests that have a commit
     changed: dict[str, list[str]] = field(default_factory=dict)  # files, by commit
+    issues: dict[int, Document] = field(default_factory=dict)
     workflows: set[str] = field(default_factory=lambda: set(WORKFLOWS))
     runs: dict[int, WorkflowRun] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)

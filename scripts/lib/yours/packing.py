@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import subprocess
 import sys
@@ -13,6 +14,7 @@ REQUIREMENTS = WHEELS / "requirements.txt"
 LINE = "# The local Azure ML, for copies that left its sources behind; `make install` takes it from here.\n"
 VERSION = re.compile(r'^version = "(.+?)"', re.MULTILINE)
 DEVELOPED = ".dev"  # between two releases
+_UV = Path(sys.executable).with_name("uv")
 
 
 def version(tree: Path) -> str:
@@ -25,16 +27,17 @@ def build(tree: Path) -> None:
     """The wheel and its requirements file, in wheels/, instead of the last release's. Needs no network."""
     for old in (tree / WHEELS).glob("*.whl"):
         old.unlink()
-    subprocess.run(["make", "--silent", "--old-file=install", "wheel", f"OUT={WHEELS}"], cwd=tree, check=True)
+    making = ["make", "--silent", "--old-file=install", "wheel", f"OUT={WHEELS}", f"UV={_UV}"]
+    subprocess.run(making, cwd=tree, check=True, env={**os.environ, "VIRTUAL_ENV": sys.prefix})
     [wheel] = (tree / WHEELS).glob("*.whl")
     digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
     (tree / REQUIREMENTS).write_text(f"{LINE}./{WHEELS}/{wheel.name} --hash=sha256:{digest}\n", encoding="utf-8")
 
 
 def install(tree: Path) -> None:
-    """The wheel in the place of the sources, in the environment that this runs in."""
+    """The wheel in the place of the sources, in the tree's own environment, so that nothing is fetched anew."""
+    if Path(sys.prefix) != tree / ".venv":
+        return
     options = ["--quiet", "--no-deps", "--require-hashes", "--python", sys.executable]
-    uv = Path(sys.executable).with_name("uv")
-    subprocess.run([uv, "pip", "install", *options, "--requirement", REQUIREMENTS], cwd=tree, check=True)
-    if (made := tree / ".venv" / "installed").exists():
-        made.touch()  # for make, which would begin anew because of the requirements
+    subprocess.run([_UV, "pip", "install", *options, "--requirement", REQUIREMENTS], cwd=tree, check=True)
+    (tree / ".venv" / "installed").touch()  # for make, which would begin anew because of the requirements
