@@ -92,6 +92,10 @@ def datastore_secrets(azure: Azure, call: Call) -> Document:
     return {"secretsType": "Sas", "sasToken": f"?{azure.blobs.sas(call.scope.container)}"}
 
 
+def missing_datastore(azure: Azure, call: Call) -> Document:
+    raise NotFound(f"Could not find datastore: {call['datastore']}.")
+
+
 def models(azure: Azure, call: Call) -> Document:
     return {"value": azure.listed(azure.registry.models(call.scope))}
 
@@ -297,6 +301,8 @@ MANAGER = [
     ("GET", f"{W}/datastores", datastores),
     ("GET", f"{W}/datastores/{DATASTORE}", datastore),
     ("POST", f"{W}/datastores/{DATASTORE}/listSecrets", datastore_secrets),
+    ("GET", f"{W}/datastores/{{datastore}}", missing_datastore),
+    ("POST", f"{W}/datastores/{{datastore}}/listSecrets", missing_datastore),
     ("GET", f"{W}/models", models),
     ("GET", f"{W}/models/{{name}}", model),
     ("GET", f"{W}/models/{{name}}/versions", model_versions),

@@ -69,7 +69,7 @@ class Endpoints:
         old = self._store.get(key)
         if old is None and any(item["name"] == name for item in self._store.everywhere("onlineEndpoints")):
             details = passed_on("InferencingClientCallFailed", "", TAKEN)
-            raise BadRequest("The request is invalid.", details=details)
+            raise BadRequest("The request is invalid.", "BadRequest", details=details)
         path = f"onlineEndpoints/{name}"
         given = validated(Tracked[Properties].model_validate, body)
         self._check(scope, name, given.properties)

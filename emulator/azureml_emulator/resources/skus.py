@@ -50,4 +50,4 @@ def check_quota(instance_type: str, instances: int, used: int, quota: int) -> No
             "https://aka.ms/oe-tsg#error-outofquota"
         )
         details = passed_on("InferencingClientCreateDeploymentFailed", "VmSize", why)
-        raise BadRequest("The request is invalid.", details=details)
+        raise BadRequest("The request is invalid.", "BadRequest", details=details)
