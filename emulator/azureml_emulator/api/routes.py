@@ -151,19 +151,17 @@ def endpoint(azure: Azure, call: Call) -> Document:
 
 
 def put_endpoint(azure: Azure, call: Call) -> Reply:
-    document, operation = azure.endpoints.put(call.scope, call["endpoint"], call.document)
-    return _accepted(call, operation, Reply(document, 201))
+    document, operation = azure.endpoints.put(call.scope, call["endpoint"], call.document, call.version)
+    return _accepted(azure, call, operation, Reply(document, 201))
 
 
 def patch_endpoint(azure: Azure, call: Call) -> Reply:
-    """Of tags and identity; of the split, too, before API version 2022-05-01, which MLflow's plugin asks for."""
-    with_properties = call.query.get("api-version", "") < "2022-05-01"
-    document, operation = azure.endpoints.patch(call.scope, call["endpoint"], call.document, with_properties)
-    return _accepted(call, operation, Reply(document, 202))
+    document, operation = azure.endpoints.patch(call.scope, call["endpoint"], call.document, call.version)
+    return _accepted(azure, call, operation, Reply(document, 202))
 
 
 def delete_endpoint(azure: Azure, call: Call) -> Reply:
-    return _deleted(call, azure.endpoints.delete(call.scope, call["endpoint"]))
+    return _deleted(azure, call, azure.endpoints.delete(call.scope, call["endpoint"]))
 
 
 def endpoint_keys(azure: Azure, call: Call) -> Document:
@@ -176,7 +174,7 @@ def endpoint_token(azure: Azure, call: Call) -> Document:
 
 def regenerate_key(azure: Azure, call: Call) -> Reply:
     operation = azure.endpoints.regenerate_key(call.scope, call["endpoint"], call.document)
-    return _accepted(call, operation, Reply(status=202))
+    return _accepted(azure, call, operation, Reply(status=202))
 
 
 def deployments(azure: Azure, call: Call) -> Document:
@@ -188,12 +186,14 @@ def deployment(azure: Azure, call: Call) -> Document:
 
 
 def put_deployment(azure: Azure, call: Call) -> Reply:
-    document, operation = azure.deployments.put(call.scope, call["endpoint"], call["deployment"], call.document)
-    return _accepted(call, operation, Reply(document, 201))
+    document, operation = azure.deployments.put(
+        call.scope, call["endpoint"], call["deployment"], call.document, call.version
+    )
+    return _accepted(azure, call, operation, Reply(document, 201))
 
 
 def delete_deployment(azure: Azure, call: Call) -> Reply:
-    return _deleted(call, azure.deployments.delete(call.scope, call["endpoint"], call["deployment"]))
+    return _deleted(azure, call, azure.deployments.delete(call.scope, call["endpoint"], call["deployment"]))
 
 
 def deployment_logs(azure: Azure, call: Call) -> Document:
@@ -208,16 +208,17 @@ def deployment_logs(azure: Azure, call: Call) -> Document:
 
 
 def operation(azure: Azure, call: Call) -> Reply:
+    azure.operations.check(call["operation"], call.query)
     found = azure.operations.get(call["operation"])
     path = f"/subscriptions/{call['subscription']}{LOCATIONS}/mfeOperationsStatus/{found['name']}"
     told = {name: value for name, value in found.items() if name != "startedBy"}
-    return Reply({"id": path, **told}, headers={"x-ms-retry-after-ms": POLL_MS})
+    return Reply({"id": path, **told}, headers=_quickly(azure))
 
 
 def operation_result(azure: Azure, call: Call) -> Reply:
     """The SDK comes here once, after the operation ended."""
-    azure.operations.get(call["operation"])
-    return Reply(status=200)
+    azure.operations.check(call["operation"], call.query)
+    return Reply(status=202 if azure.operations.get(call["operation"])["status"] == "Updating" else 200)
 
 
 def permissions(azure: Azure, call: Call) -> Document:
@@ -395,15 +396,20 @@ def pattern(template: str) -> re.Pattern[str]:
     return re.compile(named.replace("\0", "(?P<name>.+)") + "/?", re.IGNORECASE | re.ASCII)
 
 
-def _accepted(call: Call, operation: str, reply: Reply) -> Reply:
-    base = f"{call.base}/subscriptions/{call['subscription']}{LOCATIONS}"
+def _accepted(azure: Azure, call: Call, operation: str, reply: Reply) -> Reply:
+    """A PUT's `Location` is the resource's own, others' that of the operation's result."""
+    about = (call.scope, operation, call.version)
+    result = azure.operations.signed(*about, kind="mfeOperationResults")
     headers = {
-        "Azure-AsyncOperation": f"{base}/mfeOperationsStatus/{operation}",
-        "Location": f"{base}/mfeOperationResults/{operation}",
+        "Azure-AsyncOperation": azure.operations.signed(*about),
+        "Location": f"{call.base}{call.path}?api-version={call.version}" if call.method == "PUT" else result,
         "x-ms-async-operation-timeout": "PT30M",
-        "x-ms-retry-after-ms": POLL_MS,
     }
-    return Reply(reply.body, reply.status, headers)
+    return Reply(reply.body, reply.status, headers | _quickly(azure))
+
+
+def _quickly(azure: Azure) -> dict[str, str]:
+    return {} if azure.options.azure_polling else {"x-ms-retry-after-ms": POLL_MS}
 
 
 def _group(azure: Azure, call: Call) -> str:
@@ -419,8 +425,8 @@ def _over(call: Call) -> str:
     return call.path.rpartition("/providers/")[0]
 
 
-def _deleted(call: Call, operation: str | None) -> Reply:
-    return _accepted(call, operation, Reply(status=202)) if operation else Reply(status=204)
+def _deleted(azure: Azure, call: Call, operation: str | None) -> Reply:
+    return _accepted(azure, call, operation, Reply(status=202)) if operation else Reply(status=204)
 
 
 def _whole(call: Call, key: str, default: int) -> int:

@@ -18,8 +18,8 @@ def put(**changes: Any) -> defaults.Deployment:
     ("part", "given"),
     [
         ("requestSettings", {"maxConcurrentRequestsPerInstance": 10_000, "requestTimeout": "PT3M"}),
-        ("requestSettings", {"requestTimeout": "PT0.001S", "maxQueueWait": "P0D"}),
-        ("livenessProbe", {"initialDelay": "P0D", "period": "PT0.5S", "timeout": "P1D"}),
+        ("requestSettings", {"requestTimeout": "PT0.001S", "maxQueueWait": "PT0S"}),
+        ("livenessProbe", {"initialDelay": "PT0S", "period": "PT0.5S", "timeout": "P1D"}),
         ("readinessProbe", {"failureThreshold": 1, "successThreshold": 2**31 - 1}),
     ],
 )
@@ -32,6 +32,7 @@ def test_up_to_the_limits(part: str, given: dict[str, Any]) -> None:
 
 def test_nothing_null_and_the_unknown() -> None:
     """Null is as good as nothing, and what Azure doesn't know is dropped."""
+
     odd = put(description=None, requestSettings=None, livenessProbe={"period": None, "colour": 1}, extra=1)
 
     assert odd.model_dump() == put().model_dump()
