@@ -32,7 +32,6 @@ def test_up_to_the_limits(part: str, given: dict[str, Any]) -> None:
 
 def test_nothing_null_and_the_unknown() -> None:
     """Null is as good as nothing, and what Azure doesn't know is dropped."""
-
     odd = put(description=None, requestSettings=None, livenessProbe={"period": None, "colour": 1}, extra=1)
 
     assert odd.model_dump() == put().model_dump()
