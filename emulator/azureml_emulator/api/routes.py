@@ -201,9 +201,9 @@ def deployment_logs(azure: Azure, call: Call) -> Document:
     if type(lines) is not int:
         raise BadRequest(f"tail must be a whole number, not {lines!r}.")
     kind = call.document.get("containerType") or "InferenceServer"
-    if kind not in ("InferenceServer", "StorageInitializer"):
+    if str(kind).lower() not in ("inferenceserver", "storageinitializer"):
         raise BadRequest(f"containerType {kind!r} is none of InferenceServer, StorageInitializer.")
-    initializer = kind == "StorageInitializer"
+    initializer = kind.lower() == "storageinitializer"
     return {"content": azure.deployments.logs(call.scope, call["endpoint"], call["deployment"], lines, initializer)}
 
 

@@ -62,6 +62,20 @@ class Forbidden(ApiError):
 class NotFound(ApiError):
     status, code, means = 404, "UserError", "NotFoundError"
 
+    @classmethod
+    def of(cls, id: str) -> "NotFound":
+        """A tracked resource, which the resource manager itself knows isn't there (recorded by the SDK's own tests)."""
+        group, _, path = id.partition("/providers/")
+        more = "For more details please go to https://aka.ms/ARMResourceNotFoundFix"
+        where = f"under resource group '{group.rpartition('/')[2]}'"
+        return cls(f"The Resource '{path}' {where} was not found. {more}", "ResourceNotFound")
+
+    @classmethod
+    def above(cls, *names: str) -> "NotFound":
+        """What something is to be below (MicrosoftLearning/mslearn-azure-ml#27)."""
+        what = f"Can not perform requested operation on nested resource. Parent resource '{'/'.join(names)}' not found."
+        return cls(what, "ParentResourceNotFound")
+
 
 class MethodNotAllowed(ApiError):
     status, code = 405, "MethodNotAllowed"

@@ -49,7 +49,7 @@ class Deployments:
         self._endpoint(scope, endpoint)
         found = self._store.get(_key(scope, endpoint, name))
         if found is None:
-            raise NotFound(f"Deployment {name} was not found in endpoint {endpoint}.")
+            raise NotFound.of(f"{scope.id}/onlineEndpoints/{endpoint}/deployments/{name}")
         return found
 
     def put(self, scope: Scope, endpoint: str, name: str, body: Document, version: str = "") -> tuple[Document, str]:
@@ -203,7 +203,7 @@ class Deployments:
     def _endpoint(self, scope: Scope, name: str) -> Document:
         found = self._store.get(_key(scope, name))
         if found is None:
-            raise NotFound(f"Online endpoint {name} was not found.", "ResourceNotFound")
+            raise NotFound.above(scope.workspace, name)
         return found
 
     def _home(self, endpoint: str, name: str) -> Path:

@@ -68,7 +68,7 @@ class Endpoints:
     def get(self, scope: Scope, name: str) -> Document:
         found = self._store.get(_key(scope, name))
         if found is None:
-            raise NotFound(f"Online endpoint {name} was not found.", "ResourceNotFound")
+            raise NotFound.of(f"{scope.id}/onlineEndpoints/{name}")
         return self._with_uris(found)
 
     def put(self, scope: Scope, name: str, body: Document, version: str = "") -> tuple[Document, str]:

@@ -212,6 +212,32 @@ def test_live_deployment_stays(arm: Arm) -> None:
     assert score(arm, NAME).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "says"),
+    [
+        (
+            "GET",
+            "onlineEndpoints/nobody",
+            "onlineEndpoints/nobody' under resource group 'local' was not found",
+        ),
+        (
+            "POST",
+            "onlineEndpoints/nobody/listKeys",
+            "onlineEndpoints/nobody' under resource group 'local' was not found",
+        ),
+        ("GET", f"onlineEndpoints/{NAME}/deployments/nobody", f"{NAME}/deployments/nobody' under resource group"),
+        ("GET", "onlineEndpoints/nobody/deployments", "Parent resource 'local/nobody' not found."),
+        ("GET", "onlineEndpoints/nobody/deployments/any", "Parent resource 'local/nobody' not found."),
+    ],
+)
+def test_the_resource_manager_knows_what_is_not_there(arm: Arm, method: str, path: str, says: str) -> None:
+    """It answers itself, in its own short form: code and message."""
+    answer = arm(method, path)
+
+    error = answer.json()["error"]
+    assert (answer.status_code, set(error), says in error["message"]) == (404, {"code", "message"}, True)
+
+
 def test_delete_is_idempotent(arm: Arm) -> None:
     """Deleting what isn't there is answered 204."""
     assert arm("DELETE", f"onlineEndpoints/{NAME}/deployments/nobody").status_code == 204
