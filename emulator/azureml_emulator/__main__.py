@@ -32,6 +32,9 @@ from azureml_emulator.resources.azure import Options
     help="Factor on the seconds that Azure waits before and between probes, and before a restart.",
 )
 @click.option(
+    "--azure-polling", is_flag=True, help="Let clients poll operations as they poll Azure: the SDK every 5 to 30 s."
+)
+@click.option(
     "--max-payload", default=10 * 1024 * 1024, show_default=True, help="Bytes that a scoring request may have."
 )
 @click.option(

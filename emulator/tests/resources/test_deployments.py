@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from azureml_emulator.arm.documents import in_state
-from azureml_emulator.arm.errors import BadRequest
+from azureml_emulator.arm.errors import BadRequest, Conflict
 from azureml_emulator.testing import deployment
 from tests.support.local import ENDPOINT, MODEL, local
 from tests.support.models import in_loop
@@ -130,6 +130,37 @@ async def test_the_quota_counts_all_deployments(tmp_path: Path) -> None:
     assert "0/15. Additional needed: 24 " in details[0]["message"]
     assert "8/15. Additional needed: 8 " in details[1]["message"]
     assert all("oe-tsg#error-outofquota" in detail["message"] for detail in details)
+
+
+@in_loop
+async def test_an_endpoint_goes_while_a_deployment_goes(tmp_path: Path) -> None:
+    """Its deletion is accepted then, as Azure does, and waits; another operation isn't, nor the same once more."""
+    async with local(tmp_path, operation_seconds=0.2) as here:
+        await here.deployment("default")
+        first = here.azure.deployments.delete(here.scope, ENDPOINT, "default")
+        second = here.azure.endpoints.delete(here.scope, ENDPOINT)
+        for refused in (
+            lambda: here.azure.endpoints.delete(here.scope, ENDPOINT),
+            lambda: here.azure.deployments.put(here.scope, ENDPOINT, "other", deployment(MODEL)),
+        ):
+            with pytest.raises(Conflict):
+                refused()
+
+        outcomes = [(await here.end(operation or ""))["status"] for operation in (first, second)]
+
+        assert outcomes == ["Succeeded", "Succeeded"]
+        assert here.azure.endpoints.all(here.scope) == []
+        await here.endpoint()
+
+
+@in_loop
+async def test_an_endpoint_stays_while_a_deployment_changes(tmp_path: Path) -> None:
+    """Only a deployment's deletion lets that of the endpoint begin."""
+    async with local(tmp_path, operation_seconds=0.2) as here:
+        here.azure.deployments.put(here.scope, ENDPOINT, "default", deployment(MODEL))
+
+        with pytest.raises(Conflict):
+            here.azure.endpoints.delete(here.scope, ENDPOINT)
 
 
 @in_loop
