@@ -43,16 +43,17 @@ ADDRESSES = words("azure-asyncoperation location operation-location azureml-mode
 QUERY = words("api-version $top $orderby listviewtype comp restype")
 TIME = re.compile(r"\d{4}-\d\d-\d\d[T ][\d:.]+(Z|[+-]\d\d:?\d\d)?|-?P(?=[\dT])[\dDHMST.]+")
 SECRET = re.compile(
-    r"(?i:(?<![a-z])(?:bearer|basic|sharedaccesssignature)\s+\S+)|eyJ[\w-]*\.[\w-]+(\.[\w-]*)?"
+    r"-----BEGIN[\s\S]+|(?i:(?<![a-z])(?:bearer|basic|sharedaccesssignature)\s+\S+)|eyJ[\w-]*\.[\w-]+(\.[\w-]*)?"
     r"|(?i:\w*(?:sig|key|secret|password|pwd|token)[\"']?\s*[=:]\s*[\"']?[^\s;&,\"']+)"
 )
 ADDRESS = re.compile(r"https?://[^\s'\"<>]+|/subscriptions/[^\s'\",;<>]+")
 ANYONE = re.compile(
     r"(?P<mail>[\w.+%-]+@[\w-]+(\.[\w-]+)*)|(?P<id>\b[\da-fA-F]{8}(-[\da-fA-F]{4}){3}-[\da-fA-F]{12}\b)"
-    r"|(?P<ip>\b\d{1,3}(\.\d{1,3}){3}\b|(?<![\w:])([\da-fA-F]{0,4}:){3,7}[\da-fA-F]{0,4}(?![\w:]))"
+    r"|(?P<ip>\b\d{1,3}(\.\d{1,3}){3}\b|(?<![\w:])([\da-fA-F]{1,4}::?){3,7}[\da-fA-F]{0,4}(?![\w:])"
+    r"|(?<![\w:])[\da-fA-F:]*::[\da-fA-F:]*)"
     r"|(?P<host>\b([a-z\d-]+\.){2,}[a-z][a-z\d-]+\b|\b([\w-]+\.)+(com|net|org|io|ms|local|internal|corp|lan)\b)"
 )
-LONG = re.compile(r"(?<![\w+/=-])(?=[\w/-]*[\d+=]|[\w-]{40})[\w+/-]{20,}=*")
+LONG = re.compile(r"(?<![\w+/-])(?=[\w/-]*[\d+=]|[\w-]{40})[\w+/-]{20,}=*")
 QUOTED = re.compile(r"(?<!\w)(?P<mark>['\"])(?P<text>[^'\"\n]+)(?P=mark)(?!\w)")
 MASK = re.compile(r"(<[a-z]+(?:-\d+)?>)")
 

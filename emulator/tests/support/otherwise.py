@@ -38,7 +38,7 @@ async def otherwise(request: web.Request, handler: Handler) -> web.StreamRespons
 
 class Otherwise(Server):
     def __init__(self, azure: Any, base: str, around: Any = ()):
-        super().__init__(azure, base, [otherwise, *around])
+        super().__init__(azure, base, [*around, otherwise])
 
 
 if __name__ == "__main__":
