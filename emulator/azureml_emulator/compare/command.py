@@ -43,6 +43,7 @@ def compare(instance_type: str, trace: Path | None, against: Path | None, only_c
         return
     with tempfile.TemporaryDirectory() as folder:
         kept = trace or Path(folder) / "azure.jsonl"
+        kept.parent.mkdir(parents=True, exist_ok=True)
         local = kept.with_name(f"{kept.name}.local")
         if against is None:
             agree(ASKS.format(place=workspace(), instance_type=instance_type), yes)
