@@ -10,6 +10,7 @@ from typing import Any
 import click
 import uvloop
 
+from azureml_emulator.compare.command import compare
 from azureml_emulator.emulator import listening, serve
 from azureml_emulator.faults.command import fault
 from azureml_emulator.lock import end, locked
@@ -82,6 +83,7 @@ def stop(state: Path) -> None:
 
 
 main.add_command(fault)
+main.add_command(compare)
 
 if __name__ == "__main__":
     main()
