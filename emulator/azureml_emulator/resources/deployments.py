@@ -129,13 +129,13 @@ class Deployments:
         pools = self.pools.get(endpoint, {})
         stopping = [pool for name in names if (pool := pools.pop(name, None))]
         await asyncio.gather(*(pool.stop() for pool in stopping))
-        _remove(self._home(endpoint, name) for name in names)
+        await _remove(self._home(endpoint, name) for name in names)
 
     async def restore(self, scope: Scope, endpoint: str) -> None:
         """After a restart: an operation in flight has had no effect; starts the processes of all that served."""
         traffic = self._endpoint(scope, endpoint)["properties"]["traffic"]
         for document in self._store.children(f"{_key(scope, endpoint)}/deployments"):
-            _remove(self._home(endpoint, document["name"]).glob(f"{FILES}*"))
+            await _remove(self._home(endpoint, document["name"]).glob(f"{FILES}*"))
             state, key = document["properties"]["provisioningState"], _key(scope, endpoint, document["name"])
             if state == "Creating":
                 self._store.put(key, in_state(document, "Failed"))
@@ -170,7 +170,7 @@ class Deployments:
         self.publish(scope, endpoint)  # before the old processes drain: no request may still find them
         if running:
             await running.stop()
-        _remove(files_before)
+        await _remove(files_before)
 
     async def _start(self, scope: Scope, endpoint: str, new: Document, model: Document) -> Pool:
         """Copies the model's files to a folder of their own: processes that run on read the ones they started from."""
@@ -188,7 +188,7 @@ class Deployments:
                 log_of_it.write(f"Fetched {len(fetched)} files, {sum(path.stat().st_size for path in fetched)} bytes\n")
             return await Pool.start(lambda: Instance(files, log, variables), count, settings)
         except BaseException:
-            _remove([files])
+            await _remove([files])
             raise
 
     def _check(self, scope: Scope, endpoint: str, new: Document) -> Document:
@@ -221,9 +221,9 @@ def _changing(old: Document, new: Document) -> str:
     return "Scaling" if _runs_alike(old, new) and old["sku"] != new["sku"] else "Updating"
 
 
-def _remove(folders: Iterable[Path]) -> None:
+async def _remove(folders: Iterable[Path]) -> None:
     for folder in folders:
-        shutil.rmtree(folder, ignore_errors=True)
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
 
 def _key(scope: Scope, endpoint: str, name: str = "") -> str:

@@ -1,5 +1,7 @@
 """Deployments' processes and files: what an update, a failure, a restart and a deletion make of them."""
 
+import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from azureml_emulator.arm.errors import BadRequest, Conflict
 from azureml_emulator.testing import deployment
 from tests.support.local import ENDPOINT, MODEL, local
 from tests.support.models import in_loop
+from tests.support.served import once
 
 SLOWER = {"requestSettings": {"requestTimeout": "PT9S"}}
 HASTY = {"readinessProbe": {"timeout": "PT0.0001S", "failureThreshold": 1}}
@@ -96,6 +99,24 @@ async def test_a_deleted_deployment_leaves_nothing(tmp_path: Path) -> None:
 
         assert (pool.ready, here.azure.deployments.pools[ENDPOINT]) == (0, {})
         assert not files.parent.exists()
+
+
+@in_loop
+async def test_the_loop_waits_for_no_disk(tmp_path: Path) -> None:
+    """It carries traffic: the end of large files, which takes seconds, is a thread's, and nothing is synced."""
+    removing: set[threading.Thread] = set()
+    sys.addaudithook(lambda event, _: removing.add(threading.current_thread()) if event == "os.remove" else None)
+    async with local(tmp_path) as here:
+        await here.deployment("default")
+        await here.deployment("default", **SLOWER)
+        await here.end(here.azure.deployments.delete(here.scope, ENDPOINT, "default") or "")
+        for _ in range(2):
+            await here.azure.store.put_blob("box", "blob", once(b"x"), {})
+        await here.azure.store.delete_blob("box", "blob")
+        found, (syncs,) = {*removing}, here.azure.store._db.execute("PRAGMA synchronous").fetchone()
+
+    assert found and threading.current_thread() not in found
+    assert syncs == 0
 
 
 @in_loop
