@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 wheel: export SOURCE_DATE_EPOCH := 315532800
 
 # Ours alone, by name: what an owner adds, CodeQL or Pages, is the owner's.
-WORKFLOWS := $(patsubst %,.github/workflows/%.yml,ci promote rollback rollout stages teardown template)
+WORKFLOWS := $(patsubst %,.github/workflows/%.yml,ci compare promote rollback rollout stages teardown template)
 ACTIONS := $(patsubst %,.github/actions/%/action.yml,delete-blue promote setup)
 
 SHARD ?= 1/1

@@ -16,7 +16,7 @@ from scripts.lib.yours import packing
 from tests.support import ROOT
 
 UV = ROOT / ".venv" / "bin" / "uv"
-MOST_BYTES = 160_000
+MOST_BYTES = 200_000
 USE = """
 import json
 import os
@@ -98,7 +98,7 @@ def test_one_version() -> None:
 
 
 def test_contents(wheel: Path) -> None:
-    """The wheel holds the module and nothing else: no tests, no benchmarks, about 100 kB."""
+    """The wheel holds the module and nothing else: no tests, no benchmarks, some 170 kB."""
     names = zipfile.ZipFile(wheel).namelist()
 
     assert {name.partition("/")[0].partition("-")[0] for name in names} == {"azureml_emulator"}

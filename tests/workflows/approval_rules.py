@@ -110,7 +110,7 @@ def environments_are_known(files: Files) -> Findings:
 def scripts_are_told_where_they_work(files: Files) -> Findings:
     """Jobs that log in have the endpoint's variables; of staging its own first, and never production's workspace."""
     production = {name: expression(f"vars.{name}") for name in PLACE}
-    for where in ("promote", "rollback", "teardown"):
+    for where in ("compare", "promote", "rollback", "teardown"):
         if files.workflows[where].get("env") != production:
             yield f"{where}: {files.workflows[where].get('env')}"
     if files.jobs["rollout.doctor"].get("env") != production:

@@ -17,6 +17,7 @@ from tests.workflows.files import (
     ATTEST,
     CALL,
     CANCEL,
+    COMPARE,
     DELETE,
     LOGIN,
     PROMOTE,
@@ -171,6 +172,19 @@ def stages_get_what_was_trained(files: Files) -> Findings:
 
 
 @rule
+def a_comparison_cleans_up(files: Files) -> Findings:
+    """compare.yml takes away what it made, and keeps the masked trace, whatever became of the comparison."""
+    steps = files.jobs["compare.compare"]["steps"][3:]
+    asks = "exec .venv/bin/azureml-emulator compare"
+    if [(step.get("if"), step.get("run")) for step in steps] != [
+        (None, f"{asks} --yes --trace outputs/compare/azure.jsonl"),
+        ("always()", f"{asks} --clean --yes"),
+        ("always()", None),
+    ]:
+        yield f"{steps}"
+
+
+@rule
 def training_has_no_rights(files: Files) -> Findings:
     """The job that runs the training code neither logs in nor may."""
     for where, job in files.jobs.items():
@@ -195,7 +209,7 @@ def rollouts_never_overlap(files: Files) -> Findings:
     groups = {name: flow.get("concurrency", {}) for name, flow in files.workflows.items() if name != "stages"}
     if groups["ci"].get("group") != "ci-${{ github.ref }}":
         yield f"ci: {groups['ci']}"
-    names = {"rollout": "endpoint", "promote": "promote", "rollback": "rollback", "teardown": "teardown"}
+    names = {"rollout": "endpoint"} | {name: name for name in ("compare", "promote", "rollback", "teardown")}
     for name, group in names.items():
         wanted = {"group": f"{group}-${{{{ vars.ENDPOINT_NAME }}}}", "cancel-in-progress": False}
         if groups[name] != wanted:
@@ -221,6 +235,7 @@ def who_starts_what(files: Files) -> Findings:
     starts = {name: sorted(flow[True]) for name, flow in files.workflows.items()}  # YAML reads `on` as true
     if starts != {
         "ci": ["merge_group", "pull_request", "push"],
+        "compare": ["workflow_dispatch"],
         "promote": ["workflow_dispatch"],
         "rollback": ["workflow_dispatch"],
         "rollout": ["push", "workflow_dispatch"],
@@ -313,7 +328,7 @@ def patience(job: Job) -> float:
         name for name in names if name in {run.split()[0] for run in (*ASKS_GITHUB, *READS_COMMITS, CANCEL, TELLS)}
     ]
     seconds = sum(option.default for option in options) + len(asking) * again.PATIENCE
-    return seconds / 60 + (300 if does(job, "sleep ") else 0)
+    return seconds / 60 + (300 if does(job, "sleep ") else 75 if does(job, COMPARE) else 0)
 
 
 @rule
@@ -392,6 +407,8 @@ def a_given_version_is_not_trained(files: Files) -> Findings:
 def what_is_uploaded_is_downloaded(files: Files) -> Findings:
     """The model that was trained is kept, registered and attested under one name, whole, as long as its run can be."""
     moves = {w: s["with"] for w, s in files.steps.items() if re.search("/(up|down)load-artifact@", s.get("uses", ""))}
+    if moves.pop("compare.compare[5]", None) != {"name": "compare", "path": "outputs/compare"}:
+        yield "compare"
     if list(moves) != ["rollout.train[4]", "rollout.attest[0]", "stages.register[2]"]:
         yield f"{list(moves)}"
     whole = {"include-hidden-files": True, "overwrite": True, "retention-days": 35}
@@ -470,7 +487,9 @@ def each_job_does_its_work(files: Files) -> Findings:
         names = [
             name
             for run in runs
-            for name in re.findall(r"scripts\.(\w+)|(train)\.py|make (\w+)|^exec (sleep)|tools\.(\w+)", run)
+            for name in re.findall(
+                r"scripts\.(\w+)|(train)\.py|make (\w+)|^exec (sleep)|azureml-emulator (compare)|tools\.(\w+)", run
+            )
         ]
         found = (
             [next(filter(None, name)) for name in names]
@@ -495,6 +514,7 @@ WORK = {
     "ci.demo": ["demo"],
     "ci.drill": ["drill"],
     "ci.compare-models": ["train", "train", "compare_models"],
+    "compare.compare": ["install", "compare", "compare"],
     "rollout.doctor": ["doctor"],
     "rollout.train": ["train", "digest_model"],
     "stages.register": ["register_model"],

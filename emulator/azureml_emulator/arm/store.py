@@ -49,7 +49,8 @@ class Store:
     """Resources by path (`workspace/collection/name/…`) and blobs by container and name.
 
     A write survives the process as soon as its method, or the `transaction()` around it, returns. That it survives
-    the machine is not promised: nothing here waits for the disk.
+    the machine is not promised: nothing here waits for the disk. The loop carries traffic, and beside a large model's
+    upload a sync, or the end of a large file, takes seconds.
     """
 
     def __init__(self, folder: Path):
@@ -57,7 +58,7 @@ class Store:
         self.contents.mkdir(parents=True, exist_ok=True)
         self._db = sqlite3.connect(folder / "state.sqlite", isolation_level=None)
         self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = NORMAL")
+        self._db.execute("PRAGMA synchronous = OFF")
         self._db.executescript(SCHEMA)
         self._sweep()
 
@@ -114,17 +115,17 @@ class Store:
             path.unlink(missing_ok=True)
             raise
         if old:
-            old.path.unlink(missing_ok=True)
+            await asyncio.to_thread(old.path.unlink, missing_ok=True)
 
     def set_blob_metadata(self, container: str, name: str, metadata: dict[str, str]) -> None:
         change = "UPDATE blobs SET metadata = ? WHERE container = ? AND name = ?"
         self._db.execute(change, (json.dumps(metadata), container, name))
 
-    def delete_blob(self, container: str, name: str) -> None:
+    async def delete_blob(self, container: str, name: str) -> None:
         blob = self.blob(container, name)
         self._db.execute("DELETE FROM blobs WHERE container = ? AND name = ?", (container, name))
         if blob:
-            blob.path.unlink(missing_ok=True)
+            await asyncio.to_thread(blob.path.unlink, missing_ok=True)
 
     def blob(self, container: str, name: str) -> Blob | None:
         where = "WHERE container = ? AND name = ?"
@@ -136,11 +137,11 @@ class Store:
         rows = self._db.execute(f"SELECT * FROM blobs {where}", (container, len(prefix), prefix))  # noqa: S608 (a constant)
         return [self._blob(row) for row in rows]
 
-    def expire(self, containers: str, before: float) -> None:
+    async def expire(self, containers: str, before: float) -> None:
         """Deletes the blobs of all containers whose name begins so that were last written before then."""
         old = "SELECT container, name FROM blobs WHERE substr(container, 1, ?) = ? AND modified < ?"
         for found in self._db.execute(old, (len(containers), containers, before)).fetchall():
-            self.delete_blob(*found)
+            await self.delete_blob(*found)
 
     async def export(self, container: str, folder: str, target: Path) -> None:
         """Copies the blobs below `folder` to the directory `target`."""

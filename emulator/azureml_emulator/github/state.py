@@ -8,7 +8,7 @@ from azureml_emulator.arm.documents import Document
 
 WEB = "https://github.com"
 STAMP = "2026-08-01T00:00:00Z"
-WORKFLOWS = ("ci.yml", "promote.yml", "rollback.yml", "rollout.yml", "teardown.yml")
+WORKFLOWS = ("ci.yml", "compare.yml", "promote.yml", "rollback.yml", "rollout.yml", "teardown.yml")
 
 
 @dataclass

@@ -71,7 +71,7 @@ async def put_blob(store: Store, call: Call) -> Reply:
 
 async def put_block(store: Store, call: Call) -> Reply:
     check_blob_name(call["name"])
-    store.expire(f"{call['container']}/blocks/", before=time.time() - UNCOMMITTED_SECONDS)
+    await store.expire(f"{call['container']}/blocks/", before=time.time() - UNCOMMITTED_SECONDS)
     await store.put_blob(*_block(call, call.query.get("blockid", "")), call.parts, {})
     return Reply(status=201)
 
@@ -117,7 +117,7 @@ async def get_blob(store: Store, call: Call) -> Reply:
 
 
 async def delete_blob(store: Store, call: Call) -> Reply:
-    store.delete_blob(call["container"], _found(store, call).name)
+    await store.delete_blob(call["container"], _found(store, call).name)
     return Reply(status=202)
 
 
@@ -170,7 +170,7 @@ async def _write(store: Store, call: Call, parts: AsyncIterator[bytes]) -> Reply
     await store.put_blob(call["container"], call["name"], parts, _metadata(call))
     place, _ = _block(call, "")
     for block in store.blobs(place, ""):
-        store.delete_blob(place, block.name)
+        await store.delete_blob(place, block.name)
     return Reply(status=201, headers=_headers(_found(store, call)))
 
 

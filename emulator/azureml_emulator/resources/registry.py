@@ -60,7 +60,8 @@ class Registry:
     def model(self, scope: Scope, name: str) -> Document:
         versions = self._numbers(scope, name)
         if not versions:
-            raise NotFound("The specified resource was not found.")
+            missing = {"code": "ModelNotFound", "message": f"Model container with name: {name} not found."}
+            raise NotFound("The specified resource was not found.", details=[missing])
         latest = max(versions)
         properties = {"latestVersion": str(latest), "nextVersion": str(latest + 1), "isArchived": False, "tags": {}}
         return resource(scope, "models", f"models/{name}", {**properties, "properties": {}, "description": None})
@@ -92,9 +93,8 @@ class Registry:
         path = f"models/{name}/versions/{version}"
         old = self._store.get(f"{scope.key}/{path}")
         given = validated(Put[Properties].model_validate, body).properties
-        if old and given.model_uri not in (None, old["properties"]["modelUri"]):
-            # A guess: that Azure refuses it is known, its code and text are not.
-            raise Conflict(f"Version {version} of model {name} exists; the path of a version cannot change.")
+        if old and given.model_uri and spelt(given.model_uri) != old["properties"]["modelUri"]:
+            raise Conflict("Asset paths cannot be updated.")  # azure-ai-ml looks for these words; the status is a guess
         document = resource(scope, "models/versions", path, self._properties(scope, given, old), old)
         with self._store.transaction():
             self._store.put(f"{scope.key}/models/{name}", {"name": name})
@@ -157,6 +157,8 @@ class Registry:
         else:
             reference = properties.get("model")
         name, version = _asset(reference, "models")
+        if reference.lower().startswith("/subscriptions/") and not reference.lower().startswith(f"{scope.id}/".lower()):
+            raise BadRequest(f"{reference} is in another workspace; that isn't emulated.", "NotEmulated")
         try:
             model = self.version(scope, name, version)
         except NotFound as missing:
@@ -175,7 +177,7 @@ class Registry:
     def _properties(self, scope: Scope, given: Properties, old: Document | None) -> Document:
         kept = old["properties"] if old else {}
         new = given.model_dump() | {"provisioningState": "Succeeded"}
-        new["modelUri"] = uri = given.model_uri or kept.get("modelUri")
+        new["modelUri"] = uri = spelt(given.model_uri) if given.model_uri else kept.get("modelUri")
         new["modelType"] = kind = given.model_type or kept.get("modelType") or "custom_model"
         new["flavors"] = new["flavors"] or kept.get("flavors") or self._flavors(scope, uri, kind)
         return new
@@ -197,6 +199,11 @@ class Registry:
             }
         except (yaml.YAMLError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
             raise BadRequest(f"The MLmodel file in {folder} cannot be read.") from None
+
+
+def spelt(uri: str) -> str:
+    """A model's path as Azure gives it back: the SDK sends `resourcegroups`."""
+    return re.sub("/resourcegroups/", "/resourceGroups/", uri, count=1, flags=re.IGNORECASE)
 
 
 def blob_folder(uri: Any) -> str:

@@ -140,7 +140,7 @@ def ask_for_the_rest(arm: Arm) -> list[str]:
     started = arm("PUT", "onlineEndpoints/tokens", endpoint(authMode="AMLToken"))
     arm("PUT", "onlineEndpoints/tokens", endpoint(authMode="AMLToken"))  # 409, while the first runs
     arm.settle(started)
-    arm("GET", started.headers["Location"])
+    arm("GET", started.headers["Azure-AsyncOperation"].replace("mfeOperationsStatus", "mfeOperationResults"))
     token = arm("POST", "onlineEndpoints/tokens/token").json()["accessToken"]
     arm("POST", "onlineEndpoints/tokens/listKeys")
     arm.endpoint("keys")
@@ -258,10 +258,13 @@ def test_what_was_made_says_when(calls: list[Call]) -> None:
 
 
 def test_sdk_models(calls: list[Call]) -> None:
-    """The SDK's own models miss no key that they require in any answer, and can read every value."""
-    found = [objection for name, body in bodies(calls) for objection in objections(name, body)]
+    """The SDK's own models miss no key that they require in any answer, and can read every value.
 
-    assert found == []
+    But for the location, which the answer to an updating PUT lacks.
+    """
+    found = {objection for name, body in bodies(calls) for objection in objections(name, body)}
+
+    assert found == {"OnlineEndpoint.location is missing"}
 
 
 def test_sdk_models_object() -> None:

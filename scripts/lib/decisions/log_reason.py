@@ -6,9 +6,7 @@ import re
 
 HEAD = "Traceback (most recent call last):"
 CHAINED = ("During handling of the above exception", "The above exception was the direct cause")
-WRAPPED = re.compile(
-    r"(HaltServer|SystemExit|KeyboardInterrupt|UserScriptException)\b"
-)  # a server's own, of any failure
+WRAPPED = re.compile(r"(HaltServer|SystemExit|KeyboardInterrupt|UserScriptException)\b")  # a server's own
 LOGGED = re.compile(r"^\W*\d{4}[-/]\d\d[-/]\d\d|^\W*(DEBUG|INFO|WARNING|ERROR|CRITICAL)\b|^\s*$")
 SAID = re.compile(r"\b\w*(Error|Exception)\b|No such file|not found|[Kk]illed|[Oo]ut of memory|Permission denied")
 LONGEST = 60  # lines of a traceback that are shown: its beginning says less than its end
@@ -33,8 +31,8 @@ def reason(log: str) -> list[str]:
 
 def headline(lines: list[str]) -> str:
     """The line of a reason that names it, "" where there is none."""
-    said = [line for line in lines if SAID.search(line)][:1]
-    return (_names(lines) or said or lines or [""])[-1].strip()
+    at = -1 if HEAD in "".join(lines) or not SAID.search("".join(lines[:1])) else 0
+    return (_names(lines)[-1:] or lines[at:] or [""])[0].strip()
 
 
 def _names(lines: list[str]) -> list[str]:
