@@ -67,7 +67,7 @@ def list_pulls_of_commit(state: State, asked: Asked) -> Answer:
 
 
 def get_pull(state: State, asked: Asked) -> Answer:
-    pull = state.pulls.get(int(asked.names["pull_number"]))
+    pull = state.pulls.get(_id(asked.names["pull_number"]))
     if pull is None:
         raise Refusal(404)
     return 200, pull
@@ -301,10 +301,15 @@ def _environment(state: State, asked: Asked) -> tuple[str, Environment]:
 
 
 def _run(state: State, asked: Asked) -> WorkflowRun:
-    found = state.runs.get(int(asked.names["run_id"]))
+    found = state.runs.get(_id(asked.names["run_id"]))
     if found is None:
         raise Refusal(404)
     return found
+
+
+def _id(text: str) -> int:
+    """What is no number is nothing that is there."""
+    return int(text) if text.isascii() and text.isdigit() else 0
 
 
 def _reviewer(state: State, entry: Document) -> str:
