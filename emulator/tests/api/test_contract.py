@@ -338,7 +338,7 @@ def test_what_is_wrong(name: str, place: str, value: Any) -> None:
     ("name", "change"),
     [
         ("endpoint", {"status": 202}),
-        ("endpoint", {"status": 302, "path": "/endpoints/e/score"}),  # its errors may look like anything, no more
+        ("token", {"status": 302, "path": "/endpoints/e/score"}),  # its errors may look like anything, no more
         ("endpoint being made", {"headers": {}}),
         ("endpoint being deleted", {"headers": {}}),
     ],
