@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote
 
-from azureml_emulator.api import mlflow
+from azureml_emulator.api import assets, mlflow
 from azureml_emulator.arm.documents import Document, resource
 from azureml_emulator.arm.errors import BadRequest, NotFound
 from azureml_emulator.arm.messages import Call, Reply
@@ -90,52 +90,6 @@ def datastores(azure: Azure, call: Call) -> Document:
 
 def datastore_secrets(azure: Azure, call: Call) -> Document:
     return {"secretsType": "Sas", "sasToken": f"?{azure.blobs.sas(call.scope.container)}"}
-
-
-def models(azure: Azure, call: Call) -> Document:
-    return {"value": azure.listed(azure.registry.models(call.scope))}
-
-
-def model(azure: Azure, call: Call) -> Document:
-    return azure.registry.model(call.scope, call["name"])
-
-
-def model_versions(azure: Azure, call: Call) -> Document:
-    """Newest first, `$top` a page; `nextLink` leads on."""
-    view = call.query.get("listViewType", "ActiveOnly")
-    found = azure.listed(azure.registry.versions(call.scope, call["name"], view))
-    skip, top = _whole(call, "$skip", 0), _whole(call, "$top", 100)
-    page: Document = {"value": found[skip : skip + top]}
-    if skip + top < len(found):
-        path = f"{call.scope.id}/models/{call['name']}/versions"
-        page["nextLink"] = f"{call.base}{path}?listViewType={view}&$top={top}&$skip={skip + top}"
-    return page
-
-
-def model_version(azure: Azure, call: Call) -> Document:
-    return azure.registry.version(call.scope, call["name"], call["version"])
-
-
-def put_model_version(azure: Azure, call: Call) -> Reply:
-    document, is_new = azure.registry.put_version(call.scope, call["name"], call["version"], call.document)
-    return Reply(document, 201 if is_new else 200)
-
-
-def package_model(azure: Azure, call: Call) -> Document:
-    return azure.registry.package(call.scope, call["name"], call["version"], call.document)
-
-
-def data_version(azure: Azure, call: Call) -> Document:
-    return azure.registry.data(call.scope, call["name"], call["version"])
-
-
-def put_data_version(azure: Azure, call: Call) -> Reply:
-    document, is_new = azure.registry.put_data(call.scope, call["name"], call["version"], call.document)
-    return Reply(document, 201 if is_new else 200)
-
-
-def environment_version(azure: Azure, call: Call) -> Document:
-    return azure.registry.environment(call.scope, call["name"], call["version"])
 
 
 def endpoints(azure: Azure, call: Call) -> Document:
@@ -297,15 +251,7 @@ MANAGER = [
     ("GET", f"{W}/datastores", datastores),
     ("GET", f"{W}/datastores/{DATASTORE}", datastore),
     ("POST", f"{W}/datastores/{DATASTORE}/listSecrets", datastore_secrets),
-    ("GET", f"{W}/models", models),
-    ("GET", f"{W}/models/{{name}}", model),
-    ("GET", f"{W}/models/{{name}}/versions", model_versions),
-    ("GET", f"{W}/models/{{name}}/versions/{{version}}", model_version),
-    ("PUT", f"{W}/models/{{name}}/versions/{{version}}", put_model_version),
-    ("POST", f"{W}/models/{{name}}/versions/{{version}}/package", package_model),
-    ("GET", f"{W}/data/{{name}}/versions/{{version}}", data_version),
-    ("PUT", f"{W}/data/{{name}}/versions/{{version}}", put_data_version),
-    ("GET", f"{W}/environments/{{name}}/versions/{{version}}", environment_version),
+    *assets.rows(W),
     ("GET", f"{W}/onlineEndpoints", endpoints),
     ("GET", E, endpoint),
     ("PUT", E, put_endpoint),
@@ -415,10 +361,3 @@ def _over(call: Call) -> str:
 
 def _deleted(call: Call, operation: str | None) -> Reply:
     return _accepted(call, operation, Reply(status=202)) if operation else Reply(status=204)
-
-
-def _whole(call: Call, key: str, default: int) -> int:
-    text = call.query.get(key, str(default))
-    if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise BadRequest(f"{key} must be a whole number, not {text!r}.")
-    return int(text)

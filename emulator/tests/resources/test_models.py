@@ -29,7 +29,9 @@ def test_unknown_model(arm: Arm) -> None:
     answer = arm("GET", "models/nobody/versions")
 
     assert answer.status_code == 404
-    assert answer.json() == {"error": {"code": "UserError", "message": "The specified resource was not found."}}
+    error = answer.json()["error"]
+    assert (error["code"], error["message"]) == ("UserError", "The specified resource was not found.")
+    assert error["details"][0]["message"] == "Model container with name: nobody not found."
 
 
 def test_versions_newest_first(arm: Arm, client: MLClient, model_folder: Path) -> None:

@@ -75,7 +75,9 @@ def problems(schema: Any, body: Any) -> Iterator[str]:
 
 def _missing_headers(row: str, call: dict[str, Any]) -> Iterator[str]:
     given = {name.lower() for name in call["headers"]}
-    if not row.split()[1].startswith(("{W}/models/", "{W}/data/", "{G}", "{A}")):  # those are there at once
+    if not row.split()[1].startswith(
+        ("{W}/models/", "{W}/data/", "{W}/environments/", "{G}", "{A}")
+    ):  # those are there at once
         for name in STARTED.get((call["method"], call["status"]), ()):
             if name.lower() not in given:
                 yield f"{row} {call['status']} has no header {name}"

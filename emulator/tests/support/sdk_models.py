@@ -17,6 +17,7 @@ MODELS = {
     "DatastoreSecrets": "SasDatastoreSecrets",
     "Model": "ModelContainer",
     "ModelVersion": "ModelVersion",
+    "DataContainer": "DataContainer",
     "EnvironmentVersion": "EnvironmentVersion",
     "OnlineEndpoint": "OnlineEndpoint",
     "EndpointKeys": "EndpointAuthKeys",
