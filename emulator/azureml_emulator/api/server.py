@@ -14,6 +14,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from azureml_emulator.api.routes import BLOBS, Row, names, table
 from azureml_emulator.api.trace import SENT
+from azureml_emulator.arm.actions import needed
 from azureml_emulator.arm.errors import ApiError, BadRequest, MethodNotAllowed, NotFound, TooLarge, Unauthorized
 from azureml_emulator.arm.messages import Call, Reply
 from azureml_emulator.arm.names import PROVIDER
@@ -54,11 +55,12 @@ class Server:
         if path.lower().startswith("/subscriptions/") or any(row.guarded for row, _ in matches):
             self._authorize(request, path)
         if not matches:
-            raise NotFound(f"The local Azure ML has no {path}; its README lists what it has.", "NotEmulated")
+            raise NotFound(f"{what(request.method, path)} isn't emulated; the README lists what is.", "NotEmulated")
         for row, found in matches:
             if row.method == request.method:
                 return await self._call(request, row, found)
-        raise MethodNotAllowed(f"{request.method} is not allowed on {path}.")
+        methods = " and ".join(sorted({row.method for row, _ in matches}))
+        raise MethodNotAllowed(f"{request.method} of {path} isn't emulated; {methods} is.")
 
     async def _call(self, request: web.Request, row: Row, found: dict[str, str]) -> Reply:
         is_blob = row.handler is BLOBS[0][2]
@@ -125,6 +127,14 @@ async def whole(request: web.Request, parts: AsyncIterator[bytes]) -> bytes:
     """The body at once, which is recorded then."""
     request[SENT] = body = b"".join([part async for part in parts])
     return body
+
+
+def what(method: str, path: str) -> str:
+    """What a call that no row is for wants, as people know it, or as the resource manager calls the permission."""
+    below = path.lower().partition("/workspaces/")[2].split("/")
+    if len(below) > 1 and below[1] == "codes":
+        return "scoring code"
+    return needed(method, unquote(path))[0] if "/providers/" in path.lower() else f"{method} {path}"
 
 
 async def listen(server: Server, listener: socket.socket, certificate: ssl.SSLContext) -> web.AppRunner:

@@ -92,6 +92,11 @@ class Models(Assets):
 
 class Data(Assets):
     kind, title, fixed, state = "data", "Data", ("dataUri",), {}
+    changed = (
+        "A data version with this name and version already exists. If you are trying to create a new data version, use "
+        "a different name or version. If you are trying to update an existing data version, the existing asset's data "
+        "uri cannot be changed. Only tags, description, and isArchived can be updated."
+    )
     container_body, version_body = Put[DataContainer], Put[DataVersion]
 
     def _of_all(self, given: Document) -> Document:
