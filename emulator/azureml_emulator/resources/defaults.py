@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, PlainSerializer
 from pydantic_core import PydanticCustomError
 
 from azureml_emulator.arm.documents import Document
-from azureml_emulator.arm.sent import Access, NotEmulated, Sent, Texts, Tracked
+from azureml_emulator.arm.sent import Access, NotEmulated, Sent, Texts, Tracked, any_case
 from azureml_emulator.resources import skus
 from azureml_emulator.serving.pool import Settings
 from azureml_emulator.serving.supervision import Probe
@@ -53,6 +53,24 @@ class ProbeSettings(Sent):
     timeout: Positive = 2
 
 
+Rates = any_case("Year", "Month", "Day", "Hour", "Minute")
+
+
+class Collection(Sent):
+    data_collection_mode: Access | None = None
+    data_id: str | None = None
+    client_id: str | None = None
+    sampling_rate: float | None = None
+
+
+class DataCollector(Sent):
+    """The SDK sends its enumerations in lower case, and reads `enabled` as off."""
+
+    collections: dict[str, Collection]
+    rolling_rate: Annotated[Literal["Year", "Month", "Day", "Hour", "Minute"], Rates] | None = None
+    request_logging: Document | None = None
+
+
 class Properties(Sent):
     """Of managed deployments of MLflow models without scoring code: others aren't served here."""
 
@@ -63,7 +81,7 @@ class Properties(Sent):
     code_configuration: NotEmulated = None
     description: str | None = None
     environment_variables: Texts
-    data_collector: Document | None = None
+    data_collector: DataCollector | None = None
     properties: Texts
     request_settings: RequestSettings = RequestSettings()
     liveness_probe: ProbeSettings = ProbeSettings()

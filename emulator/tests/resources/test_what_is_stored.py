@@ -95,7 +95,7 @@ def test_deployment(arm: Arm, client: MLClient) -> None:
     from azure.ai.ml import entities
 
     probe = {"failure_threshold": 3, "success_threshold": 2, "timeout": 4, "period": 5, "initial_delay": 6}
-    settings = {"max_concurrent_requests_per_instance": 2, "request_timeout_ms": 4000, "max_queue_wait_ms": 300}
+    settings = {"max_concurrent_requests_per_instance": 2, "request_timeout_ms": 4000, "max_queue_wait_ms": 3000}
     place: dict[str, Any] = {"name": f"{NAME}-collected", "version": "2"}
     place["path"] = "azureml://datastores/workspaceblobstore/paths/a"
     data = {"enabled": "true", "data": entities.DataAsset(**place), "client_id": "a"}
@@ -136,8 +136,9 @@ def test_deployment(arm: Arm, client: MLClient) -> None:
     found = client.online_deployments.get("default", NAME)
     collected = sent.pop("data_collector").collections["model_inputs"].data  # the SDK registers it, and sends its id
     kept(given, found, sent)
+    collection = {"enabled": "true", "data": plain(collected), "client_id": "a", "sampling_rate": 0.5}
     assert plain(found.data_collector) == {
-        "collections": {"model_inputs": {"enabled": "true", "data": plain(collected), "client_id": "a"}},
+        "collections": {"model_inputs": collection},
         "rolling_rate": "day",
         "sampling_rate": 0.5,
         "request_logging": logging,
