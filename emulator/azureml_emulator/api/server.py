@@ -8,6 +8,7 @@ import ssl
 import uuid
 from collections.abc import AsyncIterator, Iterable
 from urllib.parse import unquote
+from xml.sax.saxutils import escape
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
@@ -19,6 +20,7 @@ from azureml_emulator.arm.errors import ApiError, BadRequest, MethodNotAllowed, 
 from azureml_emulator.arm.messages import Call, Reply
 from azureml_emulator.arm.names import PROVIDER
 from azureml_emulator.resources.azure import Azure
+from azureml_emulator.resources.blobs import ACCOUNT, of_blobs
 from azureml_emulator.resources.operations import CALLER
 from azureml_emulator.resources.tokens import ARM
 
@@ -94,14 +96,15 @@ async def refusals(request: web.Request, handler: Handler) -> web.StreamResponse
     try:
         return await handler(request)
     except ApiError as refusal:
-        return _error(refusal)
+        return _error(refusal, request)
     except (web.RequestPayloadError, ConnectionError):
-        return _error(BadRequest("The request body ends early, or is not in the encoding that its headers name."))
+        early = "The request body ends early, or is not in the encoding that its headers name."
+        return _error(BadRequest(early), request)
     except web.HTTPException:
         raise
     except Exception:
         log.exception("%s %s failed", request.method, request.path)
-        return _error(ApiError("The local Azure ML has a bug; its log says more."))
+        return _error(ApiError("The local Azure ML has a bug; its log says more."), request)
 
 
 def received(request: web.Request, limit: int) -> AsyncIterator[bytes]:
@@ -154,10 +157,18 @@ def _response(reply: Reply) -> web.Response:
     return web.json_response(reply.body, status=reply.status, headers=headers)
 
 
-def _error(refusal: ApiError) -> web.Response:
-    """ARM's error envelope; the Blob service names the code in a header instead."""
+def _error(refusal: ApiError, request: web.Request) -> web.Response:
+    """ARM's error envelope; the Blob service has one of its own, and names the code in a header, too."""
     headers = {"x-ms-error-code": refusal.code, "x-ms-request-id": str(uuid.uuid4())}
     if isinstance(refusal, Unauthorized):
         headers["WWW-Authenticate"] = f'Bearer error="invalid_token", error_description="{refusal}"'
-    body = json.dumps({"error": refusal.body})
-    return web.Response(text=body, status=refusal.status, headers=headers, content_type="application/json")
+    if not request.path.startswith(f"/{ACCOUNT}.blob."):
+        body = json.dumps({"error": refusal.body})
+        return web.Response(text=body, status=refusal.status, headers=headers, content_type="application/json")
+    told = f"<Error><Code>{refusal.code}</Code><Message>{escape(str(refusal))}</Message></Error>"
+    text = (
+        f'<?xml version="1.0" encoding="utf-8"?>{told}' if refusal.status >= 400 and request.method != "HEAD" else None
+    )
+    return web.Response(
+        text=text, status=refusal.status, headers=headers | of_blobs(request.headers), content_type="application/xml"
+    )

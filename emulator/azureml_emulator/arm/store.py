@@ -1,6 +1,8 @@
 """What survives a restart: resources in one SQLite file, blob contents in files beside it."""
 
 import asyncio
+import base64
+import hashlib
 import json
 import re
 import shutil
@@ -8,7 +10,7 @@ import sqlite3
 import time
 import uuid
 from collections.abc import AsyncIterable, AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -37,7 +39,10 @@ PART = 1024 * 1024  # bytes of a blob that are in memory at once
 
 @dataclass(frozen=True)
 class Blob:
-    """One blob: its name in the container, size in bytes, time of the last write (epoch) and `x-ms-meta-*` values."""
+    """One blob: its name in the container, size in bytes, time of the last write (epoch) and `x-ms-meta-*` values.
+
+    The headers that it is answered with, Content-Type and the like, stand among these: no name of metadata has a dash.
+    """
 
     name: str
     path: Path
@@ -51,6 +56,15 @@ class Blob:
         Raises FileNotFoundError when that has happened already.
         """
         return _parts(self.path.open("rb"), first, (self.size if last is None else last + 1) - first)
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a blob will be, on the disk already: bytes in `size`, and their MD5 in base64."""
+
+    path: Path
+    size: int
+    md5: str
 
 
 class Store:
@@ -134,24 +148,39 @@ class Store:
 
     async def put_blob(self, container: str, name: str, parts: AsyncIterable[bytes], metadata: dict[str, str]) -> None:
         """Writes a blob as its parts come; until the last one has come, nobody sees it."""
-        check_blob_name(name)
-        path, size = self.contents / uuid.uuid4().hex, 0
+        async with self.written(parts) as content:
+            self.keep_blob(container, name, content, metadata)
+
+    @asynccontextmanager
+    async def written(self, parts: AsyncIterable[bytes]) -> AsyncIterator[Content]:
+        """A blob's content on the disk, to be kept under a name; where that fails it is gone."""
+        path, size, digest = self.contents / uuid.uuid4().hex, 0, hashlib.md5(usedforsecurity=False)
+
+        def write(part: bytes) -> int:
+            digest.update(part)
+            return out.write(part)
+
         try:
             with path.open("wb") as out:
                 async for part in parts:
-                    size += await asyncio.to_thread(out.write, part)
-            old = self.blob(container, name)
-            row = (container, name, path.name, size, time.time(), json.dumps(metadata))
-            self._db.execute("INSERT OR REPLACE INTO blobs VALUES (?, ?, ?, ?, ?, ?)", row)
+                    size += await asyncio.to_thread(write, part)
+            yield Content(path, size, base64.b64encode(digest.digest()).decode())
         except BaseException:
             path.unlink(missing_ok=True)
             raise
+
+    def keep_blob(self, container: str, name: str, content: Content, metadata: dict[str, str]) -> None:
+        """Lets the content be that blob from now on."""
+        check_blob_name(name)
+        old = self.blob(container, name)
+        row = (container, name, content.path.name, content.size, time.time(), json.dumps(metadata))
+        self._db.execute("INSERT OR REPLACE INTO blobs VALUES (?, ?, ?, ?, ?, ?)", row)
         if old:
             old.path.unlink(missing_ok=True)
 
     def set_blob_metadata(self, container: str, name: str, metadata: dict[str, str]) -> None:
-        change = "UPDATE blobs SET metadata = ? WHERE container = ? AND name = ?"
-        self._db.execute(change, (json.dumps(metadata), container, name))
+        change = "UPDATE blobs SET metadata = ?, modified = ? WHERE container = ? AND name = ?"
+        self._db.execute(change, (json.dumps(metadata), time.time(), container, name))
 
     def delete_blob(self, container: str, name: str) -> None:
         blob = self.blob(container, name)
