@@ -9,7 +9,7 @@ from azureml_emulator.api import assets, mlflow
 from azureml_emulator.arm.documents import Document, resource
 from azureml_emulator.arm.errors import BadRequest, NotFound
 from azureml_emulator.arm.messages import Call, Reply
-from azureml_emulator.arm.names import CLOUD, LOCATION, PROVIDER
+from azureml_emulator.arm.names import CLOUD, LOCATION, PROVIDER, TENANT
 from azureml_emulator.resources import quotas, roles
 from azureml_emulator.resources.azure import Azure
 from azureml_emulator.resources.blobs import ACCOUNT, SUFFIX
@@ -49,15 +49,30 @@ def federated_login(azure: Azure, call: Call) -> Reply:
 
 
 def workspace(azure: Azure, call: Call) -> Document:
-    scope = call.scope
-    providers = scope.id.partition(f"/{PROVIDER}")[0]
+    """With what Azure says of one that was made with its own defaults."""
+    scope, made = call.scope, azure.made(call.scope)
+    group = f"{scope.group}/providers"
     properties = {
-        "workspaceId": scope.workspace,
+        "workspaceId": scope.guid,
         "friendlyName": scope.workspace,
+        "description": "",
+        "creationTime": made,
         "discoveryUrl": f"{call.base}/discovery",
         "mlFlowTrackingUri": f"azureml://{call.base.removeprefix('https://')}/mlflow/v1.0{scope.id}",
-        "storageAccount": f"{providers}/Microsoft.Storage/storageAccounts/{ACCOUNT}",
+        "storageAccount": f"{group}/Microsoft.Storage/storageAccounts/{ACCOUNT}",
+        "keyVault": f"{group}/Microsoft.KeyVault/vaults/local",
+        "applicationInsights": f"{group}/Microsoft.Insights/components/local",
+        "containerRegistry": None,
+        "systemDatastoresAuthMode": azure.options.datastore_auth,
         "provisioningState": "Succeeded",
+        "publicNetworkAccess": "Enabled",
+        "hbiWorkspace": False,
+        "v1LegacyMode": False,
+        "enableDataIsolation": False,
+        "storageHnsEnabled": False,
+        "softDeleteEnabled": False,
+        "privateLinkCount": 0,
+        "tenantId": TENANT,
     }
     document = resource(scope, "", "", properties)
     return document | {
@@ -66,6 +81,11 @@ def workspace(azure: Azure, call: Call) -> Document:
         "type": f"{PROVIDER}/workspaces",
         "location": LOCATION,
         "tags": {},
+        "kind": "Default",
+        "sku": {"name": "Basic", "tier": "Basic"},
+        "identity": {"type": "SystemAssigned", "principalId": scope.guid, "tenantId": TENANT},
+        "etag": None,
+        "systemData": document["systemData"] | {"createdAt": made, "lastModifiedAt": made},
     }
 
 
@@ -76,7 +96,7 @@ def datastore(azure: Azure, call: Call) -> Document:
         "containerName": call.scope.container,
         "endpoint": SUFFIX,
         "protocol": "https",
-        "credentials": {"credentialsType": "Sas"},
+        "credentials": {"credentialsType": "Sas" if azure.options.datastore_auth == "accesskey" else "None"},
         "isDefault": True,
         "tags": {},
         "properties": {},
@@ -89,6 +109,10 @@ def datastores(azure: Azure, call: Call) -> Document:
 
 
 def datastore_secrets(azure: Azure, call: Call) -> Document:
+    if azure.options.datastore_auth == "identity":
+        raise BadRequest(
+            f"The datastore {DATASTORE} has no secrets: identities open it."
+        )  # a guess, in words and status
     return {"secretsType": "Sas", "sasToken": f"?{azure.blobs.sas(call.scope.container)}"}
 
 
@@ -235,6 +259,7 @@ G = f"{S}/resourceGroups/{{group}}"
 W = f"{G}/providers/{PROVIDER}/workspaces/{{workspace}}"
 E = f"{W}/onlineEndpoints/{{endpoint}}"
 D = f"{E}/deployments/{{deployment}}"
+A = f"{G}/providers/Microsoft.Storage/storageAccounts/{{account}}"
 I = f"{G}/providers/{IDENTITIES}"  # noqa: E741 (a table's letter)
 LOWERED = {"endpoint", "deployment"}  # the service itself lower-cases these; other names are kept as they were given
 STORAGE = f"/{ACCOUNT}.blob.{SUFFIX}/{{container}}"
@@ -274,10 +299,10 @@ MANAGER = [
     ("PUT", f"{I}/{{identity}}/federatedIdentityCredentials/{{name}}", put_credential),
     ("GET", f"{L}/mfeOperationsStatus/{{operation}}", operation),
     ("GET", f"{L}/mfeOperationResults/{{operation}}", operation_result),
-    *(("PUT", f"{scope}/providers/{roles.DEFINITIONS}/{{role}}", put_role) for scope in (S, G, W)),
+    *(("PUT", f"{scope}/providers/{roles.DEFINITIONS}/{{role}}", put_role) for scope in (S, G, W, A)),
     *(
         (method, f"{scope}/providers/{roles.KIND}{path}", handler)
-        for scope in (S, G, W, E)
+        for scope in (S, G, W, E, A)
         for method, path, handler in (
             ("GET", "", assignments),
             ("PUT", "/{assignment}", put_assignment),

@@ -6,4 +6,5 @@ GROUP = "local"
 LOCATION = "local"
 #: The client id of the identity `rollout`, which is there from the start: an AzureML Data Scientist on each workspace.
 ROLLOUT = "00000000-0000-0000-0000-000000000001"
+TENANT = "00000000-0000-0000-0000-0000000000aa"
 PROVIDER = "Microsoft.MachineLearningServices"

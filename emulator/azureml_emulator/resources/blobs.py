@@ -45,11 +45,18 @@ class InvalidRange(ApiError):
 
 
 class Blobs:
-    """Answers for the one storage account; its shared access signatures are signed with the key in the store."""
+    """Answers for the one storage account; its shared access signatures are signed with the key in the store.
 
-    def __init__(self, store: Store, key: str):
+    `admit` takes a bearer token and the method, and raises Unauthorized or Forbidden.
+    """
+
+    def __init__(
+        self, store: Store, key: str, admit: Callable[[str, str], None] | None = None, shared_keys: bool = True
+    ):
         self._store = store
         self._key = key
+        self._admit = admit
+        self._shared_keys = shared_keys
 
     def sas(self, container: str) -> str:
         """A shared access signature for one container, good for SAS_SECONDS."""
@@ -58,19 +65,28 @@ class Blobs:
         return urlencode({"sv": "2024-11-04", "sr": "c", "sp": "rwdl", "se": expires, "sig": signature})
 
     async def answer(self, call: Call) -> Reply:
-        """Raises Forbidden for a bad signature, NotFound and BadRequest."""
+        """Raises Forbidden for who has no access, NotFound and BadRequest."""
+        self._authorize(call)
+        found = HANDLERS.get((call.method, call.query.get("comp", ""), bool(call.names.get("name"))))
+        if found is None:
+            what = f"{call.method} of a {'blob' if call.names.get('name') else 'container'}"
+            why = f"{what} with comp={call.query.get('comp', '')!r} isn't emulated."
+            raise BadRequest(why, "UnsupportedQueryParameter")
+        reply = await found(self._store, call)
+        return Reply(reply.body, reply.status, {**of_blobs(call.headers), **reply.headers})
+
+    def _authorize(self, call: Call) -> None:
+        scheme, _, token = call.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() == "bearer" and self._admit:
+            return self._admit(token, call.method)
+        if not self._shared_keys:
+            why = "Key based authentication is not permitted on this storage account."
+            raise Forbidden(why, "KeyBasedAuthenticationNotPermitted")
         expires, signature = call.query.get("se", ""), call.query.get("sig", "")
         signed = self._sign(call["container"], expires)
         if not hmac.compare_digest(signature.encode("utf-8", "replace"), signed.encode()) or int(expires) < time.time():
             raise Forbidden("The shared access signature is not valid or has expired.")
-        found = HANDLERS.get((call.method, call.query.get("comp", ""), bool(call.names.get("name"))))
-        if found is None:
-            what = f"{call.method} of a {'blob' if call.names.get('name') else 'container'}"
-            raise BadRequest(
-                f"{what} with comp={call.query.get('comp', '')!r} isn't emulated.", "UnsupportedQueryParameter"
-            )
-        reply = await found(self._store, call)
-        return Reply(reply.body, reply.status, {**of_blobs(call.headers), **reply.headers})
+        return None
 
     def _sign(self, container: str, expires: str) -> str:
         return hmac.new(
