@@ -3,6 +3,7 @@
 import inspect
 import json
 import logging
+import re
 import socket
 import ssl
 import uuid
@@ -58,6 +59,7 @@ class Server:
             self._authorize(request, path)
         if not matches:
             raise NotFound(f"{what(request.method, path)} isn't emulated; the README lists what is.", "NotEmulated")
+        check_version(request.query.get("api-version", ""), path)
         for row, found in matches:
             if row.method == request.method:
                 return await self._call(request, row, found)
@@ -132,12 +134,20 @@ async def whole(request: web.Request, parts: AsyncIterator[bytes]) -> bytes:
     return body
 
 
+def check_version(version: str, path: str) -> None:
+    """Raises NotFound for an api-version that can't be one; those that can are all taken, as is none."""
+    if version and not re.fullmatch(r"\d{4}-\d\d-\d\d(-[a-z]+)?", version, re.IGNORECASE | re.ASCII):
+        provider, *parts = unquote(path).rpartition("/providers/")[2].split("/")
+        kind = f"The resource type '{'/'.join(parts[::2])}' could not be found in the namespace '{provider}'"
+        raise NotFound(f"{kind} for api version '{version}'.", "InvalidResourceType")
+
+
 def what(method: str, path: str) -> str:
     """What a call that no row is for wants, as people know it, or as the resource manager calls the permission."""
-    below = path.lower().partition("/workspaces/")[2].split("/")
-    if len(below) > 1 and below[1] == "codes":
-        return "scoring code"
-    return needed(method, unquote(path))[0] if "/providers/" in path.lower() else f"{method} {path}"
+    if not re.match("/subscriptions/.*/providers/", path, re.IGNORECASE):
+        return f"{method} {path}"
+    action, _ = needed(method, unquote(path))
+    return "scoring code" if action.lower().startswith(f"{PROVIDER}/workspaces/codes/".lower()) else action
 
 
 async def listen(server: Server, listener: socket.socket, certificate: ssl.SSLContext) -> web.AppRunner:
