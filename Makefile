@@ -13,34 +13,39 @@ unexport PYTHONDONTWRITEBYTECODE
 wheel: export SOURCE_DATE_EPOCH := 315532800
 
 # Ours alone, by name: what an owner adds, CodeQL or Pages, is the owner's.
-WORKFLOWS := $(patsubst %,.github/workflows/%.yml,ci promote rollback rollout stages teardown)
+WORKFLOWS := $(patsubst %,.github/workflows/%.yml,ci compare promote rollback rollout stages teardown template)
 ACTIONS := $(patsubst %,.github/actions/%/action.yml,delete-blue promote setup)
 
 SHARD ?= 1/1
+UV ?= .venv/bin/uv
+
+# Its sources, where they are; else the wheel of a release (docs/MAKE_IT_YOURS.md, Staying current).
+SOURCES := $(wildcard emulator/pyproject.toml)
+EMULATOR := $(if $(SOURCES),--no-build-isolation --editable emulator,--require-hashes --requirement wheels/requirements.txt)
 
 .PHONY: install wheel demo test drill soak check size mutants reference lock clean
 
 install: .venv/installed
 
-.venv/installed: requirements.txt emulator/pyproject.toml
+.venv/installed: requirements.txt $(or $(SOURCES),wheels/requirements.txt)
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 10) <= v <= (3, 13) else \
 	  "This needs Python 3.10 to 3.13, but $(PYTHON) is %d.%d. Name another: make PYTHON=python3.12 …" % v)'
 	$(PYTHON) -m venv --clear .venv
 	sed -n '/^uv==/,/[^\\]$$/p' requirements.txt > .venv/uv.txt
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement .venv/uv.txt
 	.venv/bin/uv pip install --quiet --compile-bytecode --require-hashes --requirement requirements.txt
-	.venv/bin/uv pip install --quiet --no-deps --no-build-isolation --editable emulator
+	.venv/bin/uv pip install --quiet --no-deps $(EMULATOR)
 	@touch $@
 
 wheel: install ## the emulator as a package for others; OUT=dist
-	.venv/bin/uv build --quiet --wheel --no-build-isolation --out-dir $(or $(OUT),dist) emulator
+	$(UV) build --quiet --wheel --no-create-gitignore --no-build-isolation --out-dir $(or $(OUT),dist) emulator
 
 demo: install ## the whole rollout, twice, under traffic; KEEP=1 leaves the local Azure ML running
 	.venv/bin/python -m demo $(if $(KEEP),--keep)
 
 test: install
 	$(PYTEST)
-	cd emulator && ../$(PYTEST)
+	$(if $(SOURCES),cd emulator && ../$(PYTEST))
 
 drill: install ## what takes long: late approvals, killed runners and scripts, load; SHARD=2/4 is the second quarter of it
 	.venv/bin/python -m tools.drill $(SHARD)
@@ -55,6 +60,7 @@ check: install
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
+	$(if $(SOURCES),cd emulator && ../.venv/bin/mypy)
 	.venv/bin/python -m scripts.doctor --files
 	.venv/bin/shellcheck scripts/*.sh
 	.venv/bin/actionlint -oneline -shellcheck=.venv/bin/shellcheck $(WORKFLOWS)
@@ -75,6 +81,7 @@ lock: install
 	$(LOCK) --constraint requirements.txt scripts/requirements.in --output-file scripts/requirements.txt
 	$(LOCK) --constraint requirements.txt model/requirements.in --output-file model/requirements.txt
 	$(LOCK) $(UPGRADE) tests/promises/plugin-packages.in --output-file tests/promises/plugin-packages.txt
+	$(LOCK) $(UPGRADE) scripts/template-packages.in --output-file scripts/template-packages.txt
 
 clean:
 	rm -rf .venv dist outputs mlruns .emulator

@@ -54,7 +54,7 @@ def main(keep: bool, file: Path | None) -> None:
             demo.play()
     report(demo.clients)
     if file:
-        file.write_text(picture(demo.reviewed, "promote-10"), encoding="utf-8")
+        file.write_text(picture(demo.reviewed, demo.asking[0]), encoding="utf-8")
     if keep:
         leave_running(KEPT)
 

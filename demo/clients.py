@@ -10,7 +10,10 @@ from typing import Any
 
 import requests
 
-from scripts.lib.azure.scoring_client import alone, load_request
+from scripts.lib.azure.asking import of_the_file
+from scripts.lib.azure.scoring_client import load_requests
+from scripts.lib.decisions.predictions import problems
+from scripts.lib.decisions.requests import rows as counted
 
 COUNT = 2
 PAUSE = 0.15  # seconds between a client's requests: the two cores are for the rollout
@@ -28,7 +31,8 @@ class Clients:
         self.answers: list[str] = []
         self.problems: list[str] = []
         self._told = 0
-        self._bodies = alone(load_request(rows))
+        self._bodies = load_requests(rows)
+        self._expected = of_the_file()
         self._stopped = threading.Event()
         self._threads: list[threading.Thread] = []
 
@@ -63,7 +67,8 @@ class Clients:
     def _ask(self, session: requests.Session, url: str, body: dict[str, Any]) -> None:
         try:
             answer = session.post(url, json=body, timeout=TIMEOUT)
-            well = answer.ok and _is_one_prediction(answer.json()) and DEPLOYMENT in answer.headers
+            well = answer.ok and DEPLOYMENT in answer.headers
+            well = well and not [*problems(answer.json(), counted(body, None), None, self._expected)]
         except requests.RequestException as error:
             self.problems.append(f"no answer: {error}")
             return
@@ -71,7 +76,3 @@ class Clients:
             self.answers.append(answer.headers[DEPLOYMENT])
         else:
             self.problems.append(f"{answer.status_code}: {answer.text[:200]}")
-
-
-def _is_one_prediction(answer: Any) -> bool:
-    return isinstance(answer, list) and len(answer) == 1

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import click
+import yaml
 
 from azureml_emulator.github.server import LocalGitHub
 from azureml_emulator.workflows.act import WORKSPACE_VARIABLES, Job, commit, repository_variables, run_workflow
@@ -18,7 +19,6 @@ from scripts.lib.decisions.state import percentages
 
 ROLLOUT = ".github/workflows/rollout.yml"
 SEED = re.compile(r"^SEED = (\d+)", re.MULTILINE)
-REVIEWED = ("promote-10", "promote-50", "promote-100", "delete-blue")
 LINE = "  {:<20} {:>5}   {:<36} {}"
 
 
@@ -29,6 +29,8 @@ class Demo:
         self.tree, self.variables, self.github = tree, variables, github
         self.endpoint = OnlineEndpoint(Workspace(*(variables[name] for name in WORKSPACE_VARIABLES)), endpoint_name())
         self.clients = Clients(tree / ROWS)
+        jobs = yaml.safe_load((tree / ".github/workflows/stages.yml").read_text(encoding="utf-8"))["jobs"]
+        self.asking = [name for name in jobs if name.startswith(("promote-", "delete-"))]  # for an approval, each
         self.reviewed = ""  # what the page said, Markdown, when the last rollout first asked for an approval
 
     def play(self) -> None:
@@ -45,7 +47,7 @@ class Demo:
     def rollout(self) -> None:
         click.echo(LINE.format("job", "took", "traffic then", "answered meanwhile"))
         made = self.github.add_run(run_id=len(self.github.runs) + 1)
-        approve = self.github.approving(made.id, "colleague", REVIEWED)
+        approve = self.github.approving(made.id, "colleague", self.asking)
 
         def watch(name: str, job: Job) -> None:
             approve(name, job)

@@ -16,13 +16,11 @@ if TYPE_CHECKING:
     import pandas as pd
     from sklearn.pipeline import Pipeline
 
-# The versions are those installed: a model is served by what trained it. mlflow stays at 2.x (model/requirements.in):
-# Azure's no-code image crashes with 3.7 and later (Azure/azureml-examples#3873, #4051).
+# The versions are those installed: a model is served by what trained it. mlflow stays at 2.x (model/requirements.in).
 INSTALLED = ["mlflow", "scikit-learn", "pandas", "numpy", "cloudpickle"]
 XGBOOST_PACKAGES = {"xgboost-cpu": 'sys_platform != "darwin"', "xgboost": 'sys_platform == "darwin"'}
-# A model's own environment replaces Azure's curated one, so it must bring the HTTP server and what Azure's scoring
-# script imports (Azure/azureml-examples#3923, #4019). Training needs neither, so they are pinned here.
-AZURE_IMAGE = ["azureml-inference-server-http==1.5.1", "azureml-ai-monitoring==1.0.0"]
+# A model's own environment replaces Azure's curated one, so it must bring what that has; training needs none of it.
+NEEDS = Path(__file__).parents[1] / "scripts" / "azure-needs.txt"
 
 
 def report(model: dict[str, float], baseline: dict[str, float], folds: str) -> None:
@@ -45,7 +43,9 @@ def requirements() -> list[str]:
     import xgboost
 
     xgboosts = [f"{package}=={xgboost.__version__}; {marker}" for package, marker in XGBOOST_PACKAGES.items()]
-    return [*(f"{package}=={version(package)}" for package in INSTALLED), *xgboosts, *AZURE_IMAGE]
+    lines = NEEDS.read_text(encoding="utf-8").splitlines()
+    azures = [line.split()[0] for line in lines if "==" in line]
+    return [*(f"{package}=={version(package)}" for package in INSTALLED), *xgboosts, *azures]
 
 
 def save(model: Pipeline, example: pd.DataFrame, metadata: dict[str, Any], out: Path) -> None:

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import click
 
-PLUMBING = {"cancel_rollout", "check_approval", "check_variables", "compare_models", "digest_model"}
+PLUMBING = {
+    *("cancel_rollout", "check_approval", "check_template", "check_variables", "compare_models", "digest_model"),
+}
 
 
 def listed() -> Iterator[str]:

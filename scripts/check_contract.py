@@ -11,14 +11,16 @@ import click
 from scripts.lib.azure.asker import PATIENCE, Asker, CouldNotAsk, brief
 from scripts.lib.azure.endpoint import OnlineEndpoint
 from scripts.lib.azure.model_files import registered_contract
-from scripts.lib.azure.scoring_client import SAMPLE, Body, load_request
+from scripts.lib.azure.scoring_client import SAMPLE, load_request
 from scripts.lib.azure.waiting import Deadline, say
 from scripts.lib.cli import names
 from scripts.lib.cli.command import command, timeout_option
 from scripts.lib.cli.place import endpoint_options
 from scripts.lib.decisions import model_example
 from scripts.lib.decisions.answers import changed, parsed
-from scripts.lib.decisions.contract import Contract, Difference, declared, differences, listed, shown, unexcused
+from scripts.lib.decisions.contract import Contract, Difference, declared, differences, shown, unexcused
+from scripts.lib.decisions.model_tags import listed
+from scripts.lib.decisions.requests import Body
 from scripts.lib.decisions.roles import pairs, roles
 from scripts.lib.decisions.state import Deployment, EndpointState, Refused, percentages
 from scripts.lib.github import commits, step_output
@@ -113,7 +115,8 @@ def _contract(endpoint: OnlineEndpoint, deployment: Deployment, deadline: Deadli
         say(f"warning: {text}")
         step_output.summary(f"Contract: {text}")
         found = Contract()
-    return dataclasses.replace(found, labels=listed(deployment.tags.get("labels")) or found.labels)
+    tags = {**found.tags, **deployment.tags}
+    return dataclasses.replace(found, labels=listed(tags.get("labels")) or found.labels)
 
 
 def _merged(blue: Deployment, green: Deployment) -> set[str]:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from scripts.lib.azure import endpoint_files
-from scripts.lib.azure.deployments import create
+from scripts.lib.azure.deployments import NotStarted, create
 from scripts.lib.azure.endpoint import OnlineEndpoint
 from scripts.lib.azure.endpoint_files import BLUE, GREEN
 from scripts.lib.azure.errors import brief, explain, passes
@@ -128,7 +128,13 @@ def _create(
         entity.model = f"azureml:{model.name}:{model.version}"
     if plan.first and not state.first_rollout:  # killed between creation and traffic, the next run still knows
         endpoint.shift(lambda state: Shift(state.traffic, "", done=state.first_rollout, tags=FIRST_ROLLOUT), deadline)
-    create(endpoint, entity, deadline, make_room(state))
+    try:
+        create(endpoint, entity, deadline, make_room(state))
+    except NotStarted as error:
+        if error.why:
+            log = "\n".join(f"    {line}" for line in error.why)  # in Markdown a block, which shows all as it is
+            step_output.summary(f"**{plan.deployment}** did not start. Its log says:", log)
+        raise
 
 
 def _tags(model: Any, rollout: str) -> dict[str, str]:

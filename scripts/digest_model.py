@@ -18,7 +18,7 @@ def main(folder: Path) -> str:
     """Print the digest of the MLflow model in FOLDER: what deploy compares what is registered with."""
     digest = model_folder.digest(folder)
     step_output.output(digest=digest)
-    step_output.summary(f"Model digest `{digest}`")
+    step_output.summary(f"Model digest `{model_folder.short(digest)}`")
     return digest
 
 

@@ -18,18 +18,24 @@ from scripts.lib.doctor import azure_checks, by_hand, checks, files, finding, fr
 from scripts.lib.doctor.azure_facts import AzureFacts
 from scripts.lib.doctor.facts import GitHubFacts, told
 from scripts.lib.doctor.finding import CANNOT_TELL, OK, WRONG, Finding, Unknown
-from scripts.lib.github import repository_variables, step_output
+from scripts.lib.github import repository_variables, step_output, triggers
 from scripts.lib.github.behind import behind
 from scripts.lib.github.environment import ENVIRONMENTS, ROLLBACK, STAGING
 
 REQUIREMENTS = Path("model/requirements.txt")
-STAGES = ("", "train", "deploy", "smoke-test", "promote-10", "promote-50", "promote-100")
-"""After which a rollout may stop, "" for none: what rollout.yml offers; tests/workflows/approval_rules.py compares."""
-UNAPPROVED = "smoke-test"  # the last one before the first promotion
+UNAPPROVED = ("train", "deploy", "smoke-test")
+"""After which a rollout may stop without any approval, the last of them right before its first promotion."""
 #: With one of these wrong a rollout fails for sure; the others are advice, and reviewers decide how far it goes.
 FATAL = {"variables", "login", "workspace", "role", "OIDC subject", "endpoint name", "model requirements"}
 FATAL |= set(map(str, files.FILES))
 Variables = Mapping[str, str] | Unknown
+
+
+def _stage(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    """One that rollout.yml offers: a misspelt one would let the rollout go on to its end."""
+    if value and value not in (offered := triggers.offered(triggers.ROLLOUT, "stop-after")):
+        raise click.BadParameter(f"{value!r} is none of {', '.join(filter(None, offered))}.")
+    return value
 
 
 def _version(ctx: click.Context, param: click.Parameter, value: str) -> int | None:
@@ -58,9 +64,9 @@ def _variables(ctx: click.Context, param: click.Parameter, value: str | None) ->
     "--stop-after",
     default="",
     show_default=False,
-    type=click.Choice(STAGES),
+    callback=_stage,
     metavar="JOB",
-    help=f"Where the rollout shall stop: {', '.join(STAGES[1:])}.",
+    help="Where the rollout shall stop, of what rollout.yml offers.",
 )
 @click.option(
     "--version",
@@ -118,8 +124,7 @@ def approved(findings: Sequence[Finding]) -> bool:
 
 def stop(asked: str, approved: bool) -> str:
     """After which stage the rollout stops: where it was asked to; if nobody approves before any promotion."""
-    early = STAGES[1 : STAGES.index(UNAPPROVED) + 1]
-    return asked if approved or asked in early else UNAPPROVED
+    return asked if approved or asked in UNAPPROVED else UNAPPROVED[-1]
 
 
 def _let_out(findings: Sequence[Finding], asked: str) -> None:

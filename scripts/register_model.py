@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import functools
+import uuid
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
 
 from scripts.lib.azure.endpoint_files import deployment_tags, model_name
-from scripts.lib.azure.registered import latest
+from scripts.lib.azure.registered import latest, stored_digest
 from scripts.lib.azure.trying import Tries
 from scripts.lib.azure.waiting import Deadline, say, within
 from scripts.lib.azure.workspace import Workspace
 from scripts.lib.cli import option_types, paths
 from scripts.lib.cli.command import command, timeout_option
 from scripts.lib.cli.place import workspace_options
-from scripts.lib.decisions import model_folder, model_tags, tags
+from scripts.lib.decisions import model_folder, model_tags, servable, tags
 from scripts.lib.decisions.metrics import metrics
 from scripts.lib.decisions.state import Refused
 from scripts.lib.github import provenance, step_output
@@ -27,12 +30,15 @@ from scripts.lib.github import provenance, step_output
 @click.option(
     "--version", type=option_types.version, metavar="NUMBER", help="One that is registered already, instead of FOLDER."
 )
+@click.option("--anyway", is_flag=True, help="Also one that Azure can't serve, by what its folder says.")
 @timeout_option(1800)
-def main(workspace: Workspace, folder: Path | None, version: int | None, timeout: float) -> str:
+def main(workspace: Workspace, folder: Path | None, version: int | None, anyway: bool, timeout: float) -> str:
     """Register the MLflow model in FOLDER; prints its version.
 
-    A folder with the same content as the latest version registers nothing: that version is printed. In a workflow a
-    rollout begins here: its id is the output `rollout`, for --rollout of all that follows.
+    A folder with the same content as the latest version registers nothing: that version is printed. What can't be
+    served is refused, what may not be is told. All files are uploaded, whatever an ignore file there says, without
+    MLflow's stamps and compiled code; then what is stored is compared. In a workflow a rollout begins here: its id is
+    the output `rollout`, for --rollout of all that follows.
     """
     if (folder is None) == (version is None):
         raise click.UsageError("FOLDER or --version: one of them.")
@@ -41,9 +47,8 @@ def main(workspace: Workspace, folder: Path | None, version: int | None, timeout
         step_output.output(version=str(version))
         return str(version)
     name = model_name()
-    if "python_function" not in (model_folder.mlmodel(folder).get("flavors") or {}):
-        raise Refused(f"{folder}/MLmodel has no flavor python_function, without which Azure can't serve it.")
     digest = model_folder.digest(folder)
+    _check(folder, anyway)
     described = {**model_tags.tags(folder), "digest": digest, **provenance.tags()}
     beside = dict.fromkeys((*deployment_tags(), *tags.OF_A_MODEL, *tags.OF_A_DEPLOYMENT), "")
     tags.check(
@@ -52,33 +57,67 @@ def main(workspace: Workspace, folder: Path | None, version: int | None, timeout
     model = _registered(workspace, name, folder, described, Deadline(timeout))
     step_output.output(version=str(model.version), digest=digest)
     shown = ", ".join(f"{metric} {value:g}" for metric, value in metrics(model.tags).items())
-    step_output.summary(f"Model **{name} {model.version}**, digest `{digest[:12]}`, {shown or 'no metrics'}")
+    step_output.summary(
+        f"Model **{name} {model.version}**, digest `{model_folder.short(digest)}`, {shown or 'no metrics'}"
+    )
     return str(model.version)
 
 
+def _check(folder: Path, anyway: bool) -> None:
+    """Tell what may keep Azure from serving the model. Raises Refused for what does."""
+    found = servable.check(folder)
+    for line in found.may_not:
+        step_output.notice(f"{folder} may not be served", line)
+    if not found.cannot:
+        return
+    cannot = "\n".join([f"{folder} can't be served:", *(f"  {line}" for line in found.cannot)])
+    if not anyway:
+        raise Refused(f"{cannot}\nNothing is registered. --anyway does so all the same; then roll out that version.")
+    say(cannot)
+
+
 def _registered(workspace: Workspace, name: str, folder: Path, tags: dict[str, str], deadline: Deadline) -> Any:
-    """The SDK's Model that has the folder's content. What passes is gone on with, from what is registered then."""
-    tries = Tries(workspace, deadline)
+    """The SDK's Model whose stored content is the folder's. What passes is gone on with, from what is there then.
+
+    The SDK takes what was once uploaded for what is there, so where that was changed another place is needed.
+    """
+    tries, place = Tries(workspace, deadline), "model"
     while True:
         model = latest(workspace, name, deadline)
-        if model and model.tags.get("digest") == tags["digest"]:
-            say(f"{name} {model.version} is this very model: nothing to register")
-            return model
+        known = model and place == "model" and _same(folder, model.tags.get("digest", ""), tags["digest"])
         try:
-            model = within(deadline, f"registering {name}", lambda: _register(workspace.client, name, folder, tags))
+            if not known:
+                register = functools.partial(_register, workspace.client, name, folder, place, tags)
+                model = within(deadline, f"registering {name}", register)
         except Exception as error:
             if not tries.another(error):
                 raise
-        else:
-            say(f"registered {name} {model.version}")
+            continue
+        stored = stored_digest(workspace, model, deadline, tags["digest"])
+        if stored == tags["digest"]:
+            which = f"{name} {model.version}"
+            say(f"{which} is this very model: nothing to register" if known else f"registered {which}")
             return model
+        told = f"{name} {model.version} is stored with another content: digest {stored}, not {tags['digest']}."
+        if place != "model":
+            raise Refused(f"{told} It was just uploaded, so somebody changes it: find out who, then run this again.")
+        say(f"{told} It is uploaded to another place.")
+        place = f"model-{uuid.uuid4().hex[:8]}"
 
 
-def _register(client: Any, name: str, folder: Path, tags: dict[str, str]) -> Any:
+def _same(folder: Path, tag: str, digest: str) -> bool:
+    """Whether a version's tag is the folder's digest, in the tag's own scheme."""
+    return bool(tag) and tag in (digest, model_folder.digest(folder, like=tag))
+
+
+def _register(client: Any, name: str, folder: Path, place: str, tags: dict[str, str]) -> Any:
     from azure.ai.ml.constants import AssetTypes
     from azure.ai.ml.entities import Model
+    from colorama import colorama_text  # the SDK writes colours, also where nobody sees any
 
-    return client.models.create_or_update(Model(path=folder, name=name, type=AssetTypes.MLFLOW_MODEL, tags=tags))
+    with TemporaryDirectory(ignore_cleanup_errors=True) as temporary, colorama_text():
+        path = model_folder.clean(folder, Path(temporary, place))
+        return client.models.create_or_update(Model(path=path, name=name, type=AssetTypes.MLFLOW_MODEL, tags=tags))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 OTHERS = "emulator"  # a package by itself
-DATA = (".csv", ".txt")  # tables and locks: nobody reads them
+DATA = (".csv", ".txt", ".whl")  # tables, locks, packages: nobody reads them
 
 
 def imports(file: Path) -> Iterator[str]:

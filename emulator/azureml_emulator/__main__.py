@@ -10,6 +10,7 @@ from typing import Any
 import click
 import uvloop
 
+from azureml_emulator.compare.command import compare
 from azureml_emulator.emulator import listening, serve
 from azureml_emulator.faults.command import fault
 from azureml_emulator.lock import end, locked
@@ -37,6 +38,9 @@ from azureml_emulator.resources.azure import Options
     show_default=True,
     type=click.FloatRange(0, min_open=True),
     help="Factor on the seconds that Azure waits before and between probes, and before a restart.",
+)
+@click.option(
+    "--azure-polling", is_flag=True, help="Let clients poll operations as they poll Azure: the SDK every 5 to 30 s."
 )
 @click.option(
     "--max-payload", default=10 * 1024 * 1024, show_default=True, help="Bytes that a scoring request may have."
@@ -86,6 +90,7 @@ def stop(state: Path) -> None:
 
 
 main.add_command(fault)
+main.add_command(compare)
 
 if __name__ == "__main__":
     main()

@@ -11,7 +11,7 @@ import pytest
 
 from azureml_emulator.faults.client import Faults
 from azureml_emulator.github.faults import missed
-from azureml_emulator.github.schema import wrong_answer
+from azureml_emulator.github.schema import DESCRIPTION
 from azureml_emulator.github.server import LocalGitHub
 from azureml_emulator.process import running, without_azure
 
@@ -83,5 +83,5 @@ def github() -> Iterator[LocalGitHub]:
     with LocalGitHub("local/rollout") as local:
         yield local
     for answer in local.answers:
-        assert wrong_answer(*answer) == [], answer
+        assert DESCRIPTION.wrong_answer(*answer) == [], answer
     assert not missed(local.faults), "these faults met nothing"

@@ -45,6 +45,7 @@ def toy_model(
     signature: bool = True,
     metadata: Mapping[str, Any] = METADATA,
     sample: Mapping[str, Any] = SAMPLE,
+    outputs: list[dict[str, Any]] | None = None,
 ) -> Path:
     """An MLflow model for requests like `sample` that always predicts `answer`, after loading for so many seconds.
 
@@ -52,10 +53,11 @@ def toy_model(
     """
     (folder / "code").mkdir(parents=True)
     (folder / "code" / "toy.py").write_text(TOY.format(answer=answer, seconds=seconds, broken=broken))
+    answers = {} if outputs is None else {"outputs": json.dumps(outputs)}
     description = {
         "flavors": {"python_function": {"loader_module": "toy", "code": "code"}},
         "metadata": dict(metadata),
-        **({"signature": {"inputs": json.dumps(columns(sample))}} if signature else {}),
+        **({"signature": {"inputs": json.dumps(columns(sample)), **answers}} if signature else {}),
     }
     (folder / "MLmodel").write_text(json.dumps(description))  # which is YAML
     return folder

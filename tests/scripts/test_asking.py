@@ -262,7 +262,7 @@ def test_a_mark_that_fails_hides_nothing(live: Live, faults: Faults) -> None:
     assert "[1] are none of the labels [0]" in result.stderr
 
 
-@pytest.mark.parametrize("content", ['{"input_data": [[1]]}', '{"input_data": {"columns": ["a"], "data": [[NaN]]}}'])
+@pytest.mark.parametrize("content", ['{"data": [[1]]}', '{"input_data": {"columns": ["a"], "data": [[NaN]]}}'])
 def test_a_wrong_request_file_is_wrong_usage(live: Live, tmp_path: Path, content: str) -> None:
     """Whoever writes it gets exit code 2; the deployment isn't found bad for it."""
     (tmp_path / "rows.json").write_text(content)

@@ -19,6 +19,7 @@ from azureml_emulator.faults.command import Faults
 from azureml_emulator.testing import Arm, blobs
 from azureml_emulator.testing import deployment as deployment_body
 from scripts.lib.azure import registered
+from scripts.lib.decisions import old_digest
 from scripts.lib.decisions.model_folder import digest
 from scripts.lib.decisions.state import FIRST_ROLLOUT
 from tests.support import ROOT
@@ -409,7 +410,35 @@ def test_a_model_that_was_changed_in_the_store_is_refused(
 
     assert result.exit_code == 1
     assert f"with another content than {'training made' if told else 'its tag says'}" in result.stderr
+    assert "scripts.register_model" in result.stderr and "uploads a new version elsewhere" in result.stderr
     assert calm.show() == before
+
+
+def test_compiled_code_beside_a_registered_model_is_refused(
+    calm: Live, versions: dict[str, str], client: MLClient, azure: dict[str, str], tmp_path: Path
+) -> None:
+    """Nothing uploaded it, and Python would run it in the place of the model's own code."""
+    version = run("register_model", toy_model(tmp_path / "model", metadata={"compiled": True})).stdout.strip()
+    path = str(client.models.get("toy-deploy", version).path).partition("/paths/")[2]
+    blobs(Arm(azure)).upload_blob(f"{path}/code/__pycache__/toy.cpython-311.pyc", b"evil")
+
+    result = calm.run("deploy", "--version", version)
+
+    assert result.exit_code == 1
+    assert "with another content than its tag says" in result.stderr
+
+
+def test_a_version_of_an_older_release_is_told_by_its_own_digest(
+    serving: Live, client: MLClient, tmp_path: Path
+) -> None:
+    """Its tag is made as releases before did, which counted other things."""
+    folder = toy_model(tmp_path / "model", metadata={"registered": "by an older release"})
+    version = by_hand(client, folder, digest=old_digest.digest(folder))
+
+    result = serving.run("deploy", "--version", version)
+
+    assert result.exit_code == 0, result.output
+    assert "is what its tag says" in result.stderr
 
 
 def test_what_training_made_is_deployed_with_its_digest(serving: Live, client: MLClient, tmp_path: Path) -> None:
@@ -450,21 +479,23 @@ def test_what_is_no_model_is_refused(calm: Live, client: MLClient, tmp_path: Pat
     assert calm.show() == before
 
 
-def by_hand(client: MLClient, path: Path, kind: str = "mlflow_model") -> str:
-    """The version that the SDK alone makes of a folder or a file, without tags."""
+def by_hand(client: MLClient, path: Path, kind: str = "mlflow_model", **tags: str) -> str:
+    """The version that the SDK alone makes of a folder or a file, without our tags."""
     from azure.ai.ml.entities import Model
 
-    return str(client.models.create_or_update(Model(name="toy-deploy", path=str(path), type=kind)).version)
+    return str(client.models.create_or_update(Model(name="toy-deploy", path=str(path), type=kind, tags=tags)).version)
 
 
-def test_a_broken_green_is_removed(calm: Live, versions: dict[str, str]) -> None:
-    """The container's log is shown, green is removed, and blue serves as before."""
-    before = calm.show()
+def test_a_broken_green_is_removed(calm: Live, versions: dict[str, str], tmp_path: Path) -> None:
+    """The container's log is shown, its reason kept in the summary, green is removed, and blue serves as before."""
+    before, summary = calm.show(), tmp_path / "summary"
 
-    result = calm.run("deploy", "--version", versions["broken"])
+    result = calm.run("deploy", "--version", versions["broken"], GITHUB_STEP_SUMMARY=str(summary))
 
     assert result.exit_code == 1
     assert "the toy is broken" in result.stderr
+    assert "Its log says: RuntimeError: the toy is broken" in result.stderr
+    assert '\n        raise RuntimeError("the toy is broken")\n    RuntimeError: the toy' in summary.read_text()
     assert "storage initialiser log:\nFetching the model from " in result.stderr
     assert "is removed" in result.stderr and "default 100 %" in result.stderr
     assert calm.show() == before

@@ -24,6 +24,7 @@ from scripts.lib.github.host import ISSUER
 from scripts.lib.setup.azure import AUDIENCE
 from scripts.lib.setup.guard import ruleset
 from tests.support import ROOT
+from tests.support.repository import PROMOTING
 from tests.support.scripts import Live, outputs, repository, run, toy_model
 
 ENDPOINT = "doctor-endpoint"
@@ -636,7 +637,7 @@ def test_a_creation_that_failed(copy: Copy, faults: Faults) -> None:
     assert found["verdict"] == "ok" and "creates it anew" in found["say"]
 
 
-@pytest.mark.parametrize("asked", ["", "promote-50", "train"])
+@pytest.mark.parametrize("asked", ["", PROMOTING[0], "train"])
 def test_a_rollout_with_reviewers(copy: Copy, tmp_path: Path, asked: str) -> None:
     """It stops where it was asked to, or nowhere."""
     output = tmp_path / "output"
@@ -647,7 +648,7 @@ def test_a_rollout_with_reviewers(copy: Copy, tmp_path: Path, asked: str) -> Non
     assert outputs(output) == {"reviewers": "required", "stop-after": asked}
 
 
-@pytest.mark.parametrize(("asked", "until"), [("", "smoke-test"), ("promote-50", "smoke-test"), ("train", "train")])
+@pytest.mark.parametrize(("asked", "until"), [("", "smoke-test"), (PROMOTING[0], "smoke-test"), ("train", "train")])
 @pytest.mark.parametrize("missing", ["the environment", "reviewers", "an answer"])
 def test_a_rollout_without_reviewers(copy: Copy, tmp_path: Path, missing: str, asked: str, until: str) -> None:
     """It goes on, but stops before its first promotion, and says what to do then."""
@@ -748,6 +749,7 @@ def test_a_rollout_asks_what_it_may(copy: Copy, role: str, asked: bool) -> None:
         ["--stop-after", "smoke"],
         ["--stop-after", "rollback"],
         ["--stop-after", "register"],
+        ["--stop-after", "promote-99"],
         ["--stop-after", "train; rm -rf /"],
         ["--version", "0"],
         ["--version", "-1"],

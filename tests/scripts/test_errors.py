@@ -132,6 +132,23 @@ def test_an_unknown_code_is_not_guessed_at(azure: dict[str, str], faults: Faults
     assert message.splitlines()[-1] == "Error: Azure refused: Deep: because"
 
 
+@pytest.mark.parametrize(
+    ("inner", "says"),
+    [
+        ("NotFound/OutOfQuota", "Azure has no quota left for it: OutOfQuota: asked"),
+        ("BadArgument/Odd", "Azure can't use what was sent: Odd: asked"),
+        ("Odd", "Azure refused: Odd: asked"),
+    ],
+)
+@pytest.mark.usefixtures("hasty")
+def test_what_is_meant_stands_in_the_inner_error(azure: dict[str, str], faults: Faults, inner: str, says: str) -> None:
+    """The outer code is UserError whatever happened; the code inside tells the cause."""
+    fault = {"status": 400, "code": "UserError", "message": "asked", "innererror": inner}
+    faults.add("refuse", path="*/onlineEndpoints/told", times=0, **fault)
+
+    assert says in told(run("show_endpoint", ENDPOINT_NAME="told"))
+
+
 def test_one_refused_token_is_no_lost_login(azure: dict[str, str], faults: Faults) -> None:
     """The next call has a new one."""
     faults.add("refuse", path="*/onlineEndpoints/told", like="ExpiredAuthenticationToken")

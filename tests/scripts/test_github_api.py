@@ -18,7 +18,7 @@ import pytest
 import requests
 
 from azureml_emulator.github.routes import ROUTES
-from azureml_emulator.github.schema import operations, wrong_answer, wrong_request
+from azureml_emulator.github.schema import DESCRIPTION
 from azureml_emulator.github.server import LocalGitHub
 from scripts.lib.github import host
 from scripts.lib.github.api import CannotTell, Denied, GitHub
@@ -532,24 +532,26 @@ class TestHere:
 class TestDescription:
     def test_routes(self) -> None:
         """Every operation that is described is there, and none else."""
-        assert {operation.name for operation in operations()} == set(ROUTES)
+        assert {operation.name for operation in DESCRIPTION.table} == set(ROUTES)
 
     def test_every_answer_is_checked(self, github: LocalGitHub) -> None:
         """An answer with a field too few is found wrong: the checks of the other tests can fail."""
         client(github).facts()
         operation, status, document = github.answers[-1]
 
-        assert wrong_answer(operation, status, document) == []
-        assert wrong_answer(operation, status, {**document, "name": None})
-        assert wrong_answer(operation, status, {})
-        assert wrong_answer(operation, 201, document)
+        assert DESCRIPTION.wrong_answer(operation, status, document) == []
+        assert DESCRIPTION.wrong_answer(operation, status, {**document, "name": None})
+        assert DESCRIPTION.wrong_answer(operation, status, {})
+        assert DESCRIPTION.wrong_answer(operation, 201, document)
 
     def test_bodies_are_checked(self) -> None:
         """A body with a field of the wrong type is found wrong."""
-        put = next(operation for operation in operations() if operation.name == "repos/create-or-update-environment")
+        put = next(
+            operation for operation in DESCRIPTION.table if operation.name == "repos/create-or-update-environment"
+        )
 
-        assert wrong_request(put, {"wait_timer": 1}) == []
-        assert wrong_request(put, {"wait_timer": "1"})
+        assert DESCRIPTION.wrong_request(put, {"wait_timer": 1}) == []
+        assert DESCRIPTION.wrong_request(put, {"wait_timer": "1"})
 
     def test_unreadable_body(self, github: LocalGitHub) -> None:
         """A body that is no JSON is answered 400."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from azureml_emulator.testing import Arm, blobs
+from scripts.lib.decisions import old_digest
 from scripts.lib.decisions.model_folder import digest
 from tests.support.scripts import change, outputs, repository, run, toy_model
 
@@ -18,7 +22,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def model(azure: dict[str, str], tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
     """The name of a model that nobody has registered yet."""
-    name = str(request.node.name).replace("_", "-")[:60]
+    name = re.sub(r"\W|_", "-", str(request.node.name))[:60].rstrip("-")
     with repository(tmp_path / "repository", model=name):
         yield name
 
@@ -139,3 +143,81 @@ def test_a_version_that_is_given_is_taken(model: str, tmp_path: Path) -> None:
 def test_a_folder_or_a_version(model: str, arguments: tuple[object, ...]) -> None:
     """Neither, both, or what is no version, is wrong usage."""
     assert run("register_model", *arguments).exit_code == 2
+
+
+def stored(arm: Arm, client: MLClient, model: str, version: str) -> dict[str, bytes]:
+    """What is stored of a version, by name."""
+    folder = str(client.models.get(model, version).path).partition("/paths/")[2].rstrip("/")
+    container = blobs(arm)
+    names = list(container.list_blob_names(name_starts_with=f"{folder}/"))
+    return {name.removeprefix(f"{folder}/"): container.download_blob(name).readall() for name in names}
+
+
+@pytest.mark.parametrize("ignore", [".gitignore", ".amlignore"])
+def test_all_of_a_model_is_registered_whatever_is_ignored(
+    model: str, client: MLClient, azure: dict[str, str], tmp_path: Path, ignore: str
+) -> None:
+    """The SDK heeds ignore files: a model without its code would be registered, and could never be deployed."""
+    folder = toy_model(tmp_path / "model")
+    (folder / ignore).write_text("*.py\n__pycache__/\n")
+    (folder / "code" / "__pycache__").mkdir()
+    (folder / "code" / "__pycache__" / "toy.pyc").write_bytes(b"\0")
+
+    result = run("register_model", folder)
+
+    assert (result.exit_code, result.stdout) == (0, "1\n")
+    assert stored(Arm(azure), client, model, "1").keys() == {"MLmodel", "code/toy.py"}
+
+
+def test_what_is_stored_otherwise_is_uploaded_elsewhere(
+    model: str, client: MLClient, azure: dict[str, str], tmp_path: Path
+) -> None:
+    """The SDK takes what it once uploaded for what is there, under any name; the next run has the way out."""
+    folder, arm = toy_model(tmp_path / "model", metadata={"stored": "otherwise"}), Arm(azure)
+    run("register_model", folder)
+    place = str(client.models.get(model, "1").path).partition("/paths/")[2].rstrip("/")
+    blobs(arm).upload_blob(f"{place}/code/toy.py", b"import evil", overwrite=True)
+
+    result = run("register_model", folder)
+
+    assert (result.exit_code, result.stdout) == (0, "2\n")
+    assert f"{model} 1 is stored with another content" in result.stderr
+    assert stored(arm, client, model, "2")["code/toy.py"] == (folder / "code" / "toy.py").read_bytes()
+    assert run("register_model", folder).stdout == "2\n"
+
+
+def test_an_older_digest_is_compared_by_its_own_scheme(model: str, client: MLClient, tmp_path: Path) -> None:
+    """What an older release registered, stamps and all, is this very model: an upgrade rolls nothing out."""
+    from azure.ai.ml.entities import Model
+
+    folder = toy_model(tmp_path / "model", metadata={"older": True})
+    change(folder / "MLmodel", model_uuid="1")
+    older = Model(name=model, path=folder, type="mlflow_model", tags={"digest": old_digest.digest(folder)})
+    client.models.create_or_update(older)
+    change(folder / "MLmodel", model_uuid="2")
+
+    result = run("register_model", folder)
+
+    assert (result.exit_code, result.stdout) == (0, "1\n")
+    assert "is this very model" in result.stderr
+
+
+def test_a_model_that_lacks_a_file_is_registered_only_if_meant(model: str, client: MLClient, tmp_path: Path) -> None:
+    """It is refused with the file's name before anything is uploaded; --anyway is for who knows better."""
+    folder, summary = toy_model(tmp_path / "model"), tmp_path / "summary"
+    shutil.rmtree(folder / "code")
+
+    refused = run("register_model", folder, GITHUB_STEP_SUMMARY=str(summary))
+
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert "code, which MLmodel names as `code`, isn't there" in refused.stderr and "--anyway" in refused.stderr
+    assert "has no conda.yaml" in summary.read_text()
+    assert run("register_model", folder, "--anyway").stdout == "1\n"
+
+
+def test_an_upload_writes_no_colours(model: str, tmp_path: Path) -> None:
+    """The SDK's escape sequences would end up in a job's log."""
+    result = run("register_model", toy_model(tmp_path / "model", metadata={"colour": "none"}))
+
+    assert result.exit_code == 0
+    assert "\x1b" not in result.stderr

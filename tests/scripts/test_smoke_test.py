@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
 
 from azureml_emulator.faults.command import Faults
 from azureml_emulator.testing import Arm
-from scripts.lib.azure.asking import problems
-from scripts.lib.azure.scoring_client import Answer, alone
-from scripts.smoke_test import broken, wrong_input
-from tests.support import ROOT
+from scripts.lib.azure.asking import EXPECTATIONS, problems
+from scripts.lib.azure.scoring_client import Answer
+from scripts.lib.decisions.contract import Contract
+from scripts.lib.decisions.expectations import Expected, Rule
+from scripts.lib.decisions.request_fit import NO_VALUE
+from scripts.smoke_test import wrong_input
 from tests.support.scripts import GREEN, SAMPLE, Live, pair_endpoint, write
+from tests.support.scripts import ROWS as ALL
 
-ROWS = len(json.loads((ROOT / "endpoints" / "smoke-requests.json").read_text())["input_data"]["data"])
+ROWS = len(ALL)
 
 
 def answer(body: str = "[1]", status: int = 200, deployment: str = "green") -> Answer:
@@ -28,9 +31,13 @@ def answer(body: str = "[1]", status: int = 200, deployment: str = "green") -> A
 # what is wrong with an answer
 
 
+def wrong(given: Answer, rows: int = 1) -> list[str]:
+    return list(problems(given, rows, "green", Contract(), Expected(Rule(labels=[0, 1]))))
+
+
 def test_a_right_answer_has_no_problem() -> None:
     """One label per row, from the deployment that was asked."""
-    assert list(problems(answer("[1, 0]"), 2, "green", [0, 1])) == []
+    assert wrong(answer("[1, 0]"), 2) == []
 
 
 @pytest.mark.parametrize(
@@ -39,81 +46,59 @@ def test_a_right_answer_has_no_problem() -> None:
         (answer(status=424, body="no"), "HTTP 424: no"),
         (answer(deployment="default"), "answered by default, not by green"),
         (answer(deployment=""), "answered by nobody"),
+        (answer("<html>"), "not a list of predictions"),
         (answer("[1, 1]"), "not a list of 1 predictions"),
-        (answer("[]"), "not a list of 1 predictions"),
-        (answer("1"), "not a list of 1 predictions"),
-        (answer("<html>"), "not a list of 1 predictions"),
         (answer("[2]"), "[2] are none of the labels [0, 1]"),
-        (answer("[1.0]"), "[1.0] are none of the labels"),
-        (answer("[true]"), "[true] are none of the labels"),
-        (answer('["1"]'), '["1"] are none of the labels'),
-        (answer("[null]"), "[null] are none of the labels"),
-        (answer("[NaN]"), "are none of the labels"),
+        (answer("[NaN]"), "NaN or infinite"),
     ],
 )
 def test_a_wrong_answer_has_a_problem(given: Answer, problem: str) -> None:
-    """Status, sender, length, type and label are each checked."""
-    assert problem in next(problems(given, 1, "green", [0, 1]))
+    """Status, sender, form and what it holds are each checked."""
+    assert problem in wrong(given)[0]
 
 
 def test_all_problems_of_an_answer_are_listed() -> None:
     """Not just the first."""
-    assert len(list(problems(answer("[7]", deployment="default"), 1, "green", [0, 1]))) == 2
+    assert len(wrong(answer("[7]", deployment="default"))) == 2
 
 
 @pytest.mark.parametrize("status", [200, 500, 502, 401, 403, 404, 408, 429])
 def test_wrong_input_must_be_refused_for_what_it_is(status: int) -> None:
     """An answer, a server's failure, or a 4xx that says nothing of the input are no refusal."""
-    assert len(wrong_input(lambda body: answer(status=status), broken(SAMPLE))) == 2
+    assert len(wrong_input(lambda body: answer(status=status), {"without a": SAMPLE, "without b": SAMPLE})) == 2
 
 
 @pytest.mark.parametrize("status", [400, 415, 422, 424])
 def test_refused_wrong_input_is_right(status: int) -> None:
     """The container's 400, and Azure's 424 for what it answers otherwise."""
-    assert wrong_input(lambda body: answer(status=status), broken(SAMPLE)) == []
-
-
-def test_each_row_is_asked_alone() -> None:
-    """A request of three rows makes three requests."""
-    body = {"input_data": {"columns": ["a", "b"], "index": [0, 1, 2], "data": [[1, 2], [3, None], [5, 6]]}}
-
-    rows = [request["input_data"] for request in alone(body)]
-
-    assert rows == [{"columns": ["a", "b"], "index": [0], "data": [row]} for row in [[1, 2], [3, None], [5, 6]]]
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        {},
-        {"input_data": [[1, 2]]},
-        {"input_data": {"columns": ["a"], "data": []}},
-        {"input_data": {"columns": [], "data": [[]]}},
-        {"input_data": {"columns": ["a"], "data": [[1, 2]]}},
-        {"input_data": {"columns": ["a"], "data": 3}},
-    ],
-)
-def test_a_request_file_of_another_form_is_refused(body: dict[str, Any]) -> None:
-    """Rows can be told apart only in the split form."""
-    with pytest.raises(click.BadParameter, match="columns"):
-        alone(body)
-
-
-def test_broken_requests_lack_one_thing_each() -> None:
-    """One has no input_data, the other no first column."""
-    without_data, without_column = broken({"input_data": {"columns": ["a", "b"], "data": [[1, 2]]}}).values()
-
-    assert "input_data" not in without_data
-    assert without_column["input_data"] == {"columns": ["b"], "index": [0], "data": [[2]]}
+    assert wrong_input(lambda body: answer(status=status), {"without a": SAMPLE}) == []
 
 
 # against the local Azure ML
 
 
 @pytest.fixture(scope="module")
+def arm(azure: dict[str, str]) -> Arm:
+    return Arm(azure)
+
+
+TABLE = {"no": 0.2, "yes": 0.8}
+OUTPUTS = [{"type": "double", "name": name, "required": True} for name in TABLE]
+
+
+@pytest.fixture(scope="module")
 def rollout(azure: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    """Green answers the label 1. Versions 3 to 5: a wrong label, no check of the input, no tag for the labels."""
-    toys: list[dict[str, Any]] = [{"answer": 0}, {"answer": 1}, {"answer": 7}, {"signature": False}, {"metadata": {}}]
+    """Green answers the label 1.
+
+    Versions 3 to 5: a wrong label, a model without tags and signature, one that answers a table.
+    """
+    toys: list[dict[str, Any]] = [
+        {"answer": 0},
+        {"answer": 1},
+        {"answer": 7},
+        {"metadata": {}, "signature": False},
+        {"answer": TABLE, "metadata": {}, "outputs": OUTPUTS},
+    ]
     with pair_endpoint(tmp_path_factory.mktemp("smoke"), "toy-smoke", *toys) as live:
         yield live
 
@@ -159,25 +144,84 @@ def test_wrong_labels_fail_and_are_all_listed(bad: Live) -> None:
     assert bad.traffic == {"default": 100}
 
 
-def test_a_model_that_takes_wrong_input_fails(bad: Live) -> None:
-    """A row that lacks a column must not get a prediction."""
-    green = bad.do("deploy", "--version", 4)
+def test_a_model_that_takes_wrong_input_fails(bad: Live, faults: Faults) -> None:
+    """What its signature doesn't allow must not get a prediction."""
+    faults.add("misbehave", endpoint=bad.name, deployment="default", status=200, skip=1 + ROWS, times=0)
 
-    result = bad.run("smoke_test", green)
+    result = bad.run("smoke_test", "default")
 
     assert result.exit_code == 1
-    assert f"a row without {SAMPLE['input_data']['columns'][0]}: answered 200" in result.stderr
+    assert f"a request without {SAMPLE['input_data']['columns'][0]}: answered 200" in result.stderr
+    assert f"is {NO_VALUE}: answered 200" in result.stderr
 
 
-def test_labels_can_be_given(bad: Live) -> None:
-    """Without the tag nobody knows what is right, unless it is said."""
+def test_a_model_without_tags_is_not_stuck(bad: Live, arm: Arm) -> None:
+    """Nothing is known of it but that it answers; tagging it afterwards helps, and so does an option."""
+    green = bad.do("deploy", "--version", 4)
+
+    without, given = bad.run("smoke_test", green), bad.run("smoke_test", green, "--labels", "[0]")
+    retag(arm, 4, labels="[0]")
+    tagged = bad.run("smoke_test", green)
+
+    assert without.exit_code == 0, without.output
+    assert (given.exit_code, tagged.exit_code) == (1, 1)
+    assert "[1] are none of the labels [0]" in given.stderr
+    assert "[1] are none of the labels [0]" in tagged.stderr
+
+
+def test_a_table_is_checked_by_the_signature_and_the_file(bad: Live) -> None:
+    """Columns and types as the model promises them, ranges as the file beside the requests says."""
     green = bad.do("deploy", "--version", 5)
 
-    without, given = bad.run("smoke_test", green), bad.run("smoke_test", green, "--labels", "[0, 1]")
+    with expecting("range: [0, 1]"):
+        right = bad.run("smoke_test", green)
+    with expecting("columns:\n  yes: {range: [0, 0.5]}".replace("yes", '"yes"')):
+        wrong = bad.run("smoke_test", green)
+    with expecting("columns:\n  yess: {range: [0, 0.5]}"):
+        typo = bad.run("smoke_test", green)
 
-    assert without.exit_code == 1
-    assert "no tag `labels`" in without.stderr
-    assert given.exit_code == 0, given.output
+    assert right.exit_code == 0, right.output
+    assert (wrong.exit_code, "yes: [0.8] are outside of the range [0, 0.5]" in wrong.stderr) == (1, True)
+    assert (typo.exit_code, f"{EXPECTATIONS}, line 2: the model answers no `yess`: write `yes`." in typo.stderr) == (
+        2,
+        True,
+    )
+
+
+def test_a_typo_in_the_expectations_makes_no_model_bad(rollout: Live, tmp_path: Path) -> None:
+    """It is wrong usage, by smoke_test and promote, with its place; nothing is asked, nothing written."""
+    with expecting("lables: [0, 1]"):
+        tested = rollout.run("smoke_test", GREEN, GITHUB_OUTPUT=str(tmp_path / "output"))
+        promoted = rollout.run("promote", "--percent", 10)
+
+    assert (tested.exit_code, promoted.exit_code, (tmp_path / "output").exists()) == (2, 2, False)
+    assert f"{EXPECTATIONS}, line 1: `lables` is no key that is known: write `labels`." in tested.stderr
+    assert rollout.traffic == {"default": 100}
+
+
+def test_a_promotion_asks_for_what_the_file_says(rollout: Live) -> None:
+    """Who promotes may have no right to read models."""
+    with expecting("range: [5, 6]"):
+        result = rollout.run("promote", "--percent", 10)
+
+    assert (result.exit_code, rollout.traffic) == (1, {"default": 100})
+    assert "[1] are outside of the range [5, 6]" in result.stderr
+
+
+@contextmanager
+def expecting(text: str) -> Iterator[None]:
+    """A file with expectations beside the requests."""
+    EXPECTATIONS.write_text(text)
+    yield
+    EXPECTATIONS.unlink()
+
+
+def retag(arm: Arm, version: int, **tags: str) -> None:
+    """What `az ml model update --set tags.…` does."""
+    path = f"models/toy-smoke/versions/{version}"
+    body = arm("GET", path).json()
+    body["properties"]["tags"] = {**(body["properties"].get("tags") or {}), **tags}
+    assert arm("PUT", path, body).status_code in (200, 201)
 
 
 @pytest.mark.parametrize("labels", ["0, 1", "1", "[]", '{"a": 1}'])

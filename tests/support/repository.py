@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from azureml_emulator.github.schema import wrong_answer
+from azureml_emulator.github.schema import DESCRIPTION
 from azureml_emulator.github.server import LocalGitHub
 from azureml_emulator.process import running
 from azureml_emulator.workflows.act import (
@@ -27,9 +27,11 @@ from azureml_emulator.workflows.act import (
 from tests.support import ROOT
 from tests.support.forked_scripts import ForkServer, fork_server
 from tests.support.scripts import name_deployments
+from tests.workflows.files import Files
 
 DEPLOYING = ["register", "deploy", "smoke-test"]
-PROMOTING = ["promote-10", "promote-50", "promote-100"]
+PERCENTS: dict[str, int] = Files(ROOT).percents
+PROMOTING = list(PERCENTS)
 REVIEWED = [*PROMOTING, "delete-blue", "promote", "teardown"]
 AUTHOR, COLLEAGUE = "author", "colleague"
 run_ids = itertools.count(1000)
@@ -143,7 +145,7 @@ def repository(folder: Path, *options: str, **variables: str) -> Iterator[Reposi
         made = Repository(folder / "tree", folder / "artifacts", environ, github, forks, given)
         made.know_head()
         yield made
-        assert [wrong for answer in github.answers for wrong in wrong_answer(*answer)] == []
+        assert [wrong for answer in github.answers for wrong in DESCRIPTION.wrong_answer(*answer)] == []
 
 
 def results(run: Run, result: str) -> list[str]:

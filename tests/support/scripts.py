@@ -20,13 +20,17 @@ from click.testing import CliRunner, Result
 from azureml_emulator import testing
 from azureml_emulator.testing import Arm
 from azureml_emulator.testing import endpoint as endpoint_body
+from scripts.lib.azure.asking import EXPECTATIONS
 from scripts.lib.azure.endpoint import OnlineEndpoint
+from scripts.lib.azure.scoring_client import ROWS as SMOKE_REQUESTS
+from scripts.lib.azure.scoring_client import SAMPLE as SAMPLE_REQUEST
 from scripts.lib.azure.workspace import Workspace
 from scripts.lib.setup.azure import RIGHTS
 from tests.support import ROOT
 
 GREEN = "xgboost-model-2"
-SAMPLE = json.loads((ROOT / "endpoints" / "sample-request.json").read_text())
+SAMPLE = {"input_data": {"columns": ["age", "height", "colour"], "index": [0], "data": [[48, 1.7, "red"]]}}
+ROWS = [[age, 1.5, "blue"] for age in range(20, 34)]
 toy_model = functools.partial(testing.toy_model, sample=SAMPLE)
 
 
@@ -54,8 +58,14 @@ def name_deployments(endpoints: Path) -> None:
 
 @contextmanager
 def repository(folder: Path, model: str) -> Iterator[Path]:
-    """Work in a copy of endpoints/ whose model has another name, so that its versions are the test's own."""
+    """Work in a copy of endpoints/ whose model has another name, so that its versions are the test's own.
+
+    So are its requests, and that nothing more is expected: whatever model this repository has.
+    """
     shutil.copytree(ROOT / "endpoints", folder / "endpoints")
+    (folder / SAMPLE_REQUEST).write_text(json.dumps(SAMPLE))
+    (folder / SMOKE_REQUESTS).write_text(json.dumps({"input_data": {**SAMPLE["input_data"], "data": ROWS}}))
+    (folder / EXPECTATIONS).unlink(missing_ok=True)
     change(folder / "endpoints" / "endpoint.yml", tags={"model": model})
     name_deployments(folder / "endpoints")
     before = Path.cwd()

@@ -16,11 +16,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from azureml_emulator.workflows.act import STAND_INS, Run
-from tests.support.repository import COLLEAGUE, Repository
+from tests.support.repository import COLLEAGUE, PERCENTS, PROMOTING, Repository
 from tests.support.scripts import toy_model
 
 GREEN = "xgboost-model-2"
 BLUE = {"default": 100}
+FIRST, SECOND = (PROMOTING * 2)[:2]  # where there is one alone, no drill waits between two
 WAIT = """  steps:
     - run: |
         if [ -e "$APPROVALS/$GITHUB_JOB" ]; then touch "$APPROVALS/waits"; fi
@@ -59,6 +60,11 @@ class Approval:
     def cancel(self) -> None:
         """What the button on GitHub's page does."""
         self.act[0].send_signal(signal.SIGINT)
+
+
+def split(job: str) -> dict[str, int]:
+    """The traffic after a promotion of green."""
+    return {"default": 100 - PERCENTS[job], GREEN: PERCENTS[job]}
 
 
 def fresh(ready: Repository) -> Repository:

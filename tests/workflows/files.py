@@ -12,7 +12,9 @@ Findings = Iterator[str]
 SETUP, CALL = "./.github/actions/setup", "./.github/workflows/"
 PROMOTE, DELETE = "./.github/actions/promote", "./.github/actions/delete-blue"
 LOGIN, CANCEL, ATTEST = "azure/login@", "scripts.cancel_rollout", "actions/attest-build-provenance@"
+COMPARE = "azureml-emulator compare --yes"  # pays machines
 ASKS_GITHUB = ("scripts.check_approval", "scripts.doctor")
+TELLS = "scripts.check_template"
 ASKS_AUTHORS = '--expect "$PROPOSAL" --person "$PERSON"'
 READS_COMMITS = ("scripts.review", "scripts.promote --percent", "scripts.check_contract")
 
@@ -22,7 +24,7 @@ def parsed(text: str) -> dict[str, Any]:
     return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 (one is the other, in C)
 
 
-WORKFLOWS = ("ci", "promote", "rollback", "rollout", "stages", "teardown")
+WORKFLOWS = ("ci", "compare", "promote", "rollback", "rollout", "stages", "teardown", "template")
 ACTIONS = ("delete-blue", "promote", "setup")
 OURS = [*(f"workflows/{name}.yml" for name in WORKFLOWS), *(f"actions/{name}/action.yml" for name in ACTIONS)]
 
@@ -113,4 +115,5 @@ def expression(text: str) -> str:
 def decides(job: Job) -> bool:
     """Whether a person must agree before the job runs."""
     runs = [step.get("run", "") for step in job.get("steps", [])]
-    return does(job, PROMOTE, DELETE) or any("scripts.delete_" in run and "--dry-run" not in run for run in runs)
+    deletes = any("scripts.delete_" in run and "--dry-run" not in run for run in runs)
+    return deletes or does(job, PROMOTE, DELETE, COMPARE)

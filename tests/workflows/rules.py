@@ -9,7 +9,6 @@ from importlib import import_module
 
 import yaml
 
-from scripts import doctor
 from scripts.lib.github import again
 from tests.workflows import approval_rules, ci_rules, identity_rules  # noqa: F401 (their rules are among RULES, too)
 from tests.workflows.files import (
@@ -18,11 +17,13 @@ from tests.workflows.files import (
     ATTEST,
     CALL,
     CANCEL,
+    COMPARE,
     DELETE,
     LOGIN,
     PROMOTE,
     READS_COMMITS,
     SETUP,
+    TELLS,
     Files,
     Findings,
     Job,
@@ -64,6 +65,7 @@ def grants(files: Files, where: str) -> dict[str, str]:
         "actions": "write" if does(job, CANCEL) else "read" if does(job, PROMOTE, DELETE, *ASKS_GITHUB) else "",
         "pull-requests": "read" if does(job, PROMOTE, DELETE, ASKS_AUTHORS) else "",
         "attestations": "write" if does(job, ATTEST) else "",
+        "issues": "write" if does(job, TELLS) else "",
     }
     return {name: grant for name, grant in wanted.items() if grant}
 
@@ -170,6 +172,19 @@ def stages_get_what_was_trained(files: Files) -> Findings:
 
 
 @rule
+def a_comparison_cleans_up(files: Files) -> Findings:
+    """compare.yml takes away what it made, and keeps the masked trace, whatever became of the comparison."""
+    steps = files.jobs["compare.compare"]["steps"][3:]
+    asks = "exec .venv/bin/azureml-emulator compare"
+    if [(step.get("if"), step.get("run")) for step in steps] != [
+        (None, f"{asks} --yes --trace outputs/compare/azure.jsonl"),
+        ("always()", f"{asks} --clean --yes"),
+        ("always()", None),
+    ]:
+        yield f"{steps}"
+
+
+@rule
 def training_has_no_rights(files: Files) -> Findings:
     """The job that runs the training code neither logs in nor may."""
     for where, job in files.jobs.items():
@@ -194,25 +209,39 @@ def rollouts_never_overlap(files: Files) -> Findings:
     groups = {name: flow.get("concurrency", {}) for name, flow in files.workflows.items() if name != "stages"}
     if groups["ci"].get("group") != "ci-${{ github.ref }}":
         yield f"ci: {groups['ci']}"
-    names = {"rollout": "endpoint", "promote": "promote", "rollback": "rollback", "teardown": "teardown"}
+    names = {"rollout": "endpoint"} | {name: name for name in ("compare", "promote", "rollback", "teardown")}
     for name, group in names.items():
         wanted = {"group": f"{group}-${{{{ vars.ENDPOINT_NAME }}}}", "cancel-in-progress": False}
         if groups[name] != wanted:
             yield f"{name}: {groups[name]}"
+    if groups["template"] != {"group": "template", "cancel-in-progress": False}:
+        yield f"template: {groups['template']}"
     yield from (where for where, job in files.jobs.items() if "concurrency" in job)
 
 
 @rule
+def updates_are_told_to_who_wants_them(files: Files) -> Findings:
+    """A clock starts something in a copy only where its owner has said so."""
+    yield from (
+        f"template.{name}"
+        for name, job in files.workflows["template"]["jobs"].items()
+        if job.get("if") != "vars.TEMPLATE_UPDATES == 'true'"
+    )
+
+
+@rule
 def who_starts_what(files: Files) -> Findings:
-    """A merge starts a rollout, a pull request the checks alone, and everything else is a person's."""
+    """A merge starts a rollout, a pull request the checks alone, a clock what only tells; all else is a person's."""
     starts = {name: sorted(flow[True]) for name, flow in files.workflows.items()}  # YAML reads `on` as true
     if starts != {
         "ci": ["merge_group", "pull_request", "push"],
+        "compare": ["workflow_dispatch"],
         "promote": ["workflow_dispatch"],
         "rollback": ["workflow_dispatch"],
         "rollout": ["push", "workflow_dispatch"],
         "stages": ["workflow_call"],
         "teardown": ["workflow_dispatch"],
+        "template": ["schedule", "workflow_dispatch"],
     }:
         yield f"{starts}"
     for name in ("ci", "rollout"):
@@ -248,7 +277,7 @@ def no_stored_secret(files: Files) -> Findings:
         tokens = [name for name, value in step.get("env", {}).items() if "github.token" in str(value)]
         if tokens not in ([], ["GITHUB_TOKEN"]):
             yield f"{where}: {tokens}"
-        if bool(tokens) != any(part in step.get("run", "") for part in (*ASKS_GITHUB, *READS_COMMITS, CANCEL)):
+        if bool(tokens) != any(part in step.get("run", "") for part in (*ASKS_GITHUB, *READS_COMMITS, CANCEL, TELLS)):
             yield where
 
 
@@ -256,8 +285,8 @@ def no_stored_secret(files: Files) -> Findings:
 def inputs_are_offered_as_they_are(files: Files) -> Findings:
     """Where one may stop is what stages.yml has; the percentages by hand are six."""
     asked = {name: (flow[True].get("workflow_dispatch") or {}).get("inputs") for name, flow in files.workflows.items()}
-    if asked["rollout"]["stop-after"].get("options") != list(doctor.STAGES):
-        yield "rollout: stop-after"
+    if (offered := asked["rollout"]["stop-after"].get("options")) != (there := ["", "train", *files.row[1:-1]]):
+        yield f"rollout.yml lets people stop after {offered}, stages.yml has {there}"
     if asked["promote"]["percent"].get("options") != ["5", "10", "25", "50", "75", "100"]:
         yield "promote: percent"
     if not asked["promote"]["percent"].get("required"):
@@ -295,9 +324,11 @@ def patience(job: Job) -> float:
     names += ["scripts.check_approval"] * does(job, PROMOTE, DELETE)
     names += [name for name in names if name == "scripts.deploy"]  # its download has as much time again
     options = [option for name in names for option in import_module(name).main.params if option.name == "timeout"]
-    asking = [name for name in names if name in {run.split()[0] for run in (*ASKS_GITHUB, *READS_COMMITS, CANCEL)}]
+    asking = [
+        name for name in names if name in {run.split()[0] for run in (*ASKS_GITHUB, *READS_COMMITS, CANCEL, TELLS)}
+    ]
     seconds = sum(option.default for option in options) + len(asking) * again.PATIENCE
-    return seconds / 60 + (300 if does(job, "sleep ") else 0)
+    return seconds / 60 + (300 if does(job, "sleep ") else 75 if does(job, COMPARE) else 0)
 
 
 @rule
@@ -376,6 +407,8 @@ def a_given_version_is_not_trained(files: Files) -> Findings:
 def what_is_uploaded_is_downloaded(files: Files) -> Findings:
     """The model that was trained is kept, registered and attested under one name, whole, as long as its run can be."""
     moves = {w: s["with"] for w, s in files.steps.items() if re.search("/(up|down)load-artifact@", s.get("uses", ""))}
+    if moves.pop("compare.compare[5]", None) != {"name": "compare", "path": "outputs/compare"}:
+        yield "compare"
     if list(moves) != ["rollout.train[4]", "rollout.attest[0]", "stages.register[2]"]:
         yield f"{list(moves)}"
     whole = {"include-hidden-files": True, "overwrite": True, "retention-days": 35}
@@ -454,7 +487,9 @@ def each_job_does_its_work(files: Files) -> Findings:
         names = [
             name
             for run in runs
-            for name in re.findall(r"scripts\.(\w+)|(train)\.py|make (\w+)|^exec (sleep)|tools\.(\w+)", run)
+            for name in re.findall(
+                r"scripts\.(\w+)|(train)\.py|make (\w+)|^exec (sleep)|azureml-emulator (compare)|tools\.(\w+)", run
+            )
         ]
         found = (
             [next(filter(None, name)) for name in names]
@@ -472,12 +507,14 @@ def each_job_does_its_work(files: Files) -> Findings:
 
 
 WORK = {
+    "template.tell": ["check_template"],
     "ci.changes": ["needed"],
     "ci.check": ["check"],
     "ci.test": ["test"],
     "ci.demo": ["demo"],
     "ci.drill": ["drill"],
     "ci.compare-models": ["train", "train", "compare_models"],
+    "compare.compare": ["install", "compare", "compare"],
     "rollout.doctor": ["doctor"],
     "rollout.train": ["train", "digest_model"],
     "stages.register": ["register_model"],

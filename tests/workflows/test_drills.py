@@ -12,8 +12,8 @@ import psutil
 import pytest
 
 from azureml_emulator.workflows.act import Job, Run, copy_tree
-from tests.support.repository import COLLEAGUE, DEPLOYING, Repository, repository, results
-from tests.workflows.drilling import BLUE, GREEN, Approval, rollout
+from tests.support.repository import COLLEAGUE, DEPLOYING, PROMOTING, Repository, repository, results
+from tests.workflows.drilling import BLUE, FIRST, GREEN, SECOND, Approval, rollout, split
 
 pytestmark = pytest.mark.drill
 
@@ -35,11 +35,11 @@ def test_without_reviewers_the_rollout_stops_after_the_smoke_test(steady: Reposi
 @pytest.mark.drill
 def test_a_rollout_can_stop_after_a_stage(serving: Repository) -> None:
     """With stop-after the rollout rests there, and nothing is taken back."""
-    run = rollout(serving, {"stop-after": "promote-10"})
+    run = rollout(serving, {"stop-after": FIRST})
 
     assert run.exit_code == 0
-    assert results(run, "success")[2:] == [*DEPLOYING, "promote-10"]
-    assert serving.traffic == {"default": 90, GREEN: 10}
+    assert results(run, "success")[2:] == [*DEPLOYING, FIRST]
+    assert serving.traffic == split(FIRST)
 
 
 @pytest.mark.parametrize(
@@ -79,14 +79,14 @@ def test_reviewers_that_vanish(serving: Repository) -> None:
     """When production loses its reviewers during a rollout, the next promotion refuses, and the split is held."""
 
     def vanish(name: str, job: Job) -> None:
-        if name == "rollout/promote-50":
+        if name == f"rollout/{SECOND}":
             serving.github.environments["production"].reviewers.clear()
 
     run = rollout(serving, watch=vanish)
 
-    assert results(run, "failure") == ["promote-50"]
-    assert results(run, "skipped")[:2] == ["attest", "promote-100"] and "rollback" in results(run, "skipped")
-    assert serving.traffic == {"default": 90, GREEN: 10}
+    assert results(run, "failure") == [SECOND]
+    assert {"attest", *PROMOTING[2:], "delete-blue", "rollback"} <= {*results(run, "skipped")}
+    assert serving.traffic == split(FIRST)
 
 
 @pytest.mark.drill
@@ -94,15 +94,15 @@ def test_an_administrator_goes_past_the_reviewers(serving: Repository) -> None:
     """A job that nobody approved promotes nothing, and the split is held; one approval is not enough for two jobs."""
 
     def approve(name: str, job: Job) -> None:
-        if name == "rollout/promote-10" and not serving.github.runs[4712].approvals:
+        if name == f"rollout/{FIRST}" and not serving.github.runs[4712].approvals:
             serving.github.review(4712, COLLEAGUE)
 
     run = rollout(serving, watch=approve, reviewed=False, environ={"GITHUB_RUN_ID": "4712"})
 
-    assert results(run, "failure") == ["promote-50"]
+    assert results(run, "failure") == [SECOND]
     assert "rollback" in results(run, "skipped")
-    assert "nobody approved this job" in run.jobs["rollout/promote-50"].log
-    assert serving.traffic == {"default": 90, GREEN: 10}
+    assert "nobody approved this job" in run.jobs[f"rollout/{SECOND}"].log
+    assert serving.traffic == split(FIRST)
 
 
 @pytest.mark.drill
@@ -111,14 +111,14 @@ def test_killed_runner(serving: Repository) -> None:
     act: list[subprocess.Popen[str]] = []
 
     def kill(name: str, job: Job) -> None:
-        if name == "rollout/promote-50" and "setting the traffic" in job.log and act[0].poll() is None:
+        if name == f"rollout/{SECOND}" and "setting the traffic" in job.log and act[0].poll() is None:
             for process in [*psutil.Process(act[0].pid).children(recursive=True), act[0]]:
                 process.kill()
 
     killed = rollout(serving, started=act.append, watch=kill)
 
-    assert killed.jobs["rollout/promote-50"].result == "running"
-    assert serving.traffic in ({"default": 90, GREEN: 10}, {"default": 50, GREEN: 50})
+    assert killed.jobs[f"rollout/{SECOND}"].result == "running"
+    assert serving.traffic in (split(FIRST), split(SECOND))
 
     again = rollout(serving)
 
@@ -130,7 +130,7 @@ def test_killed_runner(serving: Repository) -> None:
 def test_rollback_while_a_rollout_waits(serving: Repository, approval: Approval, waiting: Future[Run]) -> None:
     """rollback.yml neither queues behind a rollout that waits for an approval nor leaves it there."""
     serving.github.add_run("rollout.yml", 4711, "waiting", on_cancel=ends(serving, approval, waiting))
-    assert serving.traffic == {"default": 90, GREEN: 10}
+    assert serving.traffic == split(FIRST)
 
     back = serving.dispatch("rollback")
 
@@ -164,7 +164,7 @@ def test_cancelled_while_it_waits(serving: Repository, approval: Approval, waiti
 @pytest.mark.drill
 def test_second_approval_is_asked_for_each_stage(serving: Repository, approval: Approval, waiting: Future[Run]) -> None:
     """While one promotion waits, nothing after it moves; once approved the rollout goes on to its end."""
-    assert serving.traffic == {"default": 90, GREEN: 10}
+    assert serving.traffic == split(FIRST)
 
     approval.give()
 
@@ -192,4 +192,4 @@ def test_staging_comes_first(tmp_path: Path) -> None:
     assert skipped == {"attest", "rollout/rollback", "production-after-staging/rollback"}
     assert [deployment["version"] for deployment in production["deployments"]] == ["2"]
     assert production["deployments"][0]["digest"] == rehearsed["deployments"][0]["digest"]
-    assert second.jobs["production-after-staging/promote-10"].started > second.jobs["rollout/promote-100"].started
+    assert second.jobs[f"production-after-staging/{FIRST}"].started > second.jobs["rollout/promote-100"].started

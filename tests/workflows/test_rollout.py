@@ -16,7 +16,7 @@ import pytest
 from azureml_emulator.testing import Arm
 from azureml_emulator.workflows.act import Job, Run, copy_tree
 from scripts.lib.azure.workspace import endpoint_name
-from tests.support.repository import DEPLOYING, PROMOTING, Repository, repository, results
+from tests.support.repository import DEPLOYING, PERCENTS, PROMOTING, Repository, repository, results
 
 
 @pytest.fixture(scope="module")
@@ -120,10 +120,10 @@ def test_second_rollout_passes(second: Run) -> None:
 
 
 def test_promotion_goes_up_in_stages(second: Run) -> None:
-    """Green gets 10, 50, then 100 % of the traffic."""
+    """Green gets the shares of stages.yml, one after the other."""
     splits = [split(second.jobs[f"rollout/{name}"]) for name in PROMOTING]
 
-    assert [found["xgboost-model-2"] for found in splits] == [10, 50, 100]
+    assert [found["xgboost-model-2"] for found in splits] == [*PERCENTS.values()]
 
 
 def test_second_rollout_replaces_the_first(ours: Repository, second: Run) -> None:
@@ -154,7 +154,7 @@ def test_cancelled_promotion_goes_back_to_blue(ours: Repository, second: Run) ->
     blue = ours.traffic
 
     def cancel(name: str, job: Job) -> None:
-        if name == "rollout/promote-50" and "setting the traffic" in job.log:
+        if name == f"rollout/{PROMOTING[0]}" and "setting the traffic" in job.log:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

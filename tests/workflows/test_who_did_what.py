@@ -11,8 +11,9 @@ import pytest
 from azureml_emulator.faults.client import Faults
 from azureml_emulator.testing import Arm
 from azureml_emulator.workflows.act import Run, copy_tree
-from tests.support.repository import PROMOTING, Repository, results
-from tests.workflows.drilling import BLUE, GREEN, Approval, another_version, fresh, rollout
+from scripts.lib.decisions.state import percentages
+from tests.support.repository import PERCENTS, PROMOTING, Repository, results
+from tests.workflows.drilling import BLUE, FIRST, GREEN, SECOND, Approval, another_version, fresh, rollout, split
 
 pytestmark = pytest.mark.drill
 
@@ -26,8 +27,8 @@ def test_stale_approval(serving: Repository, approval: Approval, waiting: Future
     approval.give()
     run = waiting.result()
 
-    assert results(run, "failure") == ["promote-50"]
-    assert "the pair that was reviewed is gone" in run.jobs["rollout/promote-50"].log
+    assert results(run, "failure") == [SECOND]
+    assert "the pair that was reviewed is gone" in run.jobs[f"rollout/{SECOND}"].log
     assert "rollback" in results(run, "skipped")
     assert serving.traffic == BLUE
 
@@ -35,14 +36,15 @@ def test_stale_approval(serving: Repository, approval: Approval, waiting: Future
 @pytest.mark.drill
 def test_drift_between_steps(serving: Repository, approval: Approval, waiting: Future[Run]) -> None:
     """When somebody has moved the split since the review, the promotion stops, says so, and leaves it to them."""
-    serving.script("promote", "--to", GREEN, "--percent", 25)
+    somebody = PERCENTS[FIRST] + 1
+    serving.script("promote", "--to", GREEN, "--percent", somebody)
 
     approval.give()
     run = waiting.result()
 
-    assert results(run, "failure") == ["promote-50"]
-    assert "traffic was default 90 %, xgboost-model-2 10 %" in run.jobs["rollout/promote-50"].log
-    assert serving.traffic == {"default": 75, GREEN: 25}
+    assert results(run, "failure") == [SECOND]
+    assert f"traffic was {percentages(split(FIRST))}" in run.jobs[f"rollout/{SECOND}"].log
+    assert serving.traffic == {"default": 100 - somebody, GREEN: somebody}
 
 
 @pytest.mark.drill
@@ -56,8 +58,8 @@ def test_promotion_by_hand_meets_a_waiting_rollout(
     approval.give()
     run = waiting.result()
 
-    assert results(run, "failure") == ["promote-50"]
-    assert {"rollback", PROMOTING[2]} <= {*results(run, "skipped")}
+    assert results(run, "failure") == [SECOND]
+    assert {"rollback", *PROMOTING[2:]} <= {*results(run, "skipped")}
     assert serving.traffic == {"default": 25, GREEN: 75}
 
 

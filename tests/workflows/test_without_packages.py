@@ -9,7 +9,7 @@ import pytest
 
 from azureml_emulator.workflows.act import STAND_INS, Job
 from tests.support.repository import Repository
-from tests.workflows.drilling import BLUE, GREEN, rollout
+from tests.workflows.drilling import BLUE, GREEN, SECOND, rollout
 
 pytestmark = pytest.mark.drill
 
@@ -56,7 +56,7 @@ def test_rollback_of_a_rollout(serving: Repository, stand_ins: Path) -> None:
     """A promotion that is cancelled goes back, too."""
 
     def cancel(name: str, job: Job) -> None:
-        if name == "rollout/promote-50" and "setting the traffic" in job.log:
+        if name == f"rollout/{SECOND}" and "setting the traffic" in job.log:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

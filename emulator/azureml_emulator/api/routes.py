@@ -116,6 +116,10 @@ def datastore_secrets(azure: Azure, call: Call) -> Document:
     return {"secretsType": "Sas", "sasToken": f"?{azure.blobs.sas(call.scope.container)}"}
 
 
+def missing_datastore(azure: Azure, call: Call) -> Document:
+    raise NotFound(f"Could not find datastore: {call['datastore']}.")
+
+
 def endpoints(azure: Azure, call: Call) -> Document:
     return {"value": azure.listed(azure.endpoints.all(call.scope))}
 
@@ -125,19 +129,17 @@ def endpoint(azure: Azure, call: Call) -> Document:
 
 
 def put_endpoint(azure: Azure, call: Call) -> Reply:
-    document, operation = azure.endpoints.put(call.scope, call["endpoint"], call.document)
-    return _accepted(call, operation, Reply(document, 201))
+    document, operation = azure.endpoints.put(call.scope, call["endpoint"], call.document, call.version)
+    return _accepted(azure, call, operation, Reply(document, 201))
 
 
 def patch_endpoint(azure: Azure, call: Call) -> Reply:
-    """Of tags and identity; of the split, too, before API version 2022-05-01, which MLflow's plugin asks for."""
-    with_properties = call.query.get("api-version", "") < "2022-05-01"
-    document, operation = azure.endpoints.patch(call.scope, call["endpoint"], call.document, with_properties)
-    return _accepted(call, operation, Reply(document, 202))
+    document, operation = azure.endpoints.patch(call.scope, call["endpoint"], call.document, call.version)
+    return _accepted(azure, call, operation, Reply(document, 202))
 
 
 def delete_endpoint(azure: Azure, call: Call) -> Reply:
-    return _deleted(call, azure.endpoints.delete(call.scope, call["endpoint"]))
+    return _deleted(azure, call, azure.endpoints.delete(call.scope, call["endpoint"]))
 
 
 def endpoint_keys(azure: Azure, call: Call) -> Document:
@@ -150,7 +152,7 @@ def endpoint_token(azure: Azure, call: Call) -> Document:
 
 def regenerate_key(azure: Azure, call: Call) -> Reply:
     operation = azure.endpoints.regenerate_key(call.scope, call["endpoint"], call.document)
-    return _accepted(call, operation, Reply(status=202))
+    return _accepted(azure, call, operation, Reply(status=202))
 
 
 def deployments(azure: Azure, call: Call) -> Document:
@@ -162,12 +164,14 @@ def deployment(azure: Azure, call: Call) -> Document:
 
 
 def put_deployment(azure: Azure, call: Call) -> Reply:
-    document, operation = azure.deployments.put(call.scope, call["endpoint"], call["deployment"], call.document)
-    return _accepted(call, operation, Reply(document, 201))
+    document, operation = azure.deployments.put(
+        call.scope, call["endpoint"], call["deployment"], call.document, call.version
+    )
+    return _accepted(azure, call, operation, Reply(document, 201))
 
 
 def delete_deployment(azure: Azure, call: Call) -> Reply:
-    return _deleted(call, azure.deployments.delete(call.scope, call["endpoint"], call["deployment"]))
+    return _deleted(azure, call, azure.deployments.delete(call.scope, call["endpoint"], call["deployment"]))
 
 
 def deployment_logs(azure: Azure, call: Call) -> Document:
@@ -175,23 +179,24 @@ def deployment_logs(azure: Azure, call: Call) -> Document:
     if type(lines) is not int:
         raise BadRequest(f"tail must be a whole number, not {lines!r}.")
     kind = call.document.get("containerType") or "InferenceServer"
-    if kind not in ("InferenceServer", "StorageInitializer"):
+    if str(kind).lower() not in ("inferenceserver", "storageinitializer"):
         raise BadRequest(f"containerType {kind!r} is none of InferenceServer, StorageInitializer.")
-    initializer = kind == "StorageInitializer"
+    initializer = kind.lower() == "storageinitializer"
     return {"content": azure.deployments.logs(call.scope, call["endpoint"], call["deployment"], lines, initializer)}
 
 
 def operation(azure: Azure, call: Call) -> Reply:
+    azure.operations.check(call["operation"], call.query)
     found = azure.operations.get(call["operation"])
     path = f"/subscriptions/{call['subscription']}{LOCATIONS}/mfeOperationsStatus/{found['name']}"
     told = {name: value for name, value in found.items() if name != "startedBy"}
-    return Reply({"id": path, **told}, headers={"x-ms-retry-after-ms": POLL_MS})
+    return Reply({"id": path, **told}, headers=_quickly(azure))
 
 
 def operation_result(azure: Azure, call: Call) -> Reply:
     """The SDK comes here once, after the operation ended."""
-    azure.operations.get(call["operation"])
-    return Reply(status=200)
+    azure.operations.check(call["operation"], call.query)
+    return Reply(status=202 if azure.operations.get(call["operation"])["status"] == "Updating" else 200)
 
 
 def permissions(azure: Azure, call: Call) -> Document:
@@ -276,6 +281,8 @@ MANAGER = [
     ("GET", f"{W}/datastores", datastores),
     ("GET", f"{W}/datastores/{DATASTORE}", datastore),
     ("POST", f"{W}/datastores/{DATASTORE}/listSecrets", datastore_secrets),
+    ("GET", f"{W}/datastores/{{datastore}}", missing_datastore),
+    ("POST", f"{W}/datastores/{{datastore}}/listSecrets", missing_datastore),
     *assets.rows(W),
     ("GET", f"{W}/onlineEndpoints", endpoints),
     ("GET", E, endpoint),
@@ -360,15 +367,20 @@ def pattern(template: str) -> re.Pattern[str]:
     return re.compile(named.replace("\0", "(?P<name>.+)") + "/?", re.IGNORECASE | re.ASCII)
 
 
-def _accepted(call: Call, operation: str, reply: Reply) -> Reply:
-    base = f"{call.base}/subscriptions/{call['subscription']}{LOCATIONS}"
+def _accepted(azure: Azure, call: Call, operation: str, reply: Reply) -> Reply:
+    """A PUT's `Location` is the resource's own, others' that of the operation's result."""
+    about = (call.scope, operation, call.version)
+    result = azure.operations.signed(*about, kind="mfeOperationResults")
     headers = {
-        "Azure-AsyncOperation": f"{base}/mfeOperationsStatus/{operation}",
-        "Location": f"{base}/mfeOperationResults/{operation}",
+        "Azure-AsyncOperation": azure.operations.signed(*about),
+        "Location": f"{call.base}{call.path}?api-version={call.version}" if call.method == "PUT" else result,
         "x-ms-async-operation-timeout": "PT30M",
-        "x-ms-retry-after-ms": POLL_MS,
     }
-    return Reply(reply.body, reply.status, headers)
+    return Reply(reply.body, reply.status, headers | _quickly(azure))
+
+
+def _quickly(azure: Azure) -> dict[str, str]:
+    return {} if azure.options.azure_polling else {"x-ms-retry-after-ms": POLL_MS}
 
 
 def _group(azure: Azure, call: Call) -> str:
@@ -384,5 +396,5 @@ def _over(call: Call) -> str:
     return call.path.rpartition("/providers/")[0]
 
 
-def _deleted(call: Call, operation: str | None) -> Reply:
-    return _accepted(call, operation, Reply(status=202)) if operation else Reply(status=204)
+def _deleted(azure: Azure, call: Call, operation: str | None) -> Reply:
+    return _accepted(azure, call, operation, Reply(status=202)) if operation else Reply(status=204)

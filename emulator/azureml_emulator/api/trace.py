@@ -39,14 +39,19 @@ def recorder(path: Path) -> Middleware:
 
 
 def _line(request: web.Request, answer: web.StreamResponse | None) -> dict[str, Any]:
-    asked = {"method": request.method, "path": request.rel_url.raw_path, "query": dict(request.query)}
     body = answer.body if isinstance(answer, web.Response) else None
-    answered = {
-        "status": answer.status if answer else None,
-        "headers": dict(answer.headers) if answer else {},
-        "body": _readable(body if isinstance(body, bytes) else b""),
-    }
-    return {**_without_secrets(asked), "sent": _readable(request.get(SENT, b"")), **_without_secrets(answered)}
+    return line(
+        {"method": request.method, "path": request.rel_url.raw_path, "query": dict(request.query)},
+        request.get(SENT, b""),
+        {"status": answer.status if answer else None, "headers": dict(answer.headers) if answer else {}},
+        body if isinstance(body, bytes) else b"",
+    )
+
+
+def line(asked: dict[str, Any], sent: bytes, answered: dict[str, Any], body: bytes) -> dict[str, Any]:
+    """One call: `asked` is its method, path and query, `answered` the status and headers."""
+    answered = {**_without_secrets(answered), "body": _readable(body)}
+    return {**_without_secrets(asked), "sent": _readable(sent), **answered}
 
 
 def _readable(body: bytes) -> Any:

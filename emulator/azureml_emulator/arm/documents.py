@@ -65,6 +65,7 @@ def check_name(name: str, what: str) -> str:
 def resource(scope: Scope, kind: str, path: str, properties: Document, old: Document | None = None) -> Document:
     """The envelope of a resource at `path` below the workspace; `old` keeps its creation time."""
     created = old["systemData"]["createdAt"] if old else now()
+    who = {"createdByType": "User", "lastModifiedBy": "local", "lastModifiedByType": "User"}
     return {
         "id": f"{scope.id}/{path}",
         "name": path.rpartition("/")[2],
@@ -73,17 +74,15 @@ def resource(scope: Scope, kind: str, path: str, properties: Document, old: Docu
         "systemData": {
             "createdAt": created,
             "createdBy": "local",
-            "createdByType": "User",
             "lastModifiedAt": now(),
-            "lastModifiedBy": "local",
-            "lastModifiedByType": "User",
+            **({} if kind.startswith("onlineEndpoints") else who),
         },
     }
 
 
 def updated(document: Document) -> Document:
-    """As the answer to an updating PUT shows it: when it was changed, not when it was made."""
-    return {**document, "systemData": {"lastModifiedAt": now()}}
+    """As the answer to an updating PUT shows what it will be: as if it were new, and had never been made."""
+    return in_state(document, "Creating") | {"systemData": {"lastModifiedAt": now()}}
 
 
 def in_state(document: Document, state: str) -> Document:

@@ -1,7 +1,16 @@
 """What the rules refuse, as Azure's resource manager names it; `server.py` alone turns these into HTTP."""
 
 import json
+import uuid
+from collections.abc import Sequence
+from datetime import datetime, timezone
 from typing import Any
+
+from azureml_emulator.arm.names import LOCATION
+
+#: The few codes that the service behind the resource manager answers with; what it means stands deeper. All others
+#: are the manager's own, which says no more than a code and a message.
+OF_THE_SERVICE = ("UserError", "BadRequest", "NotFound", "ServiceError")
 
 
 class ApiError(Exception):
@@ -11,6 +20,7 @@ class ApiError(Exception):
     """
 
     status, code = 500, "InternalServerError"
+    means = ""  # what the service adds as its inner error
 
     def __init__(self, message: str, code: str | None = None, **more: Any):
         super().__init__(message)
@@ -19,7 +29,8 @@ class ApiError(Exception):
 
     @property
     def body(self) -> dict[str, Any]:
-        return {"code": self.code, "message": str(self), **self.more}
+        inner = {"innererror": {"code": self.means}} if self.means and self.code in OF_THE_SERVICE else {}
+        return envelope(self.code, str(self), **{**inner, **self.more})
 
     @property
     def outcome(self) -> str:
@@ -28,7 +39,7 @@ class ApiError(Exception):
 
 
 class BadRequest(ApiError):
-    status, code = 400, "BadRequest"
+    status, code = 400, "UserError"
 
 
 class Unauthorized(ApiError):
@@ -49,7 +60,21 @@ class Forbidden(ApiError):
 
 
 class NotFound(ApiError):
-    status, code = 404, "UserError"
+    status, code, means = 404, "UserError", "NotFoundError"
+
+    @classmethod
+    def of(cls, id: str) -> "NotFound":
+        """A tracked resource, which the resource manager itself knows isn't there (recorded by the SDK's own tests)."""
+        group, _, path = id.partition("/providers/")
+        more = "For more details please go to https://aka.ms/ARMResourceNotFoundFix"
+        where = f"under resource group '{group.rpartition('/')[2]}'"
+        return cls(f"The Resource '{path}' {where} was not found. {more}", "ResourceNotFound")
+
+    @classmethod
+    def above(cls, *names: str) -> "NotFound":
+        """What something is to be below (MicrosoftLearning/mslearn-azure-ml#27)."""
+        what = f"Can not perform requested operation on nested resource. Parent resource '{'/'.join(names)}' not found."
+        return cls(what, "ParentResourceNotFound")
 
 
 class MethodNotAllowed(ApiError):
@@ -57,11 +82,41 @@ class MethodNotAllowed(ApiError):
 
 
 class Conflict(ApiError):
-    status, code = 409, "Conflict"
+    status, code = 409, "UserError"
 
 
 class TooLarge(ApiError):
     status, code = 413, "RequestEntityTooLarge"
+
+
+def envelope(
+    code: str,
+    message: str,
+    details: Sequence[dict[str, Any]] = (),
+    innererror: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """An error as its sender writes it, recorded by the SDK's own tests: the service adds where and when it failed."""
+    if code not in OF_THE_SERVICE:
+        more = {"details": list(details), "innererror": innererror}
+        return {"code": code, "message": message, **{name: value for name, value in more.items() if value}}
+    told = {
+        "ComponentName": "managementfrontend",
+        "Correlation": {"operation": uuid.uuid4().hex, "request": uuid.uuid4().hex[:16]},
+        "Environment": LOCATION,
+        "Location": LOCATION,
+        "Time": datetime.now(timezone.utc).isoformat(),
+        **({"InnerError": _inner(innererror)} if innererror else {}),
+    }
+    return {
+        "code": code,
+        "message": message,
+        "details": [{**detail, "details": [], "additionalInfo": []} for detail in details],
+        "additionalInfo": [{"type": name, "info": {"value": value}} for name, value in told.items()],
+    }
+
+
+def _inner(error: dict[str, Any] | None) -> dict[str, Any] | None:
+    return {"code": error["code"], "innerError": _inner(error.get("innererror"))} if error else None
 
 
 def passed_on(call: str, field: str, message: str) -> list[dict[str, Any]]:

@@ -32,6 +32,11 @@ class Call:
         return Scope(self.names["subscription"], self.names["group"], self.names["workspace"])
 
     @property
+    def version(self) -> str:
+        """The API version that is asked for; of a client that names none, that of the SDK for endpoints."""
+        return self.query.get("api-version", "2022-02-01-preview")
+
+    @property
     def document(self) -> Document:
         """The JSON object in the body, {} when there is none. Raises BadRequest."""
         return json_object(self.body) if self.body else {}

@@ -24,7 +24,8 @@ def validated(validate: Callable[[Any], T], given: Any) -> T:
 
 
 def _told(problem: ErrorDetails) -> str:
-    found = f", not {problem['input']!r}" if isinstance(problem["input"], str | int | float) else ""
+    tells = problem["type"] != "not_emulated" and isinstance(problem["input"], str | int | float)
+    found = f", not {problem['input']!r}" if tells else ""
     return f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}{found}"
 
 
@@ -32,18 +33,37 @@ def without_nulls(given: Any) -> Any:
     return {key: value for key, value in given.items() if value is not None} if isinstance(given, dict) else given
 
 
-def any_case(*values: str) -> BeforeValidator:
-    """ARM's enumerations ignore case, and come back as they are described (Azure/azureml-examples has `disabled`)."""
+def any_case(*values: str, absent: str = "") -> BeforeValidator:
+    """ARM's enumerations ignore case, and come back as they are described (Azure/azureml-examples has `disabled`).
+
+    `absent` is what Azure has besides them, and this hasn't.
+    """
     known = {value.lower(): value for value in values}
-    return BeforeValidator(lambda given: known.get(given.lower(), given) if isinstance(given, str) else given)
+
+    def spelt(given: Any) -> Any:
+        if not isinstance(given, str):
+            return given
+        if given and given.lower() == absent.lower():
+            raise _missing(absent)
+        return known.get(given.lower().replace(" ", ""), given)
+
+    return BeforeValidator(spelt)
 
 
-def _not_emulated(given: Any) -> Any:
-    if given is not None:
-        raise PydanticCustomError("not_emulated", "this isn't emulated")
+def not_emulated(what: str) -> BeforeValidator:
+    """Refuses a field that Azure has, and this hasn't."""
+
+    def refuse(given: Any) -> Any:
+        if given is not None:
+            raise _missing(what)
+
+    return BeforeValidator(refuse)
 
 
-NotEmulated = Annotated[None, BeforeValidator(_not_emulated)]
+def _missing(what: str) -> PydanticCustomError:
+    return PydanticCustomError("not_emulated", "{what} isn't emulated", {"what": what})
+
+
 Access = Annotated[Literal["Enabled", "Disabled"], any_case("Enabled", "Disabled")]
 Texts = Annotated[dict[str, str | None], Field(default_factory=dict)]
 

@@ -58,20 +58,22 @@ class Blob:
         return _parts(self.path.open("rb"), first, (self.size if last is None else last + 1) - first)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Content:
-    """What a blob will be, on the disk already: bytes in `size`, and their MD5 in base64."""
+    """What a blob will be, on the disk already: bytes in `size`, and their MD5 in base64. `kept` once it is one."""
 
     path: Path
-    size: int
-    md5: str
+    size: int = 0
+    md5: str = ""
+    kept: bool = False
 
 
 class Store:
     """Resources by path (`workspace/collection/name/…`) and blobs by container and name.
 
     A write survives the process as soon as its method, or the `transaction()` around it, returns. That it survives
-    the machine is not promised: nothing here waits for the disk.
+    the machine is not promised: nothing here waits for the disk. The loop carries traffic, and beside a large model's
+    upload a sync, or the end of a large file, takes seconds.
     """
 
     def __init__(self, folder: Path):
@@ -79,7 +81,7 @@ class Store:
         self.contents.mkdir(parents=True, exist_ok=True)
         self._db = sqlite3.connect(folder / "state.sqlite", isolation_level=None)
         self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = NORMAL")
+        self._db.execute("PRAGMA synchronous = OFF")
         self._db.executescript(SCHEMA)
         self._sweep()
 
@@ -149,44 +151,46 @@ class Store:
     async def put_blob(self, container: str, name: str, parts: AsyncIterable[bytes], metadata: dict[str, str]) -> None:
         """Writes a blob as its parts come; until the last one has come, nobody sees it."""
         async with self.written(parts) as content:
-            self.keep_blob(container, name, content, metadata)
+            await self.keep_blob(container, name, content, metadata)
 
     @asynccontextmanager
     async def written(self, parts: AsyncIterable[bytes]) -> AsyncIterator[Content]:
         """A blob's content on the disk, to be kept under a name; where that fails it is gone."""
-        path, size, digest = self.contents / uuid.uuid4().hex, 0, hashlib.md5(usedforsecurity=False)
+        content, digest = Content(self.contents / uuid.uuid4().hex), hashlib.md5(usedforsecurity=False)
 
-        def write(part: bytes) -> int:
+        def write(part: bytes) -> None:
             digest.update(part)
-            return out.write(part)
+            content.size += out.write(part)
 
         try:
-            with path.open("wb") as out:
+            with content.path.open("wb") as out:
                 async for part in parts:
-                    size += await asyncio.to_thread(write, part)
-            yield Content(path, size, base64.b64encode(digest.digest()).decode())
-        except BaseException:
-            path.unlink(missing_ok=True)
-            raise
+                    await asyncio.to_thread(write, part)
+            content.md5 = base64.b64encode(digest.digest()).decode()
+            yield content
+        finally:
+            if not content.kept:
+                content.path.unlink(missing_ok=True)
 
-    def keep_blob(self, container: str, name: str, content: Content, metadata: dict[str, str]) -> None:
+    async def keep_blob(self, container: str, name: str, content: Content, metadata: dict[str, str]) -> None:
         """Lets the content be that blob from now on."""
         check_blob_name(name)
         old = self.blob(container, name)
         row = (container, name, content.path.name, content.size, time.time(), json.dumps(metadata))
         self._db.execute("INSERT OR REPLACE INTO blobs VALUES (?, ?, ?, ?, ?, ?)", row)
+        content.kept = True
         if old:
-            old.path.unlink(missing_ok=True)
+            await asyncio.to_thread(old.path.unlink, missing_ok=True)
 
     def set_blob_metadata(self, container: str, name: str, metadata: dict[str, str]) -> None:
         change = "UPDATE blobs SET metadata = ?, modified = ? WHERE container = ? AND name = ?"
         self._db.execute(change, (json.dumps(metadata), time.time(), container, name))
 
-    def delete_blob(self, container: str, name: str) -> None:
+    async def delete_blob(self, container: str, name: str) -> None:
         blob = self.blob(container, name)
         self._db.execute("DELETE FROM blobs WHERE container = ? AND name = ?", (container, name))
         if blob:
-            blob.path.unlink(missing_ok=True)
+            await asyncio.to_thread(blob.path.unlink, missing_ok=True)
 
     def blob(self, container: str, name: str) -> Blob | None:
         where = "WHERE container = ? AND name = ?"
@@ -198,11 +202,11 @@ class Store:
         rows = self._db.execute(f"SELECT * FROM blobs {where}", (container, prefix, f"{prefix}{LAST}"))  # noqa: S608 (a constant)
         return [self._blob(row) for row in rows]
 
-    def expire(self, containers: str, before: float) -> None:
+    async def expire(self, containers: str, before: float) -> None:
         """Deletes the blobs of all containers whose name begins so that were last written before then."""
         old = "SELECT container, name FROM blobs WHERE container >= ? AND container < ? AND modified < ?"
         for found in self._db.execute(old, (containers, f"{containers}{LAST}", before)).fetchall():
-            self.delete_blob(*found)
+            await self.delete_blob(*found)
 
     async def export(self, container: str, folder: str, target: Path) -> None:
         """Copies the blobs below `folder` to the directory `target`."""

@@ -50,6 +50,12 @@ ANSWERS: dict[str, Document] = {
         details=[{"code": "ModelNotFound", "message": "Model container with name: {models} not found."}],
         innererror={"code": "NotFound", "innererror": {"code": "NotFoundError"}},
     ),
+    # recorded by the SDK's own tests
+    "DatastoreNotFound": said(
+        404, "Could not find datastore: {datastores}.", "UserError", innererror={"code": "NotFoundError"}
+    ),
+    # azure-ai-ml looks for these words; the status is a guess
+    "AssetPathChanged": said(409, "Asset paths cannot be updated.", "UserError"),
     # azure-resource-manager/troubleshooting/error-not-found
     "ResourceGroupNotFound": said(404, "Resource group '{resourceGroups}' could not be found."),
     "SubscriptionNotFound": said(404, "The subscription '{subscriptions}' could not be found."),
@@ -130,7 +136,7 @@ ANSWERS: dict[str, Document] = {
     "OperationInProgress": said(
         409,
         "Cannot create a deployment in endpoint {onlineEndpoints} because it is in Updating provisioning state.",
-        "Conflict",
+        "UserError",
     ),
     # how-to-troubleshoot-online-endpoints, "OperationCanceled"; the text is a guess
     "OperationCanceled": said(409, "The operation was overridden by another one that has a higher priority."),

@@ -37,7 +37,7 @@ class Refuse(Told, Disturbance):
 
     async def disturb(self, request: web.Request) -> web.Response:
         path = request.rel_url.raw_path
-        error = self.error(request.method, path)
+        error = self.envelope(request.method, path)
         headers = {"x-ms-error-code": self.code}
         if self.retry_after is not None:
             headers["Retry-After"] = str(self.retry_after)

@@ -143,7 +143,7 @@ class Vanish(Late, OnOperations):
     def disturb(self, work: Work, azure: Azure, path: str, old: Document) -> Work:
         def commit() -> None:
             work.commit()
-            self._keep(path, {"error": Told.model_validate({"like": "NotFound"}).error("GET", path)}, status=404)
+            self._keep(path, {"error": Told.model_validate({"like": "NotFound"}).envelope("GET", path)}, status=404)
             self._end(path)
 
         return replace(work, commit=commit)

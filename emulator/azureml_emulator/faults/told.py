@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_va
 
 from azureml_emulator.arm.actions import needed
 from azureml_emulator.arm.documents import Document
+from azureml_emulator.arm.errors import envelope
 from azureml_emulator.faults.arm_answers import ANSWERS
 
 NAMES = ", ".join(ANSWERS)
@@ -49,7 +50,7 @@ class Told(BaseModel):
         return {name: value for name, value in fields.items() if name in cls.model_fields or name in given}
 
     def error(self, method: str, path: str) -> Document:
-        """What stands in the envelope when this call is answered."""
+        """What is said when this call is answered."""
         error = {"code": self.code, "message": self.message, "details": self.details, "innererror": self.innererror}
         parts = path.strip("/").split("/")
         action, scope = needed(method, path)
@@ -64,3 +65,7 @@ class Told(BaseModel):
         text = json.dumps({name: value for name, value in error.items() if value})
         filled: Document = json.loads(re.sub(r"{(\w+)}", lambda found: known.get(found[1], found[0]), text))
         return {"message": "", **filled}
+
+    def envelope(self, method: str, path: str) -> Document:
+        """The same as its sender writes it."""
+        return envelope(**self.error(method, path))

@@ -6,7 +6,7 @@ from typing import Any
 
 from azureml_emulator.arm.documents import Document
 from azureml_emulator.github.asked import Asked, Refusal, page
-from azureml_emulator.github.state import STAMP, Environment, State, WorkflowRun, account, number, team
+from azureml_emulator.github.state import STAMP, Environment, State, WorkflowRun, account, number, spelled, team
 
 NO_REVIEWERS = (
     "Failed to create the environment protection rule. "
@@ -73,6 +73,30 @@ def get_pull(state: State, asked: Asked) -> Answer:
     return 200, pull
 
 
+def list_issues(state: State, asked: Asked) -> Answer:
+    wanted, labels = asked.query.get("state", "open"), {*filter(None, asked.query.get("labels", "").split(","))}
+    found = [one for one in state.issues.values() if labels <= {label["name"] for label in one["labels"]}]
+    return 200, page([one for one in found if wanted in ("all", one["state"])], asked, 100)
+
+
+def create_issue(state: State, asked: Asked) -> Answer:
+    """Issues and pull requests are counted together."""
+    id = max([*state.issues, *state.pulls], default=0) + 1
+    labels = [{"name": name} for name in asked.body.get("labels", ())]
+    people = [account(login) for login in asked.body.get("assignees", ())]
+    said = {"title": asked.body["title"], "body": asked.body.get("body"), "labels": labels, "assignees": people}
+    state.issues[id] = {"number": id, "html_url": f"{state.page}/issues/{id}", "state": "open", **said}
+    return 201, state.issues[id]
+
+
+def update_issue(state: State, asked: Asked) -> Answer:
+    issue = state.issues.get(int(asked.names["issue_number"]))
+    if issue is None:
+        raise Refusal(404)
+    issue |= {name: asked.body[name] for name in ("title", "body", "state") if name in asked.body}
+    return 200, issue
+
+
 def compare_commits(state: State, asked: Asked) -> Answer:
     """The commits lie in one line, in the order in which they became known."""
     base, head = (state.branches.get(name, name) for name in asked.names["basehead"].split("...", 1))
@@ -91,8 +115,8 @@ def compare_commits(state: State, asked: Asked) -> Answer:
 
 
 def get_environment(state: State, asked: Asked) -> Answer:
-    _environment(state, asked)
-    return 200, state.environment_document(asked.names["environment_name"])
+    name, _ = _environment(state, asked)
+    return 200, state.environment_document(name)
 
 
 def put_environment(state: State, asked: Asked) -> Answer:
@@ -100,7 +124,8 @@ def put_environment(state: State, asked: Asked) -> Answer:
 
     What the plan doesn't have is refused, but a new environment is there afterwards: without rules.
     """
-    name, body = asked.names["environment_name"], asked.body or {}
+    body, name = asked.body or {}, asked.names["environment_name"]
+    name = spelled(name, state.environments) or name
     wanted = [_reviewer(state, entry) for entry in body.get("reviewers") or ()]
     rule = body.get("deployment_branch_policy")
     if body.get("prevent_self_review") and not wanted:
@@ -127,7 +152,7 @@ def put_environment(state: State, asked: Asked) -> Answer:
 
 
 def list_branch_policies(state: State, asked: Asked) -> Answer:
-    there = _environment(state, asked)
+    _, there = _environment(state, asked)
     found = [_policy(name) for name in there.branches or ()] + [_policy(name, "tag") for name in there.tags]
     return 200, {"total_count": len(found), "branch_policies": page(found, asked, 100)}
 
@@ -135,25 +160,24 @@ def list_branch_policies(state: State, asked: Asked) -> Answer:
 def add_branch_policy(state: State, asked: Asked) -> Answer:
     if not state.has_branch_policies:
         raise Refusal(403, UPGRADE)
-    branches, name = _environment(state, asked).branches, asked.body["name"]
-    if branches is None:
+    (_, there), name, kind = _environment(state, asked), asked.body["name"], asked.body.get("type", "branch")
+    if there.branches is None:
         raise Refusal(404)
-    if name in branches:
+    known = there.tags if kind == "tag" else there.branches
+    if name in known:
         return 303, None
-    branches.append(name)
-    return 200, _policy(name)
+    known.append(name)
+    return 200, _policy(name, kind)
 
 
 def list_app_rules(state: State, asked: Asked) -> Answer:
-    found = [
-        {"id": number(app), "enabled": True, "app": {"id": number(app), "slug": app}}
-        for app in _environment(state, asked).apps
-    ]
+    _, there = _environment(state, asked)
+    found = [{"id": number(app), "enabled": True, "app": {"id": number(app), "slug": app}} for app in there.apps]
     return 200, {"total_count": len(found), "custom_deployment_protection_rules": found}
 
 
 def list_environment_variables(state: State, asked: Asked) -> Answer:
-    return _variables(_environment(state, asked).variables, asked)
+    return _variables(_environment(state, asked)[1].variables, asked)
 
 
 def get_subject(state: State, asked: Asked) -> Answer:
@@ -221,16 +245,16 @@ def update_variable(state: State, asked: Asked) -> Answer:
 
 
 def get_user(state: State, asked: Asked) -> Answer:
-    login = asked.names["username"]
-    if login not in state.users:
+    login = spelled(asked.names["username"], state.users)
+    if login is None:
         raise Refusal(404)
     kind = {"type": "Bot"} if login in state.apps else {}
     return 200, {**account(login), "id": state.users[login], **kind}
 
 
 def get_team(state: State, asked: Asked) -> Answer:
-    name = f"{asked.names['org']}/{asked.names['team_slug']}"
-    if name not in state.teams:
+    name = spelled(f"{asked.names['org']}/{asked.names['team_slug']}", state.teams)
+    if name is None:
         raise Refusal(404)
     return 200, team(name, state.teams[name])
 
@@ -244,6 +268,9 @@ ROUTES: dict[str, Callable[[State, Asked], Answer]] = {
     "repos/get-commit": get_commit,
     "repos/list-pull-requests-associated-with-commit": list_pulls_of_commit,
     "pulls/get": get_pull,
+    "issues/list-for-repo": list_issues,
+    "issues/create": create_issue,
+    "issues/update": update_issue,
     "repos/compare-commits-with-basehead": compare_commits,
     "repos/get-environment": get_environment,
     "repos/create-or-update-environment": put_environment,
@@ -265,11 +292,12 @@ ROUTES: dict[str, Callable[[State, Asked], Answer]] = {
 }
 
 
-def _environment(state: State, asked: Asked) -> Environment:
-    found = state.environments.get(asked.names["environment_name"])
-    if found is None:
+def _environment(state: State, asked: Asked) -> tuple[str, Environment]:
+    """With its name, as whoever made it spelled it."""
+    name = spelled(asked.names["environment_name"], state.environments)
+    if name is None:
         raise Refusal(404)
-    return found
+    return name, state.environments[name]
 
 
 def _run(state: State, asked: Asked) -> WorkflowRun:

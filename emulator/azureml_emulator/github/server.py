@@ -1,7 +1,7 @@
 """A small local GitHub: one repository's REST API on loopback, for tests and the demo. Its state is open to both.
 
-It answers by openapi.yml. What GitHub checks and this does not: permissions one by one, rate limits (`add` can let
-it speak of them), who may review. Approvals and runs don't happen by themselves: whoever uses it says what happens.
+It answers by openapi.yml. What GitHub checks and this does not: permissions one by one, secondary rate limits (`add`
+lets it speak of them), who may review. Approvals and runs don't happen by themselves: whoever uses it says what does.
 """
 
 from __future__ import annotations
@@ -16,11 +16,13 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from azureml_emulator.faults.fault import Injected
 from azureml_emulator.github.asked import Asked, Refusal
-from azureml_emulator.github.faults import KINDS, Disturbance, Drop, Refuse
+from azureml_emulator.github.faults import ANSWERS, KINDS, Disturbance, Drop, Refuse
 from azureml_emulator.github.oidc import PATH, JobIdentity
+from azureml_emulator.github.rate import RateLimit
 from azureml_emulator.github.routes import ROUTES
-from azureml_emulator.github.schema import Operation, operations, wrong_request
+from azureml_emulator.github.schema import DESCRIPTION
 from azureml_emulator.github.state import Environment, State, WorkflowRun, number
+from azureml_emulator.openapi import Operation
 
 DOCS = "https://docs.github.com/rest"
 
@@ -29,8 +31,8 @@ class LocalGitHub(State):
     """`with LocalGitHub("local/rollout") as github`: listens at `github.url`, knows only the token `github.token`.
 
     `forbidden` holds operationIds that answer 403, `failing` those that answer another status, `faults` what was added
-    to meet so many calls; `calls` what was asked, as (method, path), and `answers` what was answered, as (operation,
-    status, body), the faults' aside.
+    to meet so many calls, `rate` how many are answered an hour; `calls` what was asked, as (method, path), and
+    `answers` what was answered, as (operation, status, body), the faults' aside.
     """
 
     def __init__(self, repository: str = "local/rollout", **state: Any):
@@ -39,6 +41,7 @@ class LocalGitHub(State):
         self.forbidden: set[str] = set()
         self.failing: dict[str, int] = {}
         self.faults = Injected()
+        self.rate = RateLimit()
         self.calls: list[tuple[str, str]] = []
         self.answers: list[tuple[Operation, int, Any]] = []
         self.lock = threading.RLock()
@@ -165,11 +168,13 @@ class LocalGitHub(State):
         url = url._replace(
             path=url.path.replace(f"/repositories/{number(self.repository)}", f"/repos/{self.repository}")
         )
-        matches = [(row, found) for row in operations() if (found := row.path.fullmatch(url.path))]
+        matches = [(row, found) for row in DESCRIPTION.table if (found := row.path.fullmatch(url.path))]
         row, found = next(((row, found) for row, found in matches if row.method == method), (None, None))
         with self.lock:
             try:
                 self._check(authorization)
+                if not self.rate.take():
+                    raise Refusal(ANSWERS["RateLimit"]["status"], ANSWERS["RateLimit"]["message"])
                 if row is None or found is None:
                     raise Refusal(404)
                 names = {name: unquote(part) for name, part in found.groupdict().items()}
@@ -228,7 +233,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _send(self, status: int, document: Any, headers: dict[str, str]) -> None:
         sent = b"" if document is None else json.dumps(document).encode()
         self.send_response(status)
-        for name, value in headers.items():
+        for name, value in {**self.server.github.rate.headers(), **headers}.items():
             self.send_header(name, value)
         self.send_header("Content-Type", "application/json; charset=utf-8")
         if status != 204:
@@ -247,7 +252,7 @@ def _json(row: Operation, body: bytes) -> Any:
         sent = json.loads(body) if body else None
     except ValueError:
         raise Refusal(400, "Problems parsing JSON") from None
-    if problems := wrong_request(row, sent):
+    if problems := DESCRIPTION.wrong_request(row, sent):
         raise Refusal(422, "Invalid request.\n\n" + "\n".join(problems))
     return sent
 

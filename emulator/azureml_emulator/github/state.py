@@ -1,14 +1,14 @@
 """What the local GitHub knows of its one repository, and how GitHub writes it down in answers."""
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from azureml_emulator.arm.documents import Document
 
 WEB = "https://github.com"
 STAMP = "2026-08-01T00:00:00Z"
-WORKFLOWS = ("ci.yml", "promote.yml", "rollback.yml", "rollout.yml", "teardown.yml")
+WORKFLOWS = ("ci.yml", "compare.yml", "promote.yml", "rollback.yml", "rollout.yml", "teardown.yml")
 
 
 @dataclass
@@ -68,6 +68,7 @@ class State:
     pulls: dict[int, Document] = field(default_factory=dict)
     brought: dict[str, list[int]] = field(default_factory=dict)  # the numbers of the pull requests that have a commit
     changed: dict[str, list[str]] = field(default_factory=dict)  # files, by commit
+    issues: dict[int, Document] = field(default_factory=dict)
     workflows: set[str] = field(default_factory=lambda: set(WORKFLOWS))
     runs: dict[int, WorkflowRun] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
@@ -205,6 +206,11 @@ class State:
 def number(name: str) -> int:
     """An id for a name, always the same one."""
     return zlib.crc32(name.encode()) + 1
+
+
+def spelled(name: str, known: Iterable[str]) -> str | None:
+    """The known name that this is. Those of environments, users and teams have no case on GitHub."""
+    return next((one for one in known if one.lower() == name.lower()), None)
 
 
 def user(login: str, id: int) -> Document:

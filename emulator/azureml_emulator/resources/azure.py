@@ -25,7 +25,8 @@ class Options:
     """How this Azure ML is: its workspaces, quota in cores, and the least seconds of an operation and of a token.
 
     `clock` multiplies the seconds that Azure waits before and between probes, and before it restarts a container.
-    `max_payload` is in bytes; no page we found documents Azure's.
+    `max_payload` is in bytes; no page we found documents Azure's. With `azure_polling` clients are left to ask for an
+    operation as seldom as they ask Azure.
     """
 
     workspaces: tuple[str, ...] = ("local",)
@@ -35,6 +36,7 @@ class Options:
     clock: float = 0.05  # a model process starts in half a second: as soon as the first probe then comes
     max_payload: int = 10 * 1024 * 1024
     datastore_auth: str = "accesskey"  # or identity: the storage account allows no keys and signatures
+    azure_polling: bool = False
 
 
 class Azure:
@@ -48,7 +50,7 @@ class Azure:
         self.tokens = Tokens(self.store, options.token_seconds)
         self.blobs = Blobs(self.store, self.tokens.identity, self._admit, options.datastore_auth == "accesskey")
         self.registry = Registry(self.store)
-        self.operations = Operations(self.store, options.operation_seconds)
+        self.operations = Operations(self.store, options.operation_seconds, base, self.tokens.identity)
         self.identities = Identities(self.store)
         self.roles = Roles(self.store)
         self.federation = Federation(self.identities, self.tokens, self.scopes[0].group)
@@ -56,7 +58,9 @@ class Azure:
         self.deployments = Deployments(
             self.store, self.registry, self.operations, folder / "deployments", options.core_quota, options.clock
         )
-        self.endpoints = Endpoints(self.store, self.operations, self.deployments, self.router, self.tokens, base)
+        self.endpoints = Endpoints(
+            self.store, self.operations, self.deployments, self.router, self.tokens, self.identities, base
+        )
 
     def knows(self, scope: Scope) -> bool:
         return scope.key in {known.key for known in self.scopes}

@@ -110,11 +110,11 @@ async def put_blob(store: Store, call: Call) -> Reply:
 
 async def put_block(store: Store, call: Call) -> Reply:
     check_blob_name(call["name"])
-    store.expire(f"{call['container']}/blocks/", before=time.time() - UNCOMMITTED_SECONDS)
+    await store.expire(f"{call['container']}/blocks/", before=time.time() - UNCOMMITTED_SECONDS)
     given = call.headers.get("Content-MD5")
     async with store.written(call.parts) as content:
         _same(given, content)
-        store.keep_blob(*_block(call, call.query.get("blockid", "")), content, {})
+        await store.keep_blob(*_block(call, call.query.get("blockid", "")), content, {})
     return Reply(status=201, headers=WRITTEN | ({"Content-MD5": given} if given else {}))
 
 
@@ -166,7 +166,7 @@ async def get_blob(store: Store, call: Call) -> Reply:
 async def delete_blob(store: Store, call: Call) -> Reply:
     blob = _found(store, call)
     check(call.headers, blob, reading=False)
-    store.delete_blob(call["container"], blob.name)
+    await store.delete_blob(call["container"], blob.name)
     return Reply(status=202, headers={"x-ms-delete-type-permanent": "true"})
 
 
@@ -224,10 +224,10 @@ async def _write(store: Store, call: Call, parts: AsyncIterator[bytes], hashed: 
             _same(call.headers.get("Content-MD5") or kept.get("Content-MD5"), content)
             kept["Content-MD5"] = content.md5
         check(call.headers, store.blob(call["container"], call["name"]), reading=False)
-        store.keep_blob(call["container"], call["name"], content, kept | _metadata(call))
+        await store.keep_blob(call["container"], call["name"], content, kept | _metadata(call))
     place, _ = _block(call, "")
     for block in store.blobs(place, ""):
-        store.delete_blob(place, block.name)
+        await store.delete_blob(place, block.name)
     written = _written(_found(store, call)) | WRITTEN
     return Reply(status=201, headers=written | ({"Content-MD5": content.md5} if hashed else {}))
 

@@ -5,11 +5,11 @@ from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 import isodate
-from pydantic import BeforeValidator, Field, PlainSerializer
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 from pydantic_core import PydanticCustomError
 
 from azureml_emulator.arm.documents import Document
-from azureml_emulator.arm.sent import Access, NotEmulated, Sent, Texts, Tracked, any_case
+from azureml_emulator.arm.sent import Access, Sent, Texts, Tracked, any_case, not_emulated
 from azureml_emulator.resources import skus
 from azureml_emulator.serving.pool import Settings
 from azureml_emulator.serving.supervision import Probe
@@ -27,7 +27,7 @@ def _seconds(duration: Any) -> float:
 
 
 def _duration(seconds: float) -> str:
-    return str(isodate.duration_isoformat(timedelta(seconds=seconds)))
+    return str(isodate.duration_isoformat(timedelta(seconds=seconds))) if seconds else "PT0S"  # not P0D
 
 
 Duration = Annotated[float, BeforeValidator(_seconds), PlainSerializer(_duration), Field(ge=0, le=INT32)]
@@ -40,7 +40,7 @@ class RequestSettings(Sent):
 
     max_concurrent_requests_per_instance: Annotated[Count, Field(le=MAX_CONCURRENT)] = 1
     request_timeout: Annotated[Positive, Field(le=MAX_TIMEOUT)] = 5
-    max_queue_wait: Duration = 0.5
+    max_queue_wait: Duration = 0
 
 
 class ProbeSettings(Sent):
@@ -71,14 +71,19 @@ class DataCollector(Sent):
     request_logging: Document | None = None
 
 
+class ScaleSettings(Sent):
+    scale_type: Annotated[Literal["Default"], any_case("Default", absent="TargetUtilization")] = "Default"
+
+
 class Properties(Sent):
     """Of managed deployments of MLflow models without scoring code: others aren't served here."""
 
-    endpoint_compute_type: Literal["Managed"] = "Managed"
-    instance_type: str
+    endpoint_compute_type: Annotated[Literal["Managed"], any_case("Managed", absent="Kubernetes")] = "Managed"
+    instance_type: Annotated[str, AfterValidator(skus.spelt)]
     model: str | None = None
+    model_mount_path: str | None = None
     environment_id: str | None = None
-    code_configuration: NotEmulated = None
+    code_configuration: Annotated[None, not_emulated("scoring code")] = None
     description: str | None = None
     environment_variables: Texts
     data_collector: DataCollector | None = None
@@ -88,11 +93,12 @@ class Properties(Sent):
     readiness_probe: ProbeSettings = ProbeSettings()
     app_insights_enabled: bool = False
     egress_public_network_access: Access = "Enabled"
+    scale_settings: ScaleSettings = ScaleSettings()
 
 
 class Sku(Sent):
-    name: Literal["Default"] = "Default"
-    tier: Literal["Standard"] = "Standard"
+    name: Annotated[Literal["Default"], any_case("Default")] = "Default"
+    tier: Annotated[Literal["Standard"], any_case("Standard")] = "Standard"
     capacity: Annotated[Count, Field(le=skus.MAX_INSTANCES)] = 1
 
 
@@ -102,7 +108,7 @@ class Deployment(Tracked[Properties]):
 
 def properties(given: Properties) -> Document:
     """The properties as Azure keeps them."""
-    return given.model_dump() | {"scaleSettings": {"scaleType": "Default"}, "provisioningState": "Succeeded"}
+    return given.model_dump() | {"provisioningState": "Succeeded"}
 
 
 def charged(document: Document) -> int:

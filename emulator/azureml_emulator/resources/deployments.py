@@ -11,7 +11,7 @@ from azureml_emulator.arm.errors import ApiError, BadRequest, NotFound
 from azureml_emulator.arm.sent import validated
 from azureml_emulator.arm.store import Store
 from azureml_emulator.resources import defaults, skus
-from azureml_emulator.resources.operations import Operations, Work
+from azureml_emulator.resources.operations import Operations, Work, new_name
 from azureml_emulator.resources.registry import Registry
 from azureml_emulator.serving.instances import Instance
 from azureml_emulator.serving.pool import Pool
@@ -19,6 +19,7 @@ from azureml_emulator.serving.supervision import Unhealthy
 
 MAX_DEPLOYMENTS = 20
 INITIALIZER = "storage-initializer.log"
+OPERATIONS = "odidp"  # how the names of a deployment's operations begin
 ENDED_BADLY = ("Failed", "Canceled")
 FILES = (
     "model-"  # how the folders with the model's files begin: one for the processes that run, one for those that start
@@ -48,11 +49,11 @@ class Deployments:
         self._endpoint(scope, endpoint)
         found = self._store.get(_key(scope, endpoint, name))
         if found is None:
-            raise NotFound(f"Deployment {name} was not found in endpoint {endpoint}.")
+            raise NotFound.of(f"{scope.id}/onlineEndpoints/{endpoint}/deployments/{name}")
         return found
 
-    def put(self, scope: Scope, endpoint: str, name: str, body: Document) -> tuple[Document, str]:
-        """Creates or changes a deployment; answers the document as it stands now and the operation's name."""
+    def put(self, scope: Scope, endpoint: str, name: str, body: Document, version: str = "") -> tuple[Document, str]:
+        """Creates or changes a deployment; answers as Endpoints.put does."""
         endpoint_document = self._endpoint(scope, endpoint)
         name = check_name(name, "deployment")
         self._operations.refuse_if_busy(endpoint, "create a deployment")
@@ -60,7 +61,10 @@ class Deployments:
         old = self._store.get(key)
         path = f"onlineEndpoints/{endpoint}/deployments/{name}"
         given = validated(defaults.Deployment.model_validate, body)
-        new = resource(scope, "onlineEndpoints/deployments", path, defaults.properties(given.properties), old)
+        operation = new_name(scope, OPERATIONS)
+        properties = defaults.properties(given.properties)
+        properties["properties"]["AzureAsyncOperationUri"] = self._operations.address(scope, operation, version)
+        new = resource(scope, "onlineEndpoints/deployments", path, properties, old)
         new |= given.envelope() | {"location": endpoint_document["location"]}
         model = self._check(scope, endpoint, new)
         pending = in_state(old, _changing(old, new)) if old else in_state(new, "Creating")
@@ -71,8 +75,8 @@ class Deployments:
             abort=lambda state: self._store.put(key, in_state(old or new, state)),
             after=lambda: self.publish(scope, endpoint),
         )
-        partial = {**pending, "properties": {**pending["properties"], "instanceType": None}}
-        return updated(partial) if old else partial, self._operations.begin(endpoint, work)
+        told = updated({**new, "properties": {**new["properties"], "instanceType": None}}) if old else pending
+        return told, self._operations.begin(endpoint, work, operation)
 
     def delete(self, scope: Scope, endpoint: str, name: str) -> str | None:
         """Starts the deletion; None when there is no such deployment. Raises BadRequest while it has traffic."""
@@ -92,8 +96,9 @@ class Deployments:
             commit=lambda: self._store.delete(key),
             abort=lambda state: self._store.put(key, in_state(old, state)),
             after=lambda: self.publish(scope, endpoint),
+            removes=True,
         )
-        return self._operations.begin(endpoint, work)
+        return self._operations.begin(endpoint, work, new_name(scope, OPERATIONS))
 
     def turn(self, scope: Scope, endpoint: str, name: str, state: str) -> None:
         """Lets a deployment, or the endpoint if `name` is empty, be in another state at once, whatever runs."""
@@ -124,13 +129,13 @@ class Deployments:
         pools = self.pools.get(endpoint, {})
         stopping = [pool for name in names if (pool := pools.pop(name, None))]
         await asyncio.gather(*(pool.stop() for pool in stopping))
-        _remove(self._home(endpoint, name) for name in names)
+        await _remove(self._home(endpoint, name) for name in names)
 
     async def restore(self, scope: Scope, endpoint: str) -> None:
         """After a restart: an operation in flight has had no effect; starts the processes of all that served."""
         traffic = self._endpoint(scope, endpoint)["properties"]["traffic"]
         for document in self._store.children(f"{_key(scope, endpoint)}/deployments"):
-            _remove(self._home(endpoint, document["name"]).glob(f"{FILES}*"))
+            await _remove(self._home(endpoint, document["name"]).glob(f"{FILES}*"))
             state, key = document["properties"]["provisioningState"], _key(scope, endpoint, document["name"])
             if state == "Creating":
                 self._store.put(key, in_state(document, "Failed"))
@@ -165,7 +170,7 @@ class Deployments:
         self.publish(scope, endpoint)  # before the old processes drain: no request may still find them
         if running:
             await running.stop()
-        _remove(files_before)
+        await _remove(files_before)
 
     async def _start(self, scope: Scope, endpoint: str, new: Document, model: Document) -> Pool:
         """Copies the model's files to a folder of their own: processes that run on read the ones they started from."""
@@ -183,7 +188,7 @@ class Deployments:
                 log_of_it.write(f"Fetched {len(fetched)} files, {sum(path.stat().st_size for path in fetched)} bytes\n")
             return await Pool.start(lambda: Instance(files, log, variables), count, settings)
         except BaseException:
-            _remove([files])
+            await _remove([files])
             raise
 
     def _check(self, scope: Scope, endpoint: str, new: Document) -> Document:
@@ -198,7 +203,7 @@ class Deployments:
     def _endpoint(self, scope: Scope, name: str) -> Document:
         found = self._store.get(_key(scope, name))
         if found is None:
-            raise NotFound(f"Online endpoint {name} was not found.", "ResourceNotFound")
+            raise NotFound.above(scope.workspace, name)
         return found
 
     def _home(self, endpoint: str, name: str) -> Path:
@@ -207,7 +212,8 @@ class Deployments:
 
 def _runs_alike(old: Document, new: Document) -> bool:
     """Whether what runs for the one does for the other, but for the number of instances."""
-    return bool(in_state(old, "Succeeded")["properties"] == new["properties"])
+    about = {"provisioningState": "", "properties": {}}  # which no container sees
+    return bool({**old["properties"], **about} == {**new["properties"], **about})
 
 
 def _changing(old: Document, new: Document) -> str:
@@ -215,9 +221,9 @@ def _changing(old: Document, new: Document) -> str:
     return "Scaling" if _runs_alike(old, new) and old["sku"] != new["sku"] else "Updating"
 
 
-def _remove(folders: Iterable[Path]) -> None:
+async def _remove(folders: Iterable[Path]) -> None:
     for folder in folders:
-        shutil.rmtree(folder, ignore_errors=True)
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
 
 def _key(scope: Scope, endpoint: str, name: str = "") -> str:

@@ -7,10 +7,11 @@ from pydantic import Field, StringConstraints
 
 from azureml_emulator.arm.documents import Document, Scope, check_name, in_state, resource, updated
 from azureml_emulator.arm.errors import BadRequest, NotFound, passed_on
-from azureml_emulator.arm.sent import Access, NotEmulated, Sent, Texts, Tracked, any_case, validated
+from azureml_emulator.arm.sent import Access, Sent, Texts, Tracked, any_case, not_emulated, validated
 from azureml_emulator.arm.store import Store
 from azureml_emulator.resources.deployments import Deployments
-from azureml_emulator.resources.operations import Operations, Work
+from azureml_emulator.resources.identities import Identities
+from azureml_emulator.resources.operations import Operations, Work, new_name
 from azureml_emulator.resources.tokens import ML, Tokens
 from azureml_emulator.serving.router import Route, Router, any_of
 
@@ -20,7 +21,8 @@ TAKEN = (
     "There is already an endpoint with this name, Endpoint name needs to be unique within a region. "
     "Try some other name."
 )
-TOKEN_SECONDS = 12 * 3600
+TOKEN_SECONDS = 24 * 3600  # to be had anew after half of them
+OPERATIONS = "oeidp"  # how the names of an endpoint's operations begin
 READ_ONLY = {"compute": None, "scoringUri": None, "swaggerUri": None, "provisioningState": "Succeeded"}
 
 Name = Annotated[str, StringConstraints(to_lower=True)]
@@ -30,7 +32,7 @@ Split = Annotated[dict[Name, Percent], Field(default_factory=dict)]
 
 class Properties(Sent):
     auth_mode: Annotated[Literal["Key", "AMLToken", "AADToken"], any_case("Key", "AMLToken", "AADToken")]
-    compute: NotEmulated = None
+    compute: Annotated[None, not_emulated("Kubernetes")] = None
     description: str | None = None
     properties: Texts
     traffic: Split
@@ -42,13 +44,21 @@ class Endpoints:
     """Endpoints of every workspace; `base` is the address they are called at."""
 
     def __init__(
-        self, store: Store, operations: Operations, deployments: Deployments, router: Router, tokens: Tokens, base: str
+        self,
+        store: Store,
+        operations: Operations,
+        deployments: Deployments,
+        router: Router,
+        tokens: Tokens,
+        identities: Identities,
+        base: str,
     ):
         self._store = store
         self._operations = operations
         self._deployments = deployments
         self._router = router
         self._tokens = tokens
+        self._identities = identities
         self._base = base
         deployments.publish = self.publish
 
@@ -58,23 +68,34 @@ class Endpoints:
     def get(self, scope: Scope, name: str) -> Document:
         found = self._store.get(_key(scope, name))
         if found is None:
-            raise NotFound(f"Online endpoint {name} was not found.", "ResourceNotFound")
+            raise NotFound.of(f"{scope.id}/onlineEndpoints/{name}")
         return self._with_uris(found)
 
-    def put(self, scope: Scope, name: str, body: Document) -> tuple[Document, str]:
-        """Creates or changes an endpoint; answers the document as it stands now and the operation's name."""
+    def put(self, scope: Scope, name: str, body: Document, version: str = "") -> tuple[Document, str]:
+        """Creates or changes an endpoint; answers what is to be told at once, and the operation's name.
+
+        `version` is the API version that the operation is to be asked for in.
+        """
         name = check_name(name, "endpoint")
         self._operations.refuse_if_busy(name, "update the endpoint")
         key = _key(scope, name)
         old = self._store.get(key)
         if old is None and any(item["name"] == name for item in self._store.everywhere("onlineEndpoints")):
             details = passed_on("InferencingClientCallFailed", "", TAKEN)
-            raise BadRequest("The request is invalid.", details=details)
+            raise BadRequest("The request is invalid.", "BadRequest", details=details)
         path = f"onlineEndpoints/{name}"
         given = validated(Tracked[Properties].model_validate, body)
         self._check(scope, name, given.properties)
         properties = given.properties.model_dump() | READ_ONLY
+        operation = new_name(scope, OPERATIONS)
+        properties["properties"] |= {  # the service's own, whatever was sent
+            "azureml.onlineendpointid": f"{scope.id}/{path}".lower(),
+            "AzureAsyncOperationUri": self._operations.address(scope, operation, version),
+        }
         new = resource(scope, "onlineEndpoints", path, properties, old) | given.envelope()
+        if given.identity:
+            made = f"{new['id']} {new['systemData']['createdAt']}"
+            new["identity"] = self._identities.filled(new["identity"], made)
         pending = in_state(old, "Updating") if old else in_state(new, "Creating")
 
         def accept() -> None:
@@ -88,14 +109,19 @@ class Endpoints:
             abort=lambda state: self._store.put(key, in_state(old or new, state)),
             after=lambda: self.publish(scope, name),
         )
-        return updated(pending) if old else pending, self._operations.begin(name, work)
+        told = {key: value for key, value in updated(new).items() if key not in ("location", "identity")}
+        return told if old else pending, self._operations.begin(name, work, operation)
 
-    def patch(self, scope: Scope, name: str, body: Document, with_properties: bool) -> tuple[Document, str]:
-        """Changes what the body names, of `properties` only if it may; answers as put does."""
+    def patch(self, scope: Scope, name: str, body: Document, version: str) -> tuple[Document, str]:
+        """Changes tags and identity; the split, too, before API version 2022-05-01, which MLflow's plugin asks for.
+
+        Answers as put does.
+        """
         old = self.get(scope, name)
         changed = {part: body[part] for part in ("tags", "identity") if body.get(part) is not None}
-        properties = body.get("properties") if with_properties else None
-        return self.put(scope, name, {**old, **changed, "properties": {**old["properties"], **(properties or {})}})
+        properties = body.get("properties") if version < "2022-05-01" else None
+        changed |= {"properties": {**old["properties"], **(properties or {})}}
+        return self.put(scope, name, {**old, **changed}, version)
 
     def delete(self, scope: Scope, name: str) -> str | None:
         """Starts the deletion of the endpoint and its deployments; None when there is no such endpoint."""
@@ -103,8 +129,13 @@ class Endpoints:
         old = self._store.get(key)
         if old is None:
             return None
-        self._operations.refuse_if_busy(name, "delete the endpoint")
+        removal = self._operations.removal(name, "delete the endpoint")
         deployments = [item["name"] for item in self._deployments.all(scope, name)]
+
+        async def prepare() -> None:
+            if removal:
+                await removal
+            await self._deployments.stop(name, deployments)
 
         def commit() -> None:
             self._store.delete(key)
@@ -112,12 +143,12 @@ class Endpoints:
 
         work = Work(
             accept=lambda: self._store.put(key, in_state(old, "Deleting")),
-            prepare=lambda: self._deployments.stop(name, deployments),
+            prepare=prepare,
             commit=commit,
             abort=lambda state: self._store.put(key, in_state(old, state)),
             after=lambda: self.publish(scope, name),
         )
-        return self._operations.begin(name, work)
+        return self._operations.begin(name, work, new_name(scope, OPERATIONS))
 
     def keys(self, scope: Scope, name: str) -> Document:
         if self.get(scope, name)["properties"]["authMode"] != "Key":
@@ -145,7 +176,8 @@ class Endpoints:
             raise BadRequest(f"keyType must be Primary or Secondary, not {body.get('keyType')!r}.")
         # The SDK sends the present key as keyValue and people get a new one: so it is ignored.
         new = keys | {f"{kind}Key": _new_key()}
-        operation = self._operations.begin(name, Work(accept=lambda: self._store.put(f"keys/{name}", new)))
+        work = Work(accept=lambda: self._store.put(f"keys/{name}", new))
+        operation = self._operations.begin(name, work, new_name(scope, OPERATIONS))
         self.publish(scope, name)
         return operation
 

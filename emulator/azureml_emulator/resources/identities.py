@@ -10,6 +10,7 @@ from pydantic import Field
 
 from azureml_emulator.arm.documents import Document
 from azureml_emulator.arm.errors import BadRequest, NotFound
+from azureml_emulator.arm.names import TENANT
 from azureml_emulator.arm.sent import Put, Sent, Tagged, validated
 from azureml_emulator.arm.store import Store
 
@@ -38,14 +39,28 @@ class Identities:
         found = (one["properties"] for one in self._store.everywhere("identities"))
         return next((ids["principalId"] for ids in found if ids["clientId"].lower() == client.lower()), None)
 
+    def filled(self, identity: Document, resource: str) -> Document:
+        """The identity of a resource with the ids that Azure adds. An identity that isn't here has ids all the same."""
+        told: Document = {"type": identity["type"]}
+        if "SystemAssigned" in identity["type"]:
+            told |= {"principalId": _made_up(resource), "tenantId": TENANT}
+        if "UserAssigned" in identity["type"]:
+            told["userAssignedIdentities"] = {id: self._ids(id) for id in identity.get("userAssignedIdentities", {})}
+        return told
+
+    def _ids(self, id: str) -> Document:
+        group, _, name = id.partition(f"/providers/{KIND}/")
+        found = self._store.get(f"{_key(group)}/{name.lower()}")
+        ids = found["properties"] if found else {}
+        return {kind: ids.get(kind, _made_up(f"{id} {kind}".lower())) for kind in ("clientId", "principalId")}
+
     def put(self, group: str, name: str, body: Document, client: str = "") -> tuple[Document, bool]:
         """Creates an identity with ids of its own, the client id among them or given, or changes its tags; and whether
         it is new.
         """
         key = f"{_key(group)}/{_check_name(name).lower()}"
         old = self._store.get(key)
-        ids = {kind: str(uuid.uuid4()) for kind in ("tenantId", "principalId", "clientId")}
-        ids |= {"clientId": client} if client else {}
+        ids = {"tenantId": TENANT, "principalId": str(uuid.uuid4()), "clientId": client or str(uuid.uuid4())}
         document = {
             "id": f"{group}/providers/{KIND}/{name}",
             "name": name,
@@ -78,6 +93,10 @@ class Identities:
         if self._store.get(key) is None:
             raise NotFound(f"The Resource '{KIND}/{name}' was not found.", "ResourceNotFound")
         return key
+
+
+def _made_up(what: str) -> str:
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, what))
 
 
 def _key(group: str) -> str:

@@ -15,6 +15,15 @@ SIZE = re.compile(
 MAX_INSTANCES = 50
 
 
+def spelt(instance_type: str) -> str:
+    """A size as Azure spells it, whatever case it was sent in: `Standard_NC4as_T4_v3`."""
+    known = {name.lower(): name for name in CORES}.get(instance_type.lower())
+    if known or (size := SIZE.fullmatch(instance_type)) is None:
+        return known or instance_type
+    series, cores, letters, version = size.group("series", "cores", "letters", "version")
+    return f"Standard_{series.upper()}{cores}{letters.lower()}{version.upper().replace('_V', '_v')}"
+
+
 def cores(instance_type: str) -> int:
     """The cores of one instance. Raises BadRequest for a name that is no instance type."""
     known = {name.lower(): count for name, count in CORES.items()}.get(instance_type.lower())
@@ -29,9 +38,9 @@ def family(instance_type: str) -> str:
 
     A guess for sizes whose name doesn't end with their version.
     """
-    name = {known.lower(): known for known in CORES}.get(instance_type.lower(), instance_type)
-    series, letters, version = SIZE.fullmatch(name).group("series", "letters", "version")  # type: ignore[union-attr]
-    version = version.replace("_V", "_v").replace("_", "")  # Azure takes a size in any case
+    found = SIZE.fullmatch(spelt(instance_type))
+    series, letters, version = found.group("series", "letters", "version")  # type: ignore[union-attr]
+    version = version.replace("_", "")
     return f"standard{series.upper()}{letters.upper()}{version}Family"
 
 
@@ -50,4 +59,4 @@ def check_quota(instance_type: str, instances: int, used: int, quota: int) -> No
             "https://aka.ms/oe-tsg#error-outofquota"
         )
         details = passed_on("InferencingClientCreateDeploymentFailed", "VmSize", why)
-        raise BadRequest("The request is invalid.", details=details)
+        raise BadRequest("The request is invalid.", "BadRequest", details=details)

@@ -9,6 +9,8 @@ import aiohttp
 
 from azureml_emulator.serving.supervision import AZURES_PROBE, Backend, Place, Probe, Supervision, cancel, until
 
+UNREAD = 0.05  # seconds for reading what has come
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -126,6 +128,8 @@ class Pool:
         exchange = asyncio.ensure_future(self._exchange(body, headers, seconds))
         exchange.add_done_callback(self._finish)
         await asyncio.wait({exchange}, timeout=seconds)
+        if not exchange.done():  # where the loop was held up, the answer may be here, and not read yet
+            await asyncio.wait({exchange}, timeout=UNREAD)
         if not exchange.done():
             raise TimedOut
         return exchange.result()

@@ -22,7 +22,7 @@ from azureml_emulator.api import routes
 from azureml_emulator.process import running
 from azureml_emulator.testing import SAMPLE, Arm, deployment, endpoint, toy_model
 from tests.support import odd_input
-from tests.support.contract import complaints, route
+from tests.support.contract import OURS, complaints, route
 from tests.support.raw_bytes import exchange
 
 CONTAINER = f"/{routes.ACCOUNT}.blob.{routes.SUFFIX}/azureml-blobstore-local"
@@ -165,7 +165,7 @@ def wrong(call: dict[str, Any]) -> list[str]:
     found = [f"status {call['status']}"] if call["status"] in (0, 500) else []
     by_the_emulator = any(name.lower() == "x-ms-request-id" for name in call["headers"])
     if by_the_emulator and call["method"] != "HEAD" and route(call["method"], call["path"]):
-        found += complaints(call)
+        found += complaints(call, OURS)
     return found
 
 

@@ -154,7 +154,7 @@ def test_restart_ends_operations(tmp_path: Path) -> None:
 
     with running(tmp_path) as variables:
         arm = Arm(variables)
-        name = started.headers["Azure-AsyncOperation"].rpartition("/")[2]
+        name = started.headers["Azure-AsyncOperation"].rpartition("/")[2].partition("?")[0]
         status = arm(
             "GET", started.headers["Azure-AsyncOperation"].replace(started.url.split("/sub")[0], arm.base)
         ).json()

@@ -18,8 +18,8 @@ def put(**changes: Any) -> defaults.Deployment:
     ("part", "given"),
     [
         ("requestSettings", {"maxConcurrentRequestsPerInstance": 10_000, "requestTimeout": "PT3M"}),
-        ("requestSettings", {"requestTimeout": "PT0.001S", "maxQueueWait": "P0D"}),
-        ("livenessProbe", {"initialDelay": "P0D", "period": "PT0.5S", "timeout": "P1D"}),
+        ("requestSettings", {"requestTimeout": "PT0.001S", "maxQueueWait": "PT0S"}),
+        ("livenessProbe", {"initialDelay": "PT0S", "period": "PT0.5S", "timeout": "P1D"}),
         ("readinessProbe", {"failureThreshold": 1, "successThreshold": 2**31 - 1}),
     ],
 )

@@ -1,14 +1,17 @@
 """Deployments' processes and files: what an update, a failure, a restart and a deletion make of them."""
 
+import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from azureml_emulator.arm.documents import in_state
-from azureml_emulator.arm.errors import BadRequest
+from azureml_emulator.arm.errors import BadRequest, Conflict
 from azureml_emulator.testing import deployment
 from tests.support.local import ENDPOINT, MODEL, local
 from tests.support.models import in_loop
+from tests.support.served import once
 
 SLOWER = {"requestSettings": {"requestTimeout": "PT9S"}}
 HASTY = {"readinessProbe": {"timeout": "PT0.0001S", "failureThreshold": 1}}
@@ -99,6 +102,24 @@ async def test_a_deleted_deployment_leaves_nothing(tmp_path: Path) -> None:
 
 
 @in_loop
+async def test_the_loop_waits_for_no_disk(tmp_path: Path) -> None:
+    """It carries traffic: the end of large files, which takes seconds, is a thread's, and nothing is synced."""
+    removing: set[threading.Thread] = set()
+    sys.addaudithook(lambda event, _: removing.add(threading.current_thread()) if event == "os.remove" else None)
+    async with local(tmp_path) as here:
+        await here.deployment("default")
+        await here.deployment("default", **SLOWER)
+        await here.end(here.azure.deployments.delete(here.scope, ENDPOINT, "default") or "")
+        for _ in range(2):
+            await here.azure.store.put_blob("box", "blob", once(b"x"), {})
+        await here.azure.store.delete_blob("box", "blob")
+        found, (syncs,) = {*removing}, here.azure.store._db.execute("PRAGMA synchronous").fetchone()
+
+    assert found and threading.current_thread() not in found
+    assert syncs == 0
+
+
+@in_loop
 async def test_a_deleted_endpoint_is_not_found(tmp_path: Path) -> None:
     """Its route is closed, its deployment's processes have ended, and a new one of that name has no deployment."""
     async with local(tmp_path) as here:
@@ -130,6 +151,37 @@ async def test_the_quota_counts_all_deployments(tmp_path: Path) -> None:
     assert "0/15. Additional needed: 24 " in details[0]["message"]
     assert "8/15. Additional needed: 8 " in details[1]["message"]
     assert all("oe-tsg#error-outofquota" in detail["message"] for detail in details)
+
+
+@in_loop
+async def test_an_endpoint_goes_while_a_deployment_goes(tmp_path: Path) -> None:
+    """Its deletion is accepted then, as Azure does, and waits; another operation isn't, nor the same once more."""
+    async with local(tmp_path, operation_seconds=0.2) as here:
+        await here.deployment("default")
+        first = here.azure.deployments.delete(here.scope, ENDPOINT, "default")
+        second = here.azure.endpoints.delete(here.scope, ENDPOINT)
+        for refused in (
+            lambda: here.azure.endpoints.delete(here.scope, ENDPOINT),
+            lambda: here.azure.deployments.put(here.scope, ENDPOINT, "other", deployment(MODEL)),
+        ):
+            with pytest.raises(Conflict):
+                refused()
+
+        outcomes = [(await here.end(operation or ""))["status"] for operation in (first, second)]
+
+        assert outcomes == ["Succeeded", "Succeeded"]
+        assert here.azure.endpoints.all(here.scope) == []
+        await here.endpoint()
+
+
+@in_loop
+async def test_an_endpoint_stays_while_a_deployment_changes(tmp_path: Path) -> None:
+    """Only a deployment's deletion lets that of the endpoint begin."""
+    async with local(tmp_path, operation_seconds=0.2) as here:
+        here.azure.deployments.put(here.scope, ENDPOINT, "default", deployment(MODEL))
+
+        with pytest.raises(Conflict):
+            here.azure.endpoints.delete(here.scope, ENDPOINT)
 
 
 @in_loop

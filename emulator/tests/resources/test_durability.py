@@ -42,7 +42,7 @@ async def write_on(folder: str, acknowledged: Any) -> None:
         await store.put_blob("box", "blob", once(str(number).encode() * 500), {"number": str(number)})
         acknowledged.send(("blob", number))
         await store.put_blob("box", f"new-{number}", once(b"x"), {})
-        store.delete_blob("box", f"new-{number - 1}")
+        await store.delete_blob("box", f"new-{number - 1}")
         acknowledged.send(("deleted", number - 1))
 
 

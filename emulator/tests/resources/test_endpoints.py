@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import pytest
 import requests
+
+if TYPE_CHECKING:
+    from azure.ai.ml import MLClient
 
 from azureml_emulator.testing import Arm, deployment, endpoint
 from tests.support.served import keys, register, score, serve
@@ -131,15 +136,61 @@ def test_conflict_while_an_operation_runs(arm: Arm, fresh: str) -> None:
     assert arm.settle(first)["status"] == "Succeeded"
 
 
-def test_update_answers_before_it_is_done(arm: Arm, fresh: str) -> None:
-    """The answer to a PUT is partial; only a GET after the operation tells the truth."""
-    answer = arm("PUT", f"onlineEndpoints/{fresh}", endpoint(description="new"))
-    early = properties(arm, fresh)
+def test_an_update_answers_what_will_be(arm: Arm, fresh: str) -> None:
+    """The answer to a PUT is a projection; a GET shows what is in force, and the truth once the operation has ended."""
+    arm.settle(arm("PUT", f"onlineEndpoints/{fresh}", endpoint() | {"identity": {"type": "SystemAssigned"}}))
+    arm.deployment(fresh, "default", MODEL)
+
+    answer = arm("PUT", f"onlineEndpoints/{fresh}", endpoint(description="new", traffic={"default": 100}))
+    early = arm("GET", f"onlineEndpoints/{fresh}").json()
     arm.settle(answer)
 
-    assert answer.status_code == 201
-    assert early["provisioningState"] == "Updating"
-    assert properties(arm, fresh)["description"] == "new"
+    told = answer.json()
+    assert (answer.status_code, told["properties"]["provisioningState"]) == (201, "Creating")
+    assert (told["properties"]["traffic"], told["properties"]["scoringUri"]) == ({"default": 100}, None)
+    assert (list(told["systemData"]), {"location", "identity"} & set(told)) == (["lastModifiedAt"], set())
+    assert (early["properties"]["provisioningState"], early["properties"]["traffic"]) == ("Updating", {})
+    assert {"location", "identity"} <= set(early) and early["properties"]["scoringUri"]
+    assert (properties(arm, fresh)["description"], properties(arm, fresh)["traffic"]) == ("new", {"default": 100})
+
+
+def test_a_deployment_answers_what_will_be(arm: Arm, fresh: str) -> None:
+    """The answer to what creates one tells its size, that to an update doesn't; a GET goes on to."""
+    path = f"onlineEndpoints/{fresh}/deployments/default"
+    made = arm("PUT", path, deployment(f"{arm.workspace}/{MODEL}"))
+    arm.settle(made)
+    changed = arm("PUT", path, deployment(f"{arm.workspace}/{MODEL}", description="new"))
+    early = arm("GET", path).json()
+    arm.settle(changed)
+
+    told = [answer.json()["properties"] for answer in (made, changed)]
+    assert [one["instanceType"] for one in told] == ["Standard_DS3_v2", None]
+    assert [one["provisioningState"] for one in told] == ["Creating", "Creating"]
+    assert list(changed.json()["systemData"]) == ["lastModifiedAt"]
+    assert (early["properties"]["provisioningState"], early["properties"]["description"]) == ("Updating", None)
+    assert early["properties"]["instanceType"] == "Standard_DS3_v2"
+    assert early["properties"]["requestSettings"]["maxQueueWait"] == "PT0S"
+    assert {"dataCollector", "modelMountPath"} <= set(early["properties"])
+
+
+def test_what_the_service_owns(arm: Arm, client: MLClient, fresh: str) -> None:
+    """Its ids and its properties are there, and survive what the SDK and others send in their place."""
+    path = f"onlineEndpoints/{fresh}"
+    arm.settle(arm("PUT", path, endpoint() | {"identity": {"type": "SystemAssigned"}}))
+    before = arm("GET", path).json()
+    read = client.online_endpoints.get(fresh)
+    read.properties |= {"azureml.onlineendpointid": "nonsense", "ours": "kept"}
+    client.online_endpoints.begin_create_or_update(read).result()
+    after = arm("GET", path).json()
+    arm.settle(arm("PUT", path, endpoint() | {"identity": {"type": "SystemAssigned"}}))
+    bare = arm("GET", path).json()
+
+    assert UUID(before["identity"]["principalId"]) and UUID(before["identity"]["tenantId"])
+    assert before["identity"] == after["identity"] == bare["identity"]
+    owned = [found["properties"]["properties"] for found in (before, after, bare)]
+    assert {one["azureml.onlineendpointid"] for one in owned} == {before["id"].lower()}
+    assert len({one["AzureAsyncOperationUri"] for one in owned}) == 3
+    assert owned[1]["ours"] == "kept"
 
 
 def test_swagger_is_where_the_endpoint_says(arm: Arm) -> None:
@@ -159,6 +210,32 @@ def test_live_deployment_stays(arm: Arm) -> None:
 
     assert_refused(answer, "set it to 0")
     assert score(arm, NAME).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "says"),
+    [
+        (
+            "GET",
+            "onlineEndpoints/nobody",
+            "onlineEndpoints/nobody' under resource group 'local' was not found",
+        ),
+        (
+            "POST",
+            "onlineEndpoints/nobody/listKeys",
+            "onlineEndpoints/nobody' under resource group 'local' was not found",
+        ),
+        ("GET", f"onlineEndpoints/{NAME}/deployments/nobody", f"{NAME}/deployments/nobody' under resource group"),
+        ("GET", "onlineEndpoints/nobody/deployments", "Parent resource 'local/nobody' not found."),
+        ("GET", "onlineEndpoints/nobody/deployments/any", "Parent resource 'local/nobody' not found."),
+    ],
+)
+def test_the_resource_manager_knows_what_is_not_there(arm: Arm, method: str, path: str, says: str) -> None:
+    """It answers itself, in its own short form: code and message."""
+    answer = arm(method, path)
+
+    error = answer.json()["error"]
+    assert (answer.status_code, set(error), says in error["message"]) == (404, {"code", "message"}, True)
 
 
 def test_delete_is_idempotent(arm: Arm) -> None:
@@ -230,7 +307,7 @@ def test_failed_provisioning(arm: Arm, model_folder: Path, tmp_path: Path, fresh
         ({"readinessProbe": {"failureThreshold": 0}}, "failureThreshold: Input should be greater than or equal to 1"),
         ({"model": "/models/rules/versions/99"}, "not there"),
         ({"model": None}, "needs a version"),
-        ({"endpointComputeType": "Kubernetes"}, "properties.endpointComputeType: Input should be 'Managed'"),
+        ({"endpointComputeType": "Batch"}, "properties.endpointComputeType: Input should be 'Managed'"),
     ],
 )
 def test_deployment_is_refused(arm: Arm, changes: dict[str, Any], why: str) -> None:
@@ -261,8 +338,11 @@ def test_token_endpoint(arm: Arm) -> None:
     arm.deployment("token-endpoint", "default", MODEL)
     arm.endpoint("token-endpoint", authMode="AMLToken", traffic={"default": 100})
 
-    token = arm("POST", "onlineEndpoints/token-endpoint/token").json()["accessToken"]
+    answer = arm("POST", "onlineEndpoints/token-endpoint/token").json()
+    token, now = answer["accessToken"], time.time()
 
+    hours = [(answer[end] - now) / 3600 for end in ("expiryTimeUtc", "refreshAfterTimeUtc")]
+    assert hours == [pytest.approx(24, abs=0.1), pytest.approx(12, abs=0.1)]
     assert score(arm, "token-endpoint", key=token).status_code == 200
     assert score(arm, "token-endpoint", key=arm.token).status_code == 401
     assert arm("POST", "onlineEndpoints/token-endpoint/listKeys").status_code == 400

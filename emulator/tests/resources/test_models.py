@@ -28,10 +28,45 @@ def test_unknown_model(arm: Arm) -> None:
     """An unknown model is answered with 404 in Azure's words."""
     answer = arm("GET", "models/nobody/versions")
 
-    assert answer.status_code == 404
     error = answer.json()["error"]
-    assert (error["code"], error["message"]) == ("UserError", "The specified resource was not found.")
-    assert error["details"][0]["message"] == "Model container with name: nobody not found."
+    added = {one["type"]: one["info"]["value"] for one in error["additionalInfo"]}
+    assert (answer.status_code, error["code"]) == (404, "UserError")
+    assert error["message"] == "The specified resource was not found."
+    assert error["details"] == [
+        {
+            "code": "ModelNotFound",
+            "message": "Model container with name: nobody not found.",
+            "details": [],
+            "additionalInfo": [],
+        }
+    ]
+    assert list(added) == ["ComponentName", "Correlation", "Environment", "Location", "Time", "InnerError"]
+    assert added["InnerError"] == {"code": "NotFoundError", "innerError": None}
+
+
+def test_unknown_datastore(arm: Arm) -> None:
+    """Another datastore than the default one is missing as other things are; so are its secrets."""
+    for answer in (arm("GET", "datastores/other"), arm("POST", "datastores/other/listSecrets")):
+        assert (answer.status_code, answer.json()["error"]["code"]) == (404, "UserError")
+        assert answer.json()["error"]["message"] == "Could not find datastore: other."
+
+
+def test_a_changed_path(client: MLClient, arm: Arm, model_folder: Path) -> None:
+    """A version keeps its path, which Azure spells its own way; the SDK gets the words that it looks for."""
+    from azure.core.exceptions import HttpResponseError
+
+    made = register(client, "kept", model_folder)
+    document = arm("GET", f"models/kept/versions/{made.version}").json()
+    uri = document["properties"]["modelUri"]
+    made.path = uri.replace("/paths/", "/paths/other/")
+
+    with pytest.raises(HttpResponseError, match=r"^\(UserError\) Asset paths cannot be updated\.") as refusal:
+        client.models.create_or_update(made)
+
+    assert "/resourceGroups/" in uri
+    assert refusal.value.status_code == 409
+    as_sent = {"modelUri": uri.replace("resourceGroups", "resourcegroups"), "modelType": "mlflow_model"}
+    assert arm("PUT", f"models/kept/versions/{made.version}", {"properties": as_sent}).status_code == 200
 
 
 def test_versions_newest_first(arm: Arm, client: MLClient, model_folder: Path) -> None:
@@ -73,17 +108,6 @@ def test_version_is_a_number(arm: Arm, version: str) -> None:
 
     assert answer.status_code == 400
     assert "whole numbers" in answer.json()["error"]["message"]
-
-
-def test_path_cannot_change(arm: Arm, client: MLClient, model_folder: Path) -> None:
-    """The path of a registered version stays what it was."""
-    model = register(client, "steady", model_folder)
-    other = model.path.replace("LocalUpload", "Elsewhere")
-
-    answer = arm("PUT", "models/steady/versions/1", {"properties": {"modelUri": other, "modelType": "mlflow_model"}})
-
-    assert answer.status_code == 409
-    assert client.models.get("steady", "1").path == model.path
 
 
 def test_folder_without_mlmodel(client: MLClient, tmp_path: Path) -> None:

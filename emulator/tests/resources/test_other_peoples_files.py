@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from azureml_emulator.resources import skus
 from azureml_emulator.testing import Arm, deployment, endpoint
 from tests.support.models import order, puppet_model
 from tests.support.served import register, score
@@ -40,11 +41,17 @@ def read(arm: Arm, path: str) -> dict[str, Any]:
 def test_enumerations_in_any_case(arm: Arm) -> None:
     """ARM takes them as they come, and gives them back as they are described."""
     arm.settle(arm("PUT", PATH, endpoint(publicNetworkAccess="disabled", authMode="key")))
-    arm.deployment(NAME, "default", MODEL, egressPublicNetworkAccess="DISABLED")
+    sent = {"egressPublicNetworkAccess": "DISABLED", "endpointComputeType": "managed"}
+    body = deployment(f"{arm.workspace}/{MODEL}", **sent, scaleSettings={"scaleType": "default"})
+    arm.settle(arm("PUT", DEPLOYMENT, body | {"sku": {"name": "default", "tier": "standard"}}))
 
     found = read(arm, PATH)["properties"]
     assert (found["publicNetworkAccess"], found["authMode"]) == ("Disabled", "Key")
-    assert read(arm, DEPLOYMENT)["properties"]["egressPublicNetworkAccess"] == "Disabled"
+    made = read(arm, DEPLOYMENT)
+    assert made["properties"]["egressPublicNetworkAccess"] == "Disabled"
+    assert made["properties"]["endpointComputeType"] == "Managed"
+    assert made["properties"]["scaleSettings"] == {"scaleType": "Default"}
+    assert made["sku"] == {"name": "Default", "tier": "Standard", "capacity": 1}
 
 
 def test_sizes_in_any_case(arm: Arm) -> None:
@@ -52,6 +59,20 @@ def test_sizes_in_any_case(arm: Arm) -> None:
     outcome = arm.deployment(NAME, "default", MODEL, instanceType="STANDARD_NC4AS_T4_V3")
 
     assert outcome["status"] == "Succeeded"
+    assert read(arm, DEPLOYMENT)["properties"]["instanceType"] == "Standard_NC4as_T4_v3"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *skus.CORES,
+        *("Standard_F4s_v2", "Standard_E4s_v3", "Standard_NC6s_v3", "Standard_NC24ads_A100_v4", "Standard_ND40rs_v2"),
+        *("Standard_NC40ads_H100_v5", "Standard_L8s_v3", "Standard_D2as_v4", "Standard_NC6"),
+    ],
+)
+def test_a_size_has_one_spelling(name: str) -> None:
+    """It is that of Azure's list."""
+    assert {skus.spelt(sent) for sent in (name, name.upper(), name.lower())} == {name}
 
 
 def test_environment_variables_reach_the_model(arm: Arm) -> None:
@@ -76,7 +97,9 @@ def test_user_assigned_identities_are_kept(arm: Arm, client: MLClient) -> None:
     client.online_endpoints.begin_create_or_update(client.online_endpoints.get(NAME)).result()
 
     assert read(arm, PATH)["identity"]["type"] == "UserAssigned"
-    assert list(read(arm, PATH)["identity"]["userAssignedIdentities"]) == [IDENTITY]
+    ids = read(arm, PATH)["identity"]["userAssignedIdentities"]
+    assert list(ids) == [IDENTITY]
+    assert set(ids[IDENTITY]) == {"clientId", "principalId"}
 
 
 def test_data_collector(arm: Arm, client: MLClient) -> None:
@@ -103,11 +126,29 @@ def test_data_collector(arm: Arm, client: MLClient) -> None:
 @pytest.mark.parametrize(
     ("path", "body", "why"),
     [
-        (PATH, endpoint(compute="azureml:cluster"), "properties.compute: this isn't emulated"),
+        (PATH, endpoint(compute="azureml:cluster"), "properties.compute: Kubernetes isn't emulated"),
         (
             DEPLOYMENT,
             deployment(MODEL, codeConfiguration={"codeId": "c", "scoringScript": "s.py"}),
-            "properties.codeConfiguration: this isn't emulated",
+            "properties.codeConfiguration: scoring code isn't emulated",
+        ),
+        (
+            DEPLOYMENT,
+            deployment(MODEL, endpointComputeType="kubernetes"),
+            "properties.endpointComputeType: Kubernetes isn't emulated",
+        ),
+        (
+            DEPLOYMENT,
+            deployment(MODEL, scaleSettings={"scaleType": "targetUtilization", "maxInstances": 3}),
+            "properties.scaleSettings.scaleType: TargetUtilization isn't emulated",
+        ),
+        (DEPLOYMENT, deployment(MODEL, instances=1.5), "sku.capacity: Input should be a valid integer, not 1.5"),  # type: ignore[arg-type]
+        (DEPLOYMENT, deployment(MODEL, instances=0), "sku.capacity: Input should be greater than or equal to 1, not 0"),
+        (DEPLOYMENT, deployment("azureml://registries/azureml/models/m/versions/1"), "is in a registry"),
+        (
+            DEPLOYMENT,
+            deployment("/subscriptions/s/resourceGroups/g/providers/P/workspaces/w/models/others/versions/1"),
+            "is in another workspace; that isn't emulated",
         ),
         (
             DEPLOYMENT,

@@ -55,12 +55,19 @@ def plain(value: Any) -> Any:
 
 
 def kept(given: Any, found: Any, sent: dict[str, Any]) -> None:
-    """Each value that was sent is what is found; a mapping may have more, which the service adds."""
+    """Each value that was sent is what is found; the service may add to mappings."""
     for name in sent:
         was, now = plain(getattr(given, name)), plain(getattr(found, name))
-        if isinstance(was, dict):
-            now = {key: value for key, value in now.items() if key in was}
-        assert (name, now) == (name, was)
+        assert (name, of(was, now)) == (name, was)
+
+
+def of(was: Any, now: Any) -> Any:
+    """What is found, without what mappings have more."""
+    if isinstance(was, dict) and isinstance(now, dict):
+        return {key: of(was[key], value) for key, value in now.items() if key in was}
+    if isinstance(was, list) and isinstance(now, list) and len(was) == len(now):
+        return [of(*pair) for pair in zip(was, now, strict=True)]
+    return now
 
 
 def test_endpoint(arm: Arm, client: MLClient) -> None:

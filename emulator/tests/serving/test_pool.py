@@ -55,6 +55,21 @@ async def test_twice_the_limit_is_too_many() -> None:
 
 
 @in_loop
+async def test_a_loop_that_was_held_up_loses_no_answer() -> None:
+    """Whatever kept it from reading until the time was over: an answer that came in time is one."""
+    pool, _ = await stub_pool(slow(0.05), request_timeout_ms=200)
+
+    asked = ask(pool, 1)
+    await asyncio.sleep(0.1)
+    late = ask(pool, 1)
+    await asyncio.sleep(0.01)
+    time.sleep(0.3)
+
+    assert await outcomes([*asked, *late]) == [200, 200]
+    await pool.stop()
+
+
+@in_loop
 async def test_a_slow_answer_times_out_and_keeps_its_instance_busy() -> None:
     """The model goes on after the client gave up, so the instance takes nothing else meanwhile."""
     pool, stubs = await stub_pool(slow(0.2), request_timeout_ms=100)

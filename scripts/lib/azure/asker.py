@@ -26,9 +26,10 @@ from datetime import datetime, timedelta, timezone
 
 from scripts.lib.azure.endpoint import OnlineEndpoint
 from scripts.lib.azure.errors import passes
-from scripts.lib.azure.scoring_client import LONGEST, Answer, Body, Unanswered, bearer, score
+from scripts.lib.azure.scoring_client import LONGEST, Answer, Unanswered, bearer, score
 from scripts.lib.azure.waiting import Deadline
 from scripts.lib.decisions import ends
+from scripts.lib.decisions.requests import Body
 from scripts.lib.decisions.state import EndpointState, Refused
 
 PATIENCE = 60.0  # seconds, for all requests to a deployment together

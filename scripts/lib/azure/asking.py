@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -13,12 +13,18 @@ from scripts.lib.azure.asker import PATIENCE, Asker, CouldNotAsk
 from scripts.lib.azure.endpoint import OnlineEndpoint
 from scripts.lib.azure.errors import explain
 from scripts.lib.azure.model_files import registered_contract
-from scripts.lib.azure.scoring_client import ROWS, SAMPLE, Answer, Body, alone, load_request
+from scripts.lib.azure.scoring_client import ROWS, SAMPLE, Answer, load_request, load_requests
 from scripts.lib.azure.waiting import Deadline
-from scripts.lib.decisions.contract import LABELS, listed
+from scripts.lib.azure.workspace import read_yaml
+from scripts.lib.decisions import expectations, predictions
+from scripts.lib.decisions.contract import Contract
+from scripts.lib.decisions.expectations import Expected, with_tags
+from scripts.lib.decisions.model_tags import listed
 from scripts.lib.decisions.request_fit import misfits
+from scripts.lib.decisions.requests import Body, rows
 from scripts.lib.decisions.state import EndpointState, Refused
 
+EXPECTATIONS = Path("endpoints/smoke-expectations.yml")
 Ask = Callable[[Body], Answer]
 Failures = list[tuple[int, str]]  # the request's number, and what is wrong with its answer
 
@@ -34,11 +40,13 @@ class FoundBad(Refused):
 def ask(endpoint: OnlineEndpoint, state: EndpointState, name: str, patience: float = PATIENCE) -> None:
     """Ask the deployment `name` what clients ask. Raises FoundBad and CouldNotAsk, or nothing: then it is well.
 
-    Without a tag that tells its labels an answer is right if it has one prediction for each row. Ends with exit code 2
-    where the request files are wrong.
+    Who promotes may have no right to read models, so its tags and the file alone say what is right. Ends with exit code
+    2 where the files are wrong.
     """
-    bodies = right_requests()
-    failures, _ = right_input(Asker(endpoint, state, name, patience), bodies, name, labels(state, name))
+    bodies, said = right_requests(), expected(state, name)
+    if said.per_row is None and not said.every.labels:
+        said = replace(said, per_row=False)  # whether each row has a prediction the signature tells
+    failures, _ = right_input(Asker(endpoint, state, name, patience), bodies, name, Contract(), said)
     check_requests(endpoint, state, name, bodies, failures)
     if failures:
         raise FoundBad(name, told(failures))
@@ -59,9 +67,9 @@ def check_requests(
         if explain(error) is None:
             raise
         return  # without its signature nobody can blame the file
-    if found is None or found.inputs is None:
+    if found is None or found.takes is None:
         return
-    wrong = {number: list(misfits(bodies[number], found.inputs)) for number, _ in failures}
+    wrong = {number: list(misfits(bodies[number], found.takes, found.params)) for number, _ in failures}
     if all(wrong.values()):
         files = f"{name} refuses what isn't as its model wants it. Request 0 is {SAMPLE}, the others are the rows:"
         lines = [f"request {number}: {why}" for number, reasons in wrong.items() for why in reasons]
@@ -74,13 +82,14 @@ def told(failures: Failures) -> list[str]:
 
 
 def right_requests(rows: Path = ROWS) -> list[Body]:
-    """The sample request, and each row of a file alone. Ends with exit code 2 where a file is wrong."""
-    sample = load_request(SAMPLE)
-    alone(sample)  # of the same form
-    return [sample, *alone(load_request(rows))]
+    """The sample request, and those of a file. Ends with exit code 2 where a file is wrong."""
+    load_requests(SAMPLE)  # of a form that Azure takes
+    return [load_request(SAMPLE), *load_requests(rows)]
 
 
-def right_input(ask: Ask, bodies: list[Body], name: str, labels: list[Any] | None) -> tuple[Failures, list[float]]:
+def right_input(
+    ask: Ask, bodies: list[Body], name: str, model: Contract, said: Expected
+) -> tuple[Failures, list[float]]:
     """What is wrong with the answers to right requests, and how many seconds each answer took.
 
     Raises CouldNotAsk where nothing was wrong so far: what was found is found.
@@ -94,13 +103,13 @@ def right_input(ask: Ask, bodies: list[Body], name: str, labels: list[Any] | Non
             if not failures:
                 raise
             return [*failures, (number, str(error))], seconds
-        found = problems(answer, len(body["input_data"]["data"]), name, labels)
+        found = problems(answer, rows(body, model.takes), name, model, said)
         failures += [(number, problem) for problem in found]
         seconds.append(answer.seconds)
     return failures, seconds
 
 
-def problems(answer: Answer, rows: int, name: str, labels: list[Any] | None) -> Iterator[str]:
+def problems(answer: Answer, count: int | None, name: str, model: Contract, said: Expected) -> Iterator[str]:
     """What is wrong with an answer to a right request of so many rows, sent to the deployment `name`."""
     if answer.deployment != name:
         yield f"answered by {answer.deployment or 'nobody'}, not by {name}"
@@ -108,24 +117,27 @@ def problems(answer: Answer, rows: int, name: str, labels: list[Any] | None) -> 
         yield f"HTTP {answer.status}: {answer.body.strip()[:500]}"
         return
     try:
-        predictions = json.loads(answer.body)
+        content = json.loads(answer.body)
     except (ValueError, RecursionError):
-        predictions = None
-    if not isinstance(predictions, list) or len(predictions) != rows:
-        yield f"not a list of {rows} predictions: {answer.body[:500]}"
+        yield f"not JSON, so not a list of predictions: {answer.body[:500]}"
         return
-    unknown = [value for value in predictions if not any(value == x and type(value) is type(x) for x in labels or ())]
-    if labels is not None and unknown:
-        yield f"{json.dumps(unknown)} are none of the labels {json.dumps(labels)}"
+    yield from predictions.problems(content, count, model.gives, said)
 
 
-def labels(state: EndpointState, name: str, given: str | None = None) -> list[Any] | None:
-    """What a deployment may predict: what is given as JSON, else what its tag says; None without either."""
-    deployment = state.named(name)
-    text = given or deployment.tags.get(LABELS)
-    if not text:
-        return None
-    found = listed(text)
-    if not found:
-        raise Refused(f"{text!r} is not a JSON list of labels. Say it: smoke_test {name} --labels '[0, 1]'")
-    return found
+def expected(state: EndpointState, name: str, given: str = "", model: Mapping[str, str] | None = None) -> Expected:
+    """What a deployment may predict: the labels given as JSON, else what the file, its tags and its model's say."""
+    found = with_tags(of_the_file(), {**(model or {}), **state.named(name).tags})
+    labels = listed(given)
+    if given and not labels:
+        raise Refused(f"{given!r} is not a JSON list of labels. Say it: smoke_test {name} --labels '[0, 1]'")
+    return replace(found, every=replace(found.every, labels=labels), columns={}) if given else found
+
+
+def of_the_file() -> Expected:
+    """What the file beside the requests says, which may be missing. Ends with exit code 2 where it is wrong."""
+    if not EXPECTATIONS.exists():
+        return Expected()
+    try:
+        return expectations.expected(read_yaml(EXPECTATIONS), str(EXPECTATIONS))
+    except Refused as error:
+        raise click.BadParameter(str(error)) from error

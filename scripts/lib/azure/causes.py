@@ -108,7 +108,7 @@ CODES = {
     "notavailableforsubscription": NO_MACHINE,
     "imagebuildfailure": IMAGE,
     "resourcenotready": CRASHED,
-    "badargument": Cause("Azure can't use what endpoints/*.yml says", "Correct what is named, then run this again."),
+    "badargument": Cause("Azure can't use what was sent", "Correct what is named, then run this again."),
 }
 
 STORAGE = {  # rest/api/storageservices/blob-service-error-codes

@@ -10,11 +10,20 @@ from scripts.lib.azure.endpoint import OnlineEndpoint
 from scripts.lib.azure.errors import Ended, NotBegun, Passing, azures, cause, explain, reason
 from scripts.lib.azure.looking import found
 from scripts.lib.azure.waiting import Deadline, TimedOut, answered, say
+from scripts.lib.decisions import log_reason
 from scripts.lib.decisions.state import Refused
 
-LOG_LINES = 100
+LOG_LINES = (5000, 100)  # what is asked for, and what Azure surely gives; as many of them are shown
 CONTAINERS = {"storage-initializer": "storage initialiser", "inference-server": "container"}
 REMOVAL = 300.0  # seconds for removing what failed, when --timeout may be used up
+
+
+class NotStarted(Refused):
+    """A deployment did not become healthy; `why` are the lines of its log that say why."""
+
+    def __init__(self, message: str, why: list[str]):
+        super().__init__(message)
+        self.why = why
 
 
 def create(endpoint: OnlineEndpoint, entity: Any, deadline: Deadline, room: str) -> None:
@@ -34,21 +43,21 @@ def create(endpoint: OnlineEndpoint, entity: Any, deadline: Deadline, room: str)
             raise
         raise Refused(f"{explain(error)}\n{room}\n{endpoint.how_it_is_left()}") from error
     except TimedOut as error:
-        _show_log(endpoint, name)
-        raise Refused(
-            f"{error}. {name} is still there, and Azure may still end it: look with show_endpoint, then run this again."
-        ) from error
+        why = _show_log(endpoint, name)
+        left = f"{name} is still there, and Azure may still end it: look with show_endpoint, then run this again."
+        raise NotStarted(f"{error}. {left}", why) from error
     except Ended as error:
         if error.status == "Canceled":
             raise
         short = f"\n{room}" if error.cause is causes.NO_QUOTA else ""
+        why = _show_log(endpoint, name)
+        said = f"\nIts log says: {log_reason.headline(why)}" if why else ""
         left = f"{_clear_up(endpoint, name)} {endpoint.how_it_is_left()}"
-        raise Refused(f"{name} did not become healthy: {explain(error)}{short}\n{left}") from error
+        raise NotStarted(f"{name} did not become healthy: {explain(error)}{said}{short}\n{left}", why) from error
 
 
 def _clear_up(endpoint: OnlineEndpoint, name: str) -> str:
-    """Show the log of a deployment whose creation failed, and remove it; what became of it, for people."""
-    _show_log(endpoint, name)
+    """Remove a deployment whose creation failed; what became of it, for people."""
     deadline = Deadline(REMOVAL)
     try:
         state = endpoint.state_of(name, deadline)
@@ -63,16 +72,33 @@ def _clear_up(endpoint: OnlineEndpoint, name: str) -> str:
     return f"{name} is removed."
 
 
-def _show_log(endpoint: OnlineEndpoint, name: str) -> None:
-    """That of its container, and of what fetches the model before: one that never started has said nothing itself."""
-    for kind, told in CONTAINERS.items():
+def _show_log(endpoint: OnlineEndpoint, name: str) -> list[str]:
+    """That of its container, and of what fetches the model before: one that never started has said nothing itself.
+
+    Gives the lines that say why, for who keeps them: the log goes with the deployment.
+    """
+    logs = {told: _log(endpoint, name, kind, told) for kind, told in CONTAINERS.items()}
+    for told, log in logs.items():
+        if log is not None:
+            shown = "\n".join(log.splitlines()[-LOG_LINES[-1] :])
+            say(f"the last lines of {name}'s {told} log:\n{shown or 'nothing'}")
+    log = next((log for log in reversed(logs.values()) if log), "")
+    if not log:
+        return []
+    return log_reason.reason(log)
+
+
+def _log(endpoint: OnlineEndpoint, name: str, kind: str, told: str) -> str | None:
+    """A container's log; None, and that is told, where it can't be read."""
+    for lines in LOG_LINES:
         read = functools.partial(
-            endpoint.client.online_deployments.get_logs, name, endpoint.name, LOG_LINES, container_type=kind
+            endpoint.client.online_deployments.get_logs, name, endpoint.name, lines, container_type=kind
         )
         try:
-            log = answered(Deadline(REMOVAL), read)
-            say(f"the last lines of {name}'s {told} log:\n{log.strip() or 'nothing'}")
+            return str(answered(Deadline(REMOVAL), read) or "").strip()
         except Exception as error:
             if explain(error) is None:
                 raise
-            say(f"the {told}'s log of {name} can't be read: {reason(azures(error) or error)}")
+            failed = reason(azures(error) or error)
+    say(f"the {told}'s log of {name} can't be read: {failed}")
+    return None

@@ -167,7 +167,9 @@ def _walk(error: Any) -> Iterator[tuple[str, str]]:
         return
     message = str(error.get("message") or "")
     yield str(error.get("code") or ""), message.partition("{")[0] if "error detail" in message else message
-    for inner in (*(error.get("details") or []), error.get("innererror") or error.get("innerError")):
+    told = [one.get("info") for one in error.get("additionalInfo") or [] if one.get("type") == "InnerError"]
+    codes = [info.get("value") for info in told if isinstance(info, dict)]  # without words: details say more
+    for inner in (*codes, *(error.get("details") or []), error.get("innererror") or error.get("innerError")):
         yield from _walk(inner)
     if (start := message.find("{")) >= 0:
         try:

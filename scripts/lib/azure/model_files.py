@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from scripts.lib.azure import registered
+from scripts.lib.azure.errors import brief, explain
 from scripts.lib.azure.looking import found, twice
 from scripts.lib.azure.trying import patiently
-from scripts.lib.azure.waiting import ANSWER, Deadline, within
+from scripts.lib.azure.waiting import ANSWER, Deadline, say, within
 from scripts.lib.azure.workspace import Workspace
 from scripts.lib.decisions import model_example
 from scripts.lib.decisions.contract import Contract, contract
@@ -26,7 +29,20 @@ def registered_contract(workspace: Workspace, model: Model, deadline: Deadline) 
     with TemporaryDirectory(ignore_cleanup_errors=True) as temporary:  # given up, a download may still write there
         what, into = f"reading the MLmodel of {model.name} {model.version}", Path(temporary)
         folder = patiently(workspace, deadline, lambda: within(deadline, what, lambda: _fetch(workspace, known, into)))
-        return contract(folder) if (folder / "MLmodel").is_file() else None
+        said = contract(folder) if (folder / "MLmodel").is_file() else None
+        return said and replace(said, tags={**said.tags, **(known.tags or {})})
+
+
+def facts(workspace: Workspace, model: Model, deadline: Deadline) -> Mapping[str, str]:
+    """What a registered version's MLmodel and its tags say; nothing where that can't be read, which is told."""
+    try:
+        said = registered_contract(workspace, model, deadline)
+    except Exception as error:
+        if explain(error) is None:
+            raise
+        say(f"what {model.name} {model.version} says of itself can't be read: {brief(error)}")
+        return {}
+    return said.tags if said else {}
 
 
 def _fetch(workspace: Workspace, model: Any, into: Path) -> Path:

@@ -50,16 +50,29 @@ def verified(workspace: Workspace, number: str, digest: str, deadline: Deadline)
     if not expected:
         say(f"{name} {number} has no tag `digest`, so it can't be told whether it is what was trained")
         return model
-    content = patiently(workspace, deadline, lambda: _digest(workspace, model, deadline))
+    content = stored_digest(workspace, model, deadline, expected)
     source = "training made" if digest else "its tag says"
     if content != expected:
         raise Refused(
             f"{name} {number} is registered with another content than {source}: digest {content}, not {expected}. "
-            "Nothing is deployed. Find out who changed it; register_model registers a new version."
+            "Nothing is deployed. Find out who changed it. With what was trained, `python -m scripts.register_model "
+            "FOLDER` (in a workflow: *Re-run all jobs*) compares what is stored, and uploads a new version elsewhere."
         )
-    say(f"{name} {number} is what {source}: digest {content[:12]}")
+    say(f"{name} {number} is what {source}: digest {model_folder.short(content)}")
     model.tags = {**model.tags, "digest": content}
     return model
+
+
+def stored_digest(workspace: Workspace, model: Any, deadline: Deadline, like: str) -> str:
+    """The digest that the content of a version has now, in the scheme of `like`."""
+
+    def look() -> str:
+        what = f"downloading {model.name} {model.version}"
+        with TemporaryDirectory(ignore_cleanup_errors=True) as temporary:  # given up, it may still write there
+            folder = within(deadline, what, lambda: download(workspace, model, Path(temporary)))
+            return model_folder.stored(folder, like)
+
+    return patiently(workspace, deadline, look)
 
 
 def _find(workspace: Workspace, name: str, deadline: Deadline, **which: str) -> Any:
@@ -116,12 +129,3 @@ def _credential(secrets: Any) -> Any:
     if token := getattr(secrets, "sas_token", None):
         return AzureSasCredential(token.removeprefix("?"))
     return getattr(secrets, "account_key", None) or login()
-
-
-def _digest(workspace: Workspace, model: Any, deadline: Deadline) -> str:
-    which = f"{model.name} {model.version}"
-    with TemporaryDirectory(ignore_cleanup_errors=True) as temporary:  # given up, the download may still write there
-        folder = within(deadline, f"downloading {which}", lambda: download(workspace, model, Path(temporary)))
-        if not (folder / "MLmodel").is_file():
-            raise Refused(f"what is registered as {which} is no MLflow model: it has no MLmodel.")
-        return model_folder.digest(folder)

@@ -12,12 +12,12 @@ import click
 from scripts.lib.azure.endpoint import OnlineEndpoint
 from scripts.lib.azure.errors import redact
 from scripts.lib.azure.waiting import ANSWER, Deadline, answered
-from scripts.lib.decisions import ends, lfs
+from scripts.lib.decisions import ends, lfs, requests
+from scripts.lib.decisions.requests import Body
 from scripts.lib.decisions.state import Refused
 
 SAMPLE, ROWS = Path("endpoints/sample-request.json"), Path("endpoints/smoke-requests.json")
 LONGEST, SLACK = 180.0, 5.0  # seconds: an endpoint answers within 180 (how-to-manage-quotas); the way there and back
-Body = dict[str, Any]
 
 
 class Unanswered(Refused):
@@ -57,40 +57,43 @@ def score(uri: str, token: str, body: Any, deployment: str | None = None, within
 
     `within` is the deployment's own limit, in seconds. Raises Unanswered, and Refused for an empty `uri`.
     """
-    import requests
+    from requests import RequestException, post
 
     headers = {"Authorization": f"Bearer {token}"} | ({"azureml-model-deployment": deployment} if deployment else {})
     if not uri:
         raise Refused("the endpoint has no scoring URI: Azure hasn't finished creating it. Look with show_endpoint.")
     started = time.perf_counter()
     try:
-        answer = requests.post(uri, json=body, headers=headers, timeout=within + SLACK, allow_redirects=False)
-    except requests.RequestException as error:
+        answer = post(uri, json=body, headers=headers, timeout=within + SLACK, allow_redirects=False)
+    except RequestException as error:
         raise Unanswered(f"the endpoint's scoring URI can't be reached: {redact(error)}") from error
     return Answer(answer.status_code, answer.headers, answer.text, time.perf_counter() - started)
 
 
 def load_request(path: Path) -> Body:
-    """A request file: a JSON object. Ends with exit code 2 where it is none. Raises Refused for a pointer to one."""
-    lfs.check(path)
-    try:
-        body = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
-    except (ValueError, RecursionError) as error:
-        raise click.BadParameter(f"{path} is not JSON: {error}") from error
+    """A JSON object to send. Ends with exit code 2 where the file is none. Raises Refused for a pointer to one."""
+    body = _load(path)
     if not isinstance(body, dict):
         raise click.BadParameter(f"{path} is not a JSON object.")
     return body
 
 
-def alone(body: Body) -> list[Body]:
-    """One request for each row of a request. Ends with exit code 2 where it isn't MLflow's split form."""
-    frame = body.get("input_data")
-    columns, data = (frame.get("columns"), frame.get("data")) if isinstance(frame, dict) else (None, None)
-    if not (isinstance(columns, list) and columns and isinstance(data, list) and data) or not all(
-        isinstance(row, list) and len(row) == len(columns) for row in data
-    ):
-        raise click.BadParameter('the requests must be {"input_data": {"columns": […], "data": [[…], …]}}, with rows.')
-    return [{"input_data": {"columns": columns, "index": [0], "data": [row]}} for row in data]
+def load_requests(path: Path) -> list[Body]:
+    """The requests of a file, rows of a frame one by one. Ends with exit code 2 where one is none that Azure takes."""
+    try:
+        return requests.each(_load(path))
+    except ValueError as error:
+        raise click.BadParameter(f"{path}: {error}") from error
+
+
+def _load(path: Path) -> Any:
+    if not path.is_file():
+        raise click.BadParameter(f"{path} is missing.")
+    lfs.check(path)
+    try:
+        return json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
+        raise click.BadParameter(f"{path} is not JSON: {error}") from error
 
 
 def _no_number(text: str) -> Any:

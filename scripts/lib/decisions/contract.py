@@ -9,29 +9,35 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from scripts.lib.decisions.metrics import table
 from scripts.lib.decisions.model_example import example, narrowed
 from scripts.lib.decisions.model_folder import mlmodel
+from scripts.lib.decisions.model_tags import LABELS, listed, readable
 from scripts.lib.decisions.number_types import holds
-from scripts.lib.decisions.signature import Field, fields, holds_shape
+from scripts.lib.decisions.signature import Field, Specs, fields, holds_shape, specs
 
 TRAILER = re.compile(r"(?im)^[\s*-]*contract-change:(.+)$")
-LABELS = "labels"
 
 
 @dataclass(frozen=True)
 class Contract:
-    """None stands for what the model doesn't say. `example` is the saved input example as a request."""
+    """None stands for what the model doesn't say. `example` is the saved input example as a request.
+
+    `takes` and `gives` are the signature's inputs and outputs as they stand in it, `tags` its metadata.
+    """
 
     inputs: Mapping[str, Field] | None = None
     outputs: Mapping[str, Field] | None = None
     params: Mapping[str, Field] | None = None
     labels: list[Any] | None = None
     example: dict[str, Any] | None = None
+    takes: Specs | None = None
+    gives: Specs | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -50,7 +56,7 @@ class Difference:
 def contract(folder: Path) -> Contract:
     """That of a model folder, of which MLmodel and the input example are enough."""
     described = mlmodel(folder)
-    signature, metadata = described.get("signature"), described.get("metadata")
+    signature, said = described.get("signature"), readable(described.get("metadata"))
     parts = signature if isinstance(signature, dict) else {}
     inputs, outputs, params = (fields(parts.get(part)) for part in ("inputs", "outputs", "params"))
     sent = example(folder, described)
@@ -59,16 +65,8 @@ def contract(folder: Path) -> Contract:
         inputs = {name: Field(cast[name], field.required, field.shape) for name, field in inputs.items()}
     if params is None and inputs is not None:
         params = {}
-    return Contract(inputs, outputs, params, listed((metadata or {}).get(LABELS)), sent)
-
-
-def listed(labels: Any) -> list[Any] | None:
-    """Labels as training writes them, or as a tag has them, which is JSON; None for anything else."""
-    try:
-        found = json.loads(labels) if isinstance(labels, str) else labels
-    except (ValueError, RecursionError):
-        return None
-    return found if isinstance(found, list) else None
+    takes, gives = specs(parts.get("inputs")), specs(parts.get("outputs"))
+    return Contract(inputs, outputs, params, listed(said.get(LABELS)), sent, takes, gives, said)
 
 
 def differences(blue: Contract, green: Contract) -> list[Difference]:

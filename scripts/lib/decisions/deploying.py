@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from scripts.lib.decisions.file_rules import LONGEST
+from scripts.lib.decisions.model_folder import short
 from scripts.lib.decisions.record import Record, claim, claimed, marks, record, written
 from scripts.lib.decisions.roles import owner, pairs, roles
 from scripts.lib.decisions.settings import Settings, fits
@@ -183,7 +184,7 @@ def _name(endpoint: EndpointState, wanted: Wanted, blue: Deployment) -> str:
     One that failed and never served is free. Raises Refused where even the longer name is taken, or gets too long.
     """
     base = f"{wanted.prefix}-{wanted.model.version}"
-    names = [base, f"{base}-{wanted.settings.digest[:4]}", f"{base}-{wanted.model.digest[:4]}"]
+    names = [base, f"{base}-{wanted.settings.digest[:4]}", f"{base}-{short(wanted.model.digest)[:4]}"]
     for name in (name.rstrip("-") for name in names):
         present = endpoint.deployments.get(name)
         if present and present.busy:

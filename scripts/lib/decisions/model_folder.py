@@ -1,19 +1,25 @@
-"""A model folder's MLmodel, and the digest of its content. MLflow is not imported, it isn't installed here."""
+"""A model folder: its MLmodel, the files of it that are uploaded, and the digest of just these.
+
+What doesn't count isn't uploaded, and all that is uploaded counts. MLflow is not imported, it isn't installed here.
+"""
+
+from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from scripts.lib.decisions import lfs
+from scripts.lib.decisions import lfs, old_digest
 from scripts.lib.decisions.state import Refused
 
-STAMPS = frozenset({"model_uuid", "utc_time_created", "run_id", "artifact_path", "model_size_bytes"})
-"""What MLflow 2.x writes into MLmodel anew each time (mlflow.models.Model)."""
-PART = 1 << 20  # bytes that are read at a time
-TEXT = frozenset({".txt", ".yaml", ".yml", ".json", ".md", ".py"})
+SCHEME = "2:"  # a digest begins with it: how it is made may change again
+STAMPS = frozenset({"model_uuid", "model_id", "utc_time_created", "run_id", "artifact_path", "model_size_bytes"})
+"""What MLflow writes into MLmodel anew each time, and reads nowhere (mlflow.models.Model)."""
+LEFT_OUT = frozenset({".amlignore", ".gitignore", "registered_model_meta"})
+"""At the top: the SDK would leave out what the first two say; MLflow writes the third where it downloads a model."""
+BYTECODE = "__pycache__"
 
 
 def mlmodel(folder: Path) -> dict[str, Any]:
@@ -24,40 +30,117 @@ def mlmodel(folder: Path) -> dict[str, Any]:
     lfs.check(path)
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise Refused(f"{path} is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict):
         raise Refused(f"{path} is not a YAML mapping.")
     return content
 
 
-def digest(folder: Path) -> str:
-    """SHA-256 (hex) of the model's content: the same model, trained again or checked out elsewhere, has the same.
+def files(folder: Path, bytecode: bool = False) -> dict[str, Path]:
+    """Each file that is uploaded, by its name in the folder. Raises Refused for what can't be."""
+    found, waiting = {}, [folder]
+    while waiting:
+        for path in waiting.pop().iterdir():
+            name = path.relative_to(folder).as_posix()
+            if why := _wrong(path, folder.resolve()):
+                raise Refused(f"{path} {why}")
+            if path.is_dir() and (bytecode or path.name != BYTECODE):
+                waiting.append(path)
+            elif path.is_file() and name not in LEFT_OUT:
+                found[name] = path
+    return found
+
+
+def clean(folder: Path, into: Path) -> Path:
+    """The folder `into`, with what is uploaded of a model and nothing else: links, since models are large."""
+    for name, path in files(folder).items():
+        (into / name).parent.mkdir(parents=True, exist_ok=True)
+        if path.name == "MLmodel":
+            (into / name).write_bytes(_described(path))
+        else:
+            (into / name).symlink_to(path.resolve())
+    return into
+
+
+def digest(folder: Path, like: str = SCHEME) -> str:
+    """The digest of a model's folder, in the scheme of `like`: trained again or checked out elsewhere, it is the same.
 
     Raises Refused for a folder that is no model, or not all of it.
     """
-    described = {key: value for key, value in mlmodel(folder).items() if key not in STAMPS}
-    digests = {"MLmodel": hashlib.sha256(json.dumps(described, sort_keys=True, default=str).encode()).digest()}
-    for path in folder.rglob("*"):
-        name = path.relative_to(folder).as_posix()
-        if path.is_file() and name != "MLmodel" and "__pycache__" not in path.parts:
-            lfs.check(path, f"{name} of the model's folder")
-            digests[name] = _content(path)
+    mlmodel(folder)
+    for name, path in files(folder).items():
+        lfs.check(path, f"{name} of the model's folder")
+    return _total(files(folder)) if like.startswith(SCHEME) else stored(folder, like)
+
+
+def stored(folder: Path, like: str = SCHEME) -> str:
+    """The same of a folder that was downloaded, whatever it holds: compiled code counts there, since it would run."""
+    try:
+        return _total(files(folder, bytecode=True)) if like.startswith(SCHEME) else old_digest.digest(folder)
+    except (OSError, yaml.YAMLError, ValueError, AttributeError, TypeError):
+        return "none, since it is no MLflow model"
+
+
+def short(text: str) -> str:
+    """A digest for people."""
+    return text.rpartition(":")[2][:12]
+
+
+def _total(found: dict[str, Path]) -> str:
     total = hashlib.sha256()
-    for name in sorted(digests):
-        total.update(hashlib.sha256(name.encode()).digest() + digests[name])
-    return total.hexdigest()
+    for name, path in sorted(found.items()):
+        total.update(hashlib.sha256(name.encode()).digest() + _content(path))
+    return SCHEME + total.hexdigest()
 
 
 def _content(path: Path) -> bytes:
-    """SHA-256 of a file, read in parts: models have gigabytes. A text's line ends count as `\\n`."""
-    total, held = hashlib.sha256(), b""
+    """SHA-256 of a file as it is uploaded, read in parts: models have gigabytes."""
+    if path.name == "MLmodel":
+        return hashlib.sha256(_described(path)).digest()
+    total = hashlib.sha256()
     with path.open("rb") as file:
-        while part := file.read(PART):
-            if path.suffix in TEXT:
-                part = held + part
-                held = b"\r" if part.endswith(b"\r") else b""  # the other half of a line end may come next
-                part = part[: len(part) - len(held)].replace(b"\r\n", b"\n")
+        while part := file.read(old_digest.PART):
             total.update(part)
-    total.update(held)
     return total.digest()
+
+
+def _described(path: Path) -> bytes:
+    """What an MLmodel says, in one spelling and without stamps; as it is where it is none. A model may hold others."""
+    content = path.read_bytes()
+    try:
+        described = yaml.safe_load(content)
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return content
+    if not isinstance(described, dict):
+        return content
+    kept = {key: value for key, value in described.items() if key not in STAMPS}
+    flavors = kept.get("flavors")
+    for flavor in flavors.values() if isinstance(flavors, dict) else ():
+        if isinstance(flavor, dict):
+            _without_origins(flavor)
+    return yaml.safe_dump(kept, allow_unicode=True, width=1 << 30).encode()
+
+
+def _without_origins(flavor: dict[str, Any]) -> None:
+    """Where files of a flavor lay when it was saved: MLflow takes artifacts by `path`, and of code the last name."""
+    artifacts = flavor.get("artifacts")
+    for artifact in artifacts.values() if isinstance(artifacts, dict) else ():
+        if isinstance(artifact, dict) and "path" in artifact and "uri" in artifact:
+            artifact["uri"] = artifact["path"]
+    if isinstance(code := flavor.get("model_code_path"), str):
+        flavor["model_code_path"] = Path(code).name
+
+
+def _wrong(path: Path, top: Path) -> str:
+    """Why what is at a path can't be uploaded; "" where it can."""
+    if not path.name.isprintable():
+        return "has a name that blobs can't have: signs that can't be printed, or not UTF-8."
+    if not path.exists():
+        return "is a link to nothing."
+    if not path.is_file() and not path.is_dir():
+        return "is neither a file nor a folder."
+    where, here = path.resolve(), path.parent.resolve()
+    if not where.is_relative_to(top):
+        return "is a link out of the model's folder. Put there what it leads to: cp --recursive --dereference"
+    return "is a link to a folder that it lies in." if path.is_symlink() and here.is_relative_to(where) else ""

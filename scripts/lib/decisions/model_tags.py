@@ -2,19 +2,26 @@
 
 import json
 import math
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from scripts.lib.decisions.contract import LABELS
 from scripts.lib.decisions.model_folder import mlmodel
 from scripts.lib.decisions.state import Refused
+
+LABELS, RANGE = "labels", "range"
+LISTS = (LABELS, RANGE, "lower_is_better", "higher_is_better")
+"""What may be a list: all that a prediction may be, the least and the greatest, and metrics by their names."""
+LONGEST, MOST = 256, 20  # characters of a tag; tags that the MLmodel of one trained elsewhere may bring along
+FORBIDDEN = frozenset("<>%&\\?/")  # in a tag's name
 
 
 def tags(folder: Path) -> dict[str, str]:
     """The metrics and facts that training wrote into MLmodel: text as it is, all else as JSON.
 
-    Raises Refused, with its name, for what isn't one value: `labels` alone may be a list.
+    A list that is too long for a tag stays in MLmodel alone, where the smoke test reads it. Raises Refused, with its
+    name, for what isn't one value: only LISTS may be lists.
     """
     metadata = mlmodel(folder).get("metadata") or {}
     if not isinstance(metadata, dict):
@@ -22,14 +29,41 @@ def tags(folder: Path) -> dict[str, str]:
     lines = [f"  `{key}` {why}" for key, value in metadata.items() if (why := _wrong(str(key), value))]
     if lines:
         raise Refused("\n".join([f"{folder}/MLmodel: its `metadata` can't be tags, so nothing is registered:", *lines]))
-    plain = {key: str(value) if isinstance(value, date) else value for key, value in metadata.items()}
-    return {str(key): value if isinstance(value, str) else json.dumps(value) for key, value in plain.items()}
+    texts = {str(key): _text(value) for key, value in metadata.items()}
+    return {key: text for key, text in texts.items() if key not in LISTS or len(text) <= LONGEST}
+
+
+def readable(metadata: Any) -> dict[str, str]:
+    """What of anybody's metadata could be tags, but for their length; the rest is passed over."""
+    items = metadata.items() if isinstance(metadata, dict) else ()
+    return {str(key): _text(value) for key, value in items if not _wrong(str(key), value)}
+
+
+def fitting(tags: Mapping[str, str]) -> dict[str, str]:
+    """Those of anybody's tags that find room among a deployment's, ours first."""
+    good = [name for name, text in tags.items() if 0 < len(text) <= LONGEST and not FORBIDDEN & {*name}]
+    return {name: tags[name] for name in sorted(good, key=lambda name: name not in LISTS)[:MOST]}
+
+
+def listed(text: Any) -> list[Any] | None:
+    """A list as training writes it, or as a tag has it, which is JSON; None for anything else."""
+    try:
+        found = json.loads(text) if isinstance(text, str) else text
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, list) else None
+
+
+def _text(value: Any) -> str:
+    plain = str(value) if isinstance(value, date) else value
+    return plain if isinstance(plain, str) else json.dumps(plain)
 
 
 def _wrong(key: str, value: Any) -> str:
     """Why a value can't be a tag, "" where it can."""
-    if isinstance(value, list) and key == LABELS:
-        return "holds more than texts and numbers" if any(_wrong("", item) for item in value) else ""
+    if isinstance(value, list) and key in LISTS:
+        known = [item for item in value if item is not None]  # where a range has no end
+        return "holds more than texts and numbers" if any(_wrong("", item) for item in known) else ""
     if isinstance(value, float) and not math.isfinite(value):
         return f"is {value}, which is no number: let training fail for it"
     if isinstance(value, str | bool | int | float | date):

@@ -7,6 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+Specs = list[dict[str, Any]]
+"""A part of the signature as MLflow writes it: a mapping for each column or tensor."""
+
 
 @dataclass(frozen=True)
 class Field:
@@ -28,9 +31,24 @@ def fields(text: Any) -> dict[str, Field] | None:
         return None
 
 
+def specs(text: Any) -> Specs | None:
+    """A part of the signature as it stands. None where it says nothing."""
+    try:
+        found = json.loads(text)
+    except (ValueError, TypeError, RecursionError):
+        return None
+    whole = isinstance(found, list) and all(isinstance(spec, dict) and "type" in spec for spec in found)
+    return found if whole and found else None
+
+
+def is_required(spec: Mapping[str, Any]) -> bool:
+    """Whether a column must be there, and hold a value; older releases of MLflow wrote `optional`."""
+    return bool(spec.get("required", not spec.get("optional", False)))
+
+
 def _leaves(name: str, spec: Mapping[str, Any], asked: bool = True) -> Iterator[tuple[str, Field]]:
     """A column, or each part of one that is an object, an array or a map."""
-    required = asked and bool(spec.get("required", not spec.get("optional", False)))
+    required = asked and is_required(spec)
     match spec["type"]:
         case "tensor":
             tensor = spec["tensor-spec"]

@@ -39,8 +39,8 @@ class Model:
     digest: str = ""
 
     def same(self, other: Model) -> bool:
-        """Whether both are the same model: by content where both have a digest, else by name and version."""
-        if self.digest and other.digest:
+        """Whether both are the same model: by content where both have a digest that is made alike, else by name."""
+        if self.digest and other.digest and self.digest.rpartition(":")[0] == other.digest.rpartition(":")[0]:
             return self.digest == other.digest
         return (self.name, self.version) == (other.name, other.version)
 

@@ -18,10 +18,11 @@ Path = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Document:
-    """A mapping, and how each of its scalars is spelt: what YAML reads as 8 may be written `010`."""
+    """A mapping, how each of its scalars is spelt (what YAML reads as 8 may be written `010`), and where keys stand."""
 
     content: dict[str, Any]
     spelling: dict[Path, str] = field(default_factory=dict)
+    lines: dict[Path, int] = field(default_factory=dict)
 
     def without(self, *keys: str) -> Document:
         """The same without some keys of the mapping."""
@@ -37,8 +38,9 @@ def parse(raw: bytes, file: str) -> Document:
         if not isinstance(node, yaml.MappingNode):
             kind = "empty" if node is None else "no mapping"
             raise Refused(f"{file} is {kind}: it must hold lines like `name: value`.")
-        spelling = dict(_scalars(node, file))
-        return Document(dict(loader.construct_document(node)), spelling)
+        lines: dict[Path, int] = {}
+        spelling = dict(_scalars(node, file, lines))
+        return Document(dict(loader.construct_document(node)), spelling, lines)
     except UnicodeDecodeError as error:
         raise Refused(f"{file} is not UTF-8 (byte {error.start + 1}): save it in the encoding UTF-8.") from error
     except RecursionError as error:
@@ -47,8 +49,11 @@ def parse(raw: bytes, file: str) -> Document:
         raise Refused(f"{file} is not YAML: {_where(error)}{_why(error)}") from error
 
 
-def _scalars(top: yaml.Node, file: str) -> Iterator[tuple[Path, str]]:
-    """Each scalar's place and spelling. Raises Refused for keys that stand twice, or are no texts, and for circles."""
+def _scalars(top: yaml.Node, file: str, lines: dict[Path, int]) -> Iterator[tuple[Path, str]]:
+    """Each scalar's place and spelling, and the keys' `lines`.
+
+    Raises Refused for keys that stand twice, or are no texts, and for circles.
+    """
     stack: list[tuple[yaml.Node, Path, frozenset[int]]] = [(top, (), frozenset())]
     for _ in range(MOST):
         if not stack:
@@ -62,6 +67,7 @@ def _scalars(top: yaml.Node, file: str) -> Iterator[tuple[Path, str]]:
             stack += [(item, (*path, str(number)), above | {id(node)}) for number, item in enumerate(node.value)]
         elif isinstance(node, yaml.MappingNode):
             _check_keys(node, file)
+            lines |= {(*path, key.value): _line(key) for key, _ in node.value}
             stack += [(value, (*path, key.value), above | {id(node)}) for key, value in node.value]
     raise Refused(f"{file} has more than {MOST} values with its aliases written out: write what you mean without them.")
 

@@ -184,6 +184,17 @@ class GitHub:
         """Ask a run to end; it takes a while. One that is over, or can't be cancelled yet, is 409."""
         self._write("POST", f"/actions/runs/{run_id}/cancel", f"cancel run {run_id}")
 
+    def issues(self, label: str) -> list[Document]:
+        """The open issues with a label; pull requests, which GitHub counts among them, are left out."""
+        found = self._list("/issues", labels=label, state="open", per_page=PAGE)
+        return [one for one in found if "pull_request" not in one]
+
+    def open_issue(self, body: Document) -> Document:
+        return self._write("POST", "/issues", f"open the issue “{body['title']}”", body)
+
+    def change_issue(self, number: int, body: Document) -> Document:
+        return self._write("PATCH", f"/issues/{number}", f"change issue {number}", body)
+
     def variables(self) -> dict[str, str]:
         """What `vars` holds: the organisation's, and the repository's own. A workflow's token may not read them."""
         try:
@@ -251,13 +262,14 @@ class GitHub:
                 break
         return found
 
-    def _write(self, method: str, path: str, what: str, body: Any = None, over: tuple[int, ...] = ()) -> None:
+    def _write(self, method: str, path: str, what: str, body: Any = None, over: tuple[int, ...] = ()) -> Document:
         response = self._send(method, f"/repos/{self.repository}{path}", json=body, allow_redirects=False)
         status = response.status_code
         if status >= 500:
             raise Unreached(f"GitHub may or may not have done it, {what} (HTTP {status}): {_why(response)}")
         if status >= 300 and status not in over:
             raise Denied(what, status, _why(response))
+        return dict(response.json()) if response.content and status < 300 else {}
 
     def _send(self, method: str, path: str, **more: Any) -> requests.Response:
         """The answer. A question is asked again while that may help: a rollout must not stop for one lost answer."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from scripts.lib.decisions.approval import Proposal, plan_promotion
 from scripts.lib.decisions.metrics import comparison, metrics, table
+from scripts.lib.decisions.model_folder import short
 from scripts.lib.decisions.record import marks
 from scripts.lib.decisions.state import Deployment, EndpointState, Model, Refused
 from scripts.lib.decisions.way_back import superfluous
@@ -75,7 +76,7 @@ def comparison_table(state: EndpointState, proposal: Proposal) -> str:
     commits = proposal["blue_commit"], proposal["green_commit"]
     rows = [
         ("model", *(f"{deployment.model.name} {deployment.model.version}" for deployment in pair), ""),
-        ("digest", *(_short(deployment.model.digest) for deployment in pair), ""),
+        ("digest", *(_short(short(deployment.model.digest)) for deployment in pair), ""),
         *comparison(metrics(blue.tags), metrics(green.tags)),
         ("requests at once", *map(_capacity, pair), f"{green.capacity - blue.capacity:+}"),
         ("machine", *(_plain(deployment.machine) or "–" for deployment in pair), ""),

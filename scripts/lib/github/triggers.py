@@ -1,4 +1,4 @@
-"""What starts a rollout, as the workflow files say it: pushes to which branch, and of which files."""
+"""What starts a rollout, as the workflow files say it: pushes to which branch, of which files, and persons' inputs."""
 
 from __future__ import annotations
 
@@ -14,6 +14,17 @@ ROLLOUT, CHECKS = Path(".github/workflows/rollout.yml"), Path(".github/workflows
 
 def push(path: Path) -> Mapping[str, Any] | None:
     """The trigger `push` of a workflow, None where pushes start nothing. Raises Refused where it can't be read."""
+    names = _triggers(path)
+    return (names["push"] or {}) if "push" in names else None
+
+
+def offered(path: Path, name: str) -> list[str]:
+    """What a person may choose for an input of a workflow. Raises Refused where it can't be read."""
+    inputs = (_triggers(path).get("workflow_dispatch") or {}).get("inputs") or {}
+    return [str(option) for option in (inputs.get(name) or {}).get("options") or ()]
+
+
+def _triggers(path: Path) -> dict[str, Any]:
     import yaml
 
     try:
@@ -21,8 +32,7 @@ def push(path: Path) -> Mapping[str, Any] | None:
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise Refused(f"{path} can't be read: {type(error).__name__}.") from error
     on = content.get(True, content.get("on")) if isinstance(content, dict) else None  # YAML reads `on` as true
-    names: Any = {on: None} if isinstance(on, str) else on if isinstance(on, dict) else dict.fromkeys(on or ())
-    return (names["push"] or {}) if "push" in names else None
+    return {on: None} if isinstance(on, str) else on if isinstance(on, dict) else dict.fromkeys(on or ())
 
 
 def line(path: Path) -> int:

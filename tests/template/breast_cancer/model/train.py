@@ -26,9 +26,9 @@ from sklearn.model_selection import cross_val_predict
 MIN_AUC = 0.97  # out of fold it is 0.986 to 0.992 over ten seeds; one tree alone reaches 0.92
 SEED = 1  # any would do
 LABELS = ["benign", "malignant"]
-# Served by what trained it, in an environment of its own, which must bring Azure's server and what that imports.
+# Served by what trained it, in an environment of its own, which must bring what Azure's has.
 INSTALLED = ["mlflow", "scikit-learn", "pandas", "numpy", "cloudpickle"]
-AZURE_IMAGE = ["azureml-inference-server-http==1.5.1", "azureml-ai-monitoring==1.0.0"]
+NEEDS = Path(__file__).parents[1] / "scripts" / "azure-needs.txt"
 
 
 def load(path: Path | None) -> pd.DataFrame:
@@ -64,7 +64,8 @@ def report(metrics: dict[str, float]) -> None:
 def save(model: RandomForestClassifier, features: pd.DataFrame, metadata: dict[str, Any], out: Path) -> None:
     """The MLflow model folder, with every column required and every package pinned."""
     signature = ModelSignature(Schema([ColSpec("double", name) for name in features]), Schema([ColSpec("string")]))
-    pins = [*(f"{package}=={version(package)}" for package in INSTALLED), *AZURE_IMAGE]
+    azures = [line.split()[0] for line in NEEDS.read_text(encoding="utf-8").splitlines() if "==" in line]
+    pins = [*(f"{package}=={version(package)}" for package in INSTALLED), *azures]
     try:
         save_model(
             model, out, signature=signature, input_example=features.head(1), pip_requirements=pins, metadata=metadata

@@ -1,0 +1,123 @@
+"""What make_it_yours asks for. Each question is an option; where nobody can be asked, its default holds."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from scripts.lib.cli.names import endpoint
+from scripts.lib.decisions import model_example, model_folder, signature
+from scripts.lib.decisions.state import Refused
+from scripts.lib.yours import table
+from scripts.lib.yours.writing import Answers
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+KINDS = tuple(table.METRICS)
+DATA, FOLDER = Path("model/data.csv"), Path("model/mlflow")
+FEWEST = 5  # rows of each label: one for each fold
+Given = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What to write, and what to copy: a CSV or a model folder, and where to."""
+
+    answers: Answers
+    source: Path
+    target: Path
+
+
+def ask(given: Given, option: str, question: str, default: Any = None, kind: Any = None) -> Any:
+    """The option's value, else what somebody types. Raises UsageError where nobody can, and there is no default."""
+    if given[option] is not None:
+        return given[option]
+    if sys.stdin.isatty():
+        return click.prompt(question, default=default, type=kind, err=True)
+    if default is None:
+        raise click.UsageError(f"--{option} is missing, and nobody is here to be asked.")
+    return default
+
+
+def asked(given: Given) -> Wanted:
+    """Raises Refused for data that no model of the kind can be made of, UsageError for what isn't there."""
+    name = endpoint(ask(given, "name", "Name of the endpoint and the registered model"))
+    if given["model"]:
+        return _folder(name, given)
+    kind = ask(given, "kind", "What the model predicts", kind=click.Choice(KINDS))
+    data = ask(given, "data", "CSV to train on", kind=click.Path(exists=True, dir_okay=False, path_type=Path))
+    return _csv(name, kind, data, given)
+
+
+def _csv(name: str, kind: str, data: Path, given: Given) -> Wanted:
+    read = table.read(data)
+    target = ask(given, "target", "Column to predict", default=str(read.columns[-1]))
+    others = ",".join(str(column) for column in read.columns if column != target)
+    columns = [column.strip() for column in ask(given, "columns", "Columns to predict from", default=others).split(",")]
+    if missing := [column for column in (target, *columns) if column not in read.columns]:
+        raise click.UsageError(f"{data} has no column {', '.join(missing)}; it has {', '.join(map(str, read.columns))}")
+    if target in columns:
+        raise click.UsageError(f"{target} is what is to be predicted; leave it out of --columns")
+    read = read.dropna(subset=[target])
+    _fits(kind, read[target])
+    metric = ask(given, "metric", "Metric of the gate", default=_metric(kind, read[target]), kind=_metrics(kind))
+    if metric not in table.METRICS[kind]:
+        raise click.UsageError(f"--metric {metric}: of {kind} there is {', '.join(table.METRICS[kind])}")
+    less = table.METRICS[kind][metric]
+    question = f"{'Most' if less else 'Least'} {metric} to roll out; whoever guesses reaches"
+    bound = ask(given, "bound", question, default=table.guessing(read[target], metric), kind=float)
+    types = table.kinds(read, columns)
+    constants = {
+        "TARGET": f"TARGET = {json.dumps(target)}",
+        "COLUMNS": f"COLUMNS = {json.dumps(types)}  # the features, as callers send them: double, boolean or string",
+        "METRIC, BOUND": f"METRIC, BOUND = {json.dumps(metric)}, {float(bound)}  # a worse model is not rolled out",
+    }
+    sample, rows = table.requests(read, types)
+    return Wanted(Answers(name, kind, constants, sample, rows), data, DATA)
+
+
+def _metrics(kind: str) -> click.Choice[str]:
+    return click.Choice(list(table.METRICS[kind]))
+
+
+def _metric(kind: str, target: pd.Series) -> str:
+    from pandas.api import types
+
+    amount = types.is_numeric_dtype(target) and target.nunique() > 20
+    return next(iter(table.METRICS[kind])) if kind != "other" or not amount else "pinball_loss"
+
+
+def _fits(kind: str, target: pd.Series) -> None:
+    from pandas.api import types
+
+    counts = target.value_counts()
+    if kind == "regression" and not types.is_numeric_dtype(target):
+        raise Refused(f"{target.name} holds no numbers: a regression needs them")
+    if kind == "classification" and (len(counts) < 2 or counts.min() < FEWEST):
+        few = ", ".join(f"{label} has {count} rows" for label, count in counts[counts < FEWEST].items())
+        raise Refused(f"{target.name} needs two labels or more, with {FEWEST} rows each: {few or 'it has one label'}")
+
+
+def _folder(name: str, given: Given) -> Wanted:
+    folder: Path = given["model"]
+    described = model_folder.mlmodel(folder)
+    found = model_example.example(folder, described)
+    inputs = signature.fields((described.get("signature") or {}).get("inputs")) or {}
+    made = model_example.made_up({column: (field.type, field.required) for column, field in inputs.items()})
+    if not (bodies := [model_example.first_rows(found)] if found else made):
+        raise Refused(f"{folder} has neither an input example nor a signature with columns: no request can be made")
+    metric, bound = given["metric"] or "", 0.0 if given["bound"] is None else given["bound"]
+    if metric and metric not in (described.get("metadata") or {}):
+        raise click.UsageError(f"--metric {metric}: MLmodel's metadata has no such number")
+    less = any(metrics.get(metric, False) for metrics in table.METRICS.values())
+    line = f"METRIC, BOUND, LOWER_IS_BETTER = {json.dumps(metric)}, {bound}, {less}  # among MLmodel's metadata"
+    return Wanted(
+        Answers(name, "folder", {"METRIC, BOUND, LOWER_IS_BETTER": line}, bodies[0], bodies[-1]), folder, FOLDER
+    )

@@ -1,0 +1,92 @@
+"""What a CSV tells: the kinds of its columns, what guessing would reach, and rows worth asking for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from scripts.lib.decisions.state import Refused
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ROWS = 14  # of the smoke test, at most
+#: What is measured by the training that make_it_yours writes, and whether less is better.
+METRICS = {
+    "classification": {"auc": False, "accuracy": False, "log_loss": True},
+    "regression": {"rmse": True, "mae": True, "r2": False},
+    "other": {"log_loss": True, "pinball_loss": True},
+}
+
+
+def read(path: Path) -> pd.DataFrame:
+    """Raises Refused for what is no CSV with a head and rows."""
+    import pandas as pd
+
+    try:
+        table = pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise Refused(f"{path} can't be read as a CSV: {error}") from error
+    if table.empty:
+        raise Refused(f"{path} has no rows")
+    return table
+
+
+def kinds(table: pd.DataFrame, columns: list[str]) -> dict[str, str]:
+    """MLflow's type of each column: numbers are double, since Azure would cut 2.3 to 2 in a whole one."""
+    return {name: _kind(table[name]) for name in columns}
+
+
+def _kind(column: pd.Series) -> str:
+    from pandas.api import types
+
+    if types.is_bool_dtype(column):
+        return "boolean"
+    return "double" if types.is_numeric_dtype(column) else "string"
+
+
+def requests(table: pd.DataFrame, columns: dict[str, str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The sample, one complete row, and the rows of the smoke test: each column's edges, and what is missing."""
+    whole = table[list(columns)].dropna()
+    if whole.empty:
+        raise Refused("no row has a value in each column; give --columns that are filled together")
+    return _body(whole.head(1)), _body(table.loc[_edges(table, columns)[:ROWS], list(columns)])
+
+
+def _edges(table: pd.DataFrame, columns: dict[str, str]) -> list[Any]:
+    """Rows in turn: those that lack a value, each number's least and greatest, the first of each text, then all."""
+    numbers = [table[name] for name, kind in columns.items() if kind == "double" and table[name].notna().any()]
+    ends = [row for column in numbers for row in (column.idxmin(), column.idxmax())]
+    others = [table[name] for name, kind in columns.items() if kind != "double"]
+    texts = [row for column in others for row in column.dropna().drop_duplicates().index[:3]]
+    missing = [table.index[table[name].isna()][0] for name in columns if table[name].isna().any()]
+    found = dict.fromkeys([*missing[:4], *ends, *texts, *table.index])
+    return list(found)
+
+
+def _body(rows: pd.DataFrame) -> dict[str, Any]:
+    import json
+
+    rows = rows.reset_index(drop=True)
+    return {"input_data": json.loads(rows.to_json(orient="split", double_precision=15))}
+
+
+def guessing(target: pd.Series, metric: str) -> float:
+    """What a model reaches that always answers the same: the loosest bound that makes sense."""
+    import numpy as np
+
+    if metric in ("auc", "r2"):
+        return 0.5 if metric == "auc" else 0.0
+    if metric in ("accuracy", "log_loss"):
+        shares = target.value_counts(normalize=True).to_numpy()
+        return _round(shares.max() if metric == "accuracy" else -(shares * np.log(shares)).sum())
+    if metric == "rmse":
+        return _round(target.std(ddof=0))
+    if metric == "mae":
+        return _round((target - target.median()).abs().mean())
+    misses = [(share, target - target.quantile(share)) for share in (0.1, 0.5, 0.9)]
+    return _round(np.mean([np.maximum(share * miss, (share - 1) * miss).mean() for share, miss in misses]))
+
+
+def _round(value: Any) -> float:
+    return float(f"{float(value):.3g}")

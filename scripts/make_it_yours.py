@@ -1,0 +1,104 @@
+"""Turn a fresh copy of the template into the repository of a model of one's own."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from scripts.lib.azure.waiting import say
+from scripts.lib.cli.command import command
+from scripts.lib.decisions.state import Refused
+from scripts.lib.yours import leaving, packing
+from scripts.lib.yours.asking import KINDS, Wanted, ask, asked
+from scripts.lib.yours.writing import files
+
+KEPT = ("requirements.in", "requirements.txt")  # of model/
+DONE = """This is {name} now; nothing is committed. What git shows is all that changed.
+Look at model/ and endpoints/, then: make check test, make demo, and docs/MAKE_IT_YOURS.md from its step 3 on."""
+
+
+@command()
+@click.option("--name", help="Of the endpoint and the registered model.")
+@click.option("--kind", type=click.Choice(KINDS), help="What it predicts; other: a table, by a Python class of yours.")
+@click.option("--model", type=click.Path(exists=True, file_okay=False, path_type=Path), help="An MLflow model folder.")
+@click.option("--data", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="CSV to train on.")
+@click.option("--target", help="The column to predict.")
+@click.option("--columns", help="The columns to predict from, with commas between.")
+@click.option("--metric", help="Of the gate: auc, accuracy, log_loss; rmse, mae, r2; pinball_loss.")
+@click.option("--bound", type=float, help="A model whose metric is worse isn't rolled out.")
+@click.option("--template", help="URL of the template's repository, for updates; empty: none.")
+@click.option("--keep-emulator", is_flag=True, help="Keep the local Azure ML's sources, and the scripts' own tests.")
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+def main(dry_run: bool, keep_emulator: bool, **given: Any) -> None:
+    """Ask for a model, and write model/, endpoints/ and README.md for it; leave what is about heart disease behind.
+
+    Without --keep-emulator the local Azure ML stays as a wheel, without its sources, and the tests of the scripts go.
+    What isn't given is asked for. `git checkout .` and `git clean -df` take everything back.
+    """
+    tree = Path.cwd()
+    _check(tree)
+    wanted = asked(given)
+    template = ask(given, "template", "URL of the template's repository, for updates", default="")
+    written = files(wanted.answers, tree) | _said(template, tree, keep_emulator)
+    going = [*_replaced(tree), *leaving.behind(tree, keep_emulator)]
+    if dry_run:
+        _tell(("would remove", going), ("would write", [wanted.target, *written]))
+        return
+    if not keep_emulator:
+        packing.build(tree)
+        packing.install(tree)
+    _apply(tree, going, wanted, written)
+    say(DONE.format(name=wanted.answers.name))
+
+
+def _check(tree: Path) -> None:
+    """Raises Refused where something could be lost, or this was done already."""
+    if not (tree / leaving.UPDATES).exists():
+        raise Refused(f"there is no {leaving.UPDATES}: this isn't the template's root, or it is somebody's already")
+    status = subprocess.run(["git", "status", "--porcelain"], cwd=tree, capture_output=True, text=True, check=False)
+    if status.returncode or status.stdout:
+        raise Refused(f"commit or stash first, so that git can take this back:\n{status.stdout or status.stderr}")
+
+
+def _said(template: str, tree: Path, keep: bool) -> dict[str, str]:
+    """What `copier update` needs to know, where there is a template to be updated from."""
+    version = packing.version(tree)
+    if not template:
+        return {}
+    if packing.DEVELOPED in version:
+        say(f"{version} lies between two releases: updates will start at the last tag before it")
+    return {str(leaving.ANSWERS): leaving.answers(template, version, keep)}
+
+
+def _replaced(tree: Path) -> list[Path]:
+    """What is in model/ now."""
+    return [Path("model", path.name) for path in (tree / "model").iterdir() if path.name not in KEPT]
+
+
+def _tell(*groups: tuple[str, Iterable[object]]) -> None:
+    say("\n".join(f"{does} {name}" for does, names in groups for name in names))
+
+
+def _apply(tree: Path, going: list[Path], wanted: Wanted, written: dict[str, str]) -> None:
+    source = wanted.source.resolve()
+    content = source.read_bytes() if source.is_file() else None  # it may lie in what goes
+    for path in going:
+        shutil.rmtree(tree / path) if (tree / path).is_dir() else (tree / path).unlink()
+    if content is None:
+        shutil.copytree(source, tree / wanted.target)
+    else:
+        (tree / wanted.target).write_bytes(content)
+    for name, text in written.items():
+        (tree / name).write_text(text, encoding="utf-8")
+    formatter = Path(sys.executable).with_name("ruff")
+    subprocess.run([formatter, "format", "--quiet", *(name for name in written if name.endswith(".py"))], check=True)
+
+
+if __name__ == "__main__":
+    main()
