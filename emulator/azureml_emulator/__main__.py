@@ -26,6 +26,13 @@ from azureml_emulator.resources.azure import Options
 @click.option("--operation-seconds", default=0.2, show_default=True, help="The least time of an operation.")
 @click.option("--token-seconds", default=3600, show_default=True, help="How long a token is good.")
 @click.option(
+    "--datastore-auth",
+    type=click.Choice(["accesskey", "identity"]),
+    default="accesskey",
+    show_default=True,
+    help="What opens blobs: keys and signatures, or, where the account allows none, tokens and roles alone.",
+)
+@click.option(
     "--clock",
     default=0.05,
     show_default=True,

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import re
 
+from azureml_emulator.api.assets import MOST, whole
 from azureml_emulator.arm.documents import Document
 from azureml_emulator.arm.errors import BadRequest, NotFound
 from azureml_emulator.arm.messages import Call, Reply
+from azureml_emulator.resources.assets import Page
 from azureml_emulator.resources.azure import Azure
 from azureml_emulator.resources.blobs import ACCOUNT, SUFFIX
 from azureml_emulator.resources.registry import DATASTORE
@@ -20,17 +22,18 @@ ARTIFACTS = "azureml://artifacts/"
 def create_registered_model(azure: Azure, call: Call) -> Reply | Document:
     """A name for versions; it is kept with the first of them. One that has some is refused, in MLflow's form."""
     name = _text(call.document, "name")
-    if _versions(azure, call, name):
+    if _container(azure, call, name):
         said = f"Registered Model (name={name}) already exists."
         return Reply({"error_code": "RESOURCE_ALREADY_EXISTS", "message": said}, 400)
     return {"registered_model": {"name": name}}
 
 
 def registered_model(azure: Azure, call: Call) -> Document:
-    found = _versions(azure, call, call.query.get("name", ""))
-    if not found:
-        raise NotFound(f"Registered Model with name={call.query.get('name')} not found.", "RESOURCE_DOES_NOT_EXIST")
-    return {"registered_model": {"name": found[0]["name"], "latest_versions": found[:1]}}
+    name = call.query.get("name", "")
+    if not _container(azure, call, name):
+        raise NotFound(f"Registered Model with name={name} not found.", "RESOURCE_DOES_NOT_EXIST")
+    latest = azure.registry.models.versions(call.scope, name, Page(top=1))
+    return {"registered_model": {"name": name, "latest_versions": [_told(name, found) for found in latest]}}
 
 
 def create_model_version(azure: Azure, call: Call) -> Document:
@@ -38,28 +41,34 @@ def create_model_version(azure: Azure, call: Call) -> Document:
     name, source = _text(call.document, "name"), _text(call.document, "source")
     if not source.startswith(ARTIFACTS):
         raise BadRequest(f"The source {source!r} isn't emulated: upload a folder (file://…).", "NotEmulated")
-    number = len(_versions(azure, call, name, "All")) + 1
+    number = _container(azure, call, name).get("nextVersion", "1")
     where = call.scope.id.removeprefix("/").replace("/providers/Microsoft.MachineLearningServices", "")
     properties = {
         "modelUri": f"azureml://{where}/datastores/{DATASTORE}/paths/{source.removeprefix(ARTIFACTS)}",
         "modelType": "mlflow_model",
         "tags": {tag["key"]: tag["value"] for tag in call.document.get("tags") or []},
     }
-    document, _ = azure.registry.put_version(call.scope, name, str(number), {"properties": properties})
+    document, _ = azure.registry.models.put_version(call.scope, name, number, {"properties": properties})
     return {"model_version": _told(name, document)}
 
 
 def model_version(azure: Azure, call: Call) -> Document:
     name, number = call.query.get("name", ""), call.query.get("version", "")
-    return {"model_version": _told(name, azure.registry.version(call.scope, name, number))}
+    return {"model_version": _told(name, azure.registry.models.version(call.scope, name, number))}
 
 
 def search_model_versions(azure: Azure, call: Call) -> Document:
-    """By name alone, as the plugin asks."""
+    """By name alone, as the plugin asks; newest first, in pages."""
     asked = re.fullmatch(r"\s*name\s*=\s*'(.+)'\s*", call.query.get("filter", ""))
     if not asked:
         raise BadRequest(f"The filter {call.query.get('filter')!r} isn't emulated: name='…' is.", "NotEmulated")
-    return {"model_versions": _versions(azure, call, asked[1])}
+    skip = whole(call, "page_token", 0)
+    top = min(whole(call, "max_results", MOST), MOST)
+    found = []
+    if _container(azure, call, asked[1]):
+        found = azure.registry.models.versions(call.scope, asked[1], Page(skip=skip, top=top + 1))
+    told = {"model_versions": [_told(asked[1], version) for version in found[:top]]}
+    return told | ({"next_page_token": str(skip + top)} if len(found) > top else {})
 
 
 def uploads(azure: Azure, call: Call) -> Document:
@@ -76,12 +85,12 @@ def uploads(azure: Azure, call: Call) -> Document:
     }
 
 
-def _versions(azure: Azure, call: Call, name: str, view: str = "ActiveOnly") -> list[Document]:
-    """Newest first; none where there is no such model."""
+def _container(azure: Azure, call: Call, name: str) -> Document:
+    """What is known of a model; nothing where there is none."""
     try:
-        return [_told(name, found) for found in azure.registry.versions(call.scope, name, view)]
+        return dict(azure.registry.models.container(call.scope, name)["properties"])
     except NotFound:
-        return []
+        return {}
 
 
 def _told(name: str, document: Document) -> Document:

@@ -5,11 +5,11 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote
 
-from azureml_emulator.api import mlflow
+from azureml_emulator.api import assets, mlflow
 from azureml_emulator.arm.documents import Document, resource
 from azureml_emulator.arm.errors import BadRequest, NotFound
 from azureml_emulator.arm.messages import Call, Reply
-from azureml_emulator.arm.names import CLOUD, LOCATION, PROVIDER
+from azureml_emulator.arm.names import CLOUD, LOCATION, PROVIDER, TENANT
 from azureml_emulator.resources import quotas, roles
 from azureml_emulator.resources.azure import Azure
 from azureml_emulator.resources.blobs import ACCOUNT, SUFFIX
@@ -49,15 +49,30 @@ def federated_login(azure: Azure, call: Call) -> Reply:
 
 
 def workspace(azure: Azure, call: Call) -> Document:
-    scope = call.scope
-    providers = scope.id.partition(f"/{PROVIDER}")[0]
+    """With what Azure says of one that was made with its own defaults."""
+    scope, made = call.scope, azure.made(call.scope)
+    group = f"{scope.group}/providers"
     properties = {
-        "workspaceId": scope.workspace,
+        "workspaceId": scope.guid,
         "friendlyName": scope.workspace,
+        "description": "",
+        "creationTime": made,
         "discoveryUrl": f"{call.base}/discovery",
         "mlFlowTrackingUri": f"azureml://{call.base.removeprefix('https://')}/mlflow/v1.0{scope.id}",
-        "storageAccount": f"{providers}/Microsoft.Storage/storageAccounts/{ACCOUNT}",
+        "storageAccount": f"{group}/Microsoft.Storage/storageAccounts/{ACCOUNT}",
+        "keyVault": f"{group}/Microsoft.KeyVault/vaults/local",
+        "applicationInsights": f"{group}/Microsoft.Insights/components/local",
+        "containerRegistry": None,
+        "systemDatastoresAuthMode": azure.options.datastore_auth,
         "provisioningState": "Succeeded",
+        "publicNetworkAccess": "Enabled",
+        "hbiWorkspace": False,
+        "v1LegacyMode": False,
+        "enableDataIsolation": False,
+        "storageHnsEnabled": False,
+        "softDeleteEnabled": False,
+        "privateLinkCount": 0,
+        "tenantId": TENANT,
     }
     document = resource(scope, "", "", properties)
     return document | {
@@ -66,6 +81,11 @@ def workspace(azure: Azure, call: Call) -> Document:
         "type": f"{PROVIDER}/workspaces",
         "location": LOCATION,
         "tags": {},
+        "kind": "Default",
+        "sku": {"name": "Basic", "tier": "Basic"},
+        "identity": {"type": "SystemAssigned", "principalId": scope.guid, "tenantId": TENANT},
+        "etag": None,
+        "systemData": document["systemData"] | {"createdAt": made, "lastModifiedAt": made},
     }
 
 
@@ -76,7 +96,7 @@ def datastore(azure: Azure, call: Call) -> Document:
         "containerName": call.scope.container,
         "endpoint": SUFFIX,
         "protocol": "https",
-        "credentials": {"credentialsType": "Sas"},
+        "credentials": {"credentialsType": "Sas" if azure.options.datastore_auth == "accesskey" else "None"},
         "isDefault": True,
         "tags": {},
         "properties": {},
@@ -89,57 +109,15 @@ def datastores(azure: Azure, call: Call) -> Document:
 
 
 def datastore_secrets(azure: Azure, call: Call) -> Document:
+    if azure.options.datastore_auth == "identity":
+        raise BadRequest(
+            f"The datastore {DATASTORE} has no secrets: identities open it."
+        )  # a guess, in words and status
     return {"secretsType": "Sas", "sasToken": f"?{azure.blobs.sas(call.scope.container)}"}
 
 
 def missing_datastore(azure: Azure, call: Call) -> Document:
     raise NotFound(f"Could not find datastore: {call['datastore']}.")
-
-
-def models(azure: Azure, call: Call) -> Document:
-    return {"value": azure.listed(azure.registry.models(call.scope))}
-
-
-def model(azure: Azure, call: Call) -> Document:
-    return azure.registry.model(call.scope, call["name"])
-
-
-def model_versions(azure: Azure, call: Call) -> Document:
-    """Newest first, `$top` a page; `nextLink` leads on."""
-    view = call.query.get("listViewType", "ActiveOnly")
-    found = azure.listed(azure.registry.versions(call.scope, call["name"], view))
-    skip, top = _whole(call, "$skip", 0), _whole(call, "$top", 100)
-    page: Document = {"value": found[skip : skip + top]}
-    if skip + top < len(found):
-        path = f"{call.scope.id}/models/{call['name']}/versions"
-        page["nextLink"] = f"{call.base}{path}?listViewType={view}&$top={top}&$skip={skip + top}"
-    return page
-
-
-def model_version(azure: Azure, call: Call) -> Document:
-    return azure.registry.version(call.scope, call["name"], call["version"])
-
-
-def put_model_version(azure: Azure, call: Call) -> Reply:
-    document, is_new = azure.registry.put_version(call.scope, call["name"], call["version"], call.document)
-    return Reply(document, 201 if is_new else 200)
-
-
-def package_model(azure: Azure, call: Call) -> Document:
-    return azure.registry.package(call.scope, call["name"], call["version"], call.document)
-
-
-def data_version(azure: Azure, call: Call) -> Document:
-    return azure.registry.data(call.scope, call["name"], call["version"])
-
-
-def put_data_version(azure: Azure, call: Call) -> Reply:
-    document, is_new = azure.registry.put_data(call.scope, call["name"], call["version"], call.document)
-    return Reply(document, 201 if is_new else 200)
-
-
-def environment_version(azure: Azure, call: Call) -> Document:
-    return azure.registry.environment(call.scope, call["name"], call["version"])
 
 
 def endpoints(azure: Azure, call: Call) -> Document:
@@ -286,6 +264,7 @@ G = f"{S}/resourceGroups/{{group}}"
 W = f"{G}/providers/{PROVIDER}/workspaces/{{workspace}}"
 E = f"{W}/onlineEndpoints/{{endpoint}}"
 D = f"{E}/deployments/{{deployment}}"
+A = f"{G}/providers/Microsoft.Storage/storageAccounts/{{account}}"
 I = f"{G}/providers/{IDENTITIES}"  # noqa: E741 (a table's letter)
 LOWERED = {"endpoint", "deployment"}  # the service itself lower-cases these; other names are kept as they were given
 STORAGE = f"/{ACCOUNT}.blob.{SUFFIX}/{{container}}"
@@ -304,15 +283,7 @@ MANAGER = [
     ("POST", f"{W}/datastores/{DATASTORE}/listSecrets", datastore_secrets),
     ("GET", f"{W}/datastores/{{datastore}}", missing_datastore),
     ("POST", f"{W}/datastores/{{datastore}}/listSecrets", missing_datastore),
-    ("GET", f"{W}/models", models),
-    ("GET", f"{W}/models/{{name}}", model),
-    ("GET", f"{W}/models/{{name}}/versions", model_versions),
-    ("GET", f"{W}/models/{{name}}/versions/{{version}}", model_version),
-    ("PUT", f"{W}/models/{{name}}/versions/{{version}}", put_model_version),
-    ("POST", f"{W}/models/{{name}}/versions/{{version}}/package", package_model),
-    ("GET", f"{W}/data/{{name}}/versions/{{version}}", data_version),
-    ("PUT", f"{W}/data/{{name}}/versions/{{version}}", put_data_version),
-    ("GET", f"{W}/environments/{{name}}/versions/{{version}}", environment_version),
+    *assets.rows(W),
     ("GET", f"{W}/onlineEndpoints", endpoints),
     ("GET", E, endpoint),
     ("PUT", E, put_endpoint),
@@ -335,10 +306,10 @@ MANAGER = [
     ("PUT", f"{I}/{{identity}}/federatedIdentityCredentials/{{name}}", put_credential),
     ("GET", f"{L}/mfeOperationsStatus/{{operation}}", operation),
     ("GET", f"{L}/mfeOperationResults/{{operation}}", operation_result),
-    *(("PUT", f"{scope}/providers/{roles.DEFINITIONS}/{{role}}", put_role) for scope in (S, G, W)),
+    *(("PUT", f"{scope}/providers/{roles.DEFINITIONS}/{{role}}", put_role) for scope in (S, G, W, A)),
     *(
         (method, f"{scope}/providers/{roles.KIND}{path}", handler)
-        for scope in (S, G, W, E)
+        for scope in (S, G, W, E, A)
         for method, path, handler in (
             ("GET", "", assignments),
             ("PUT", "/{assignment}", put_assignment),
@@ -427,10 +398,3 @@ def _over(call: Call) -> str:
 
 def _deleted(azure: Azure, call: Call, operation: str | None) -> Reply:
     return _accepted(azure, call, operation, Reply(status=202)) if operation else Reply(status=204)
-
-
-def _whole(call: Call, key: str, default: int) -> int:
-    text = call.query.get(key, str(default))
-    if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise BadRequest(f"{key} must be a whole number, not {text!r}.")
-    return int(text)

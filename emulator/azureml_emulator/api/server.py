@@ -3,21 +3,25 @@
 import inspect
 import json
 import logging
+import re
 import socket
 import ssl
 import uuid
 from collections.abc import AsyncIterator, Iterable
 from urllib.parse import unquote
+from xml.sax.saxutils import escape
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from azureml_emulator.api.routes import BLOBS, Row, names, table
 from azureml_emulator.api.trace import SENT
+from azureml_emulator.arm.actions import needed
 from azureml_emulator.arm.errors import ApiError, BadRequest, MethodNotAllowed, NotFound, TooLarge, Unauthorized
 from azureml_emulator.arm.messages import Call, Reply
 from azureml_emulator.arm.names import PROVIDER
 from azureml_emulator.resources.azure import Azure
+from azureml_emulator.resources.blobs import ACCOUNT, of_blobs
 from azureml_emulator.resources.operations import CALLER
 from azureml_emulator.resources.tokens import ARM
 
@@ -54,11 +58,13 @@ class Server:
         if path.lower().startswith("/subscriptions/") or any(row.guarded for row, _ in matches):
             self._authorize(request, path)
         if not matches:
-            raise NotFound(f"The local Azure ML has no {path}; its README lists what it has.", "NotEmulated")
+            raise NotFound(f"{what(request.method, path)} isn't emulated; the README lists what is.", "NotEmulated")
+        check_version(request.query.get("api-version", ""), path)
         for row, found in matches:
             if row.method == request.method:
                 return await self._call(request, row, found)
-        raise MethodNotAllowed(f"{request.method} is not allowed on {path}.")
+        methods = " and ".join(sorted({row.method for row, _ in matches}))
+        raise MethodNotAllowed(f"{request.method} of {path} isn't emulated; {methods} is.")
 
     async def _call(self, request: web.Request, row: Row, found: dict[str, str]) -> Reply:
         is_blob = row.handler is BLOBS[0][2]
@@ -92,14 +98,15 @@ async def refusals(request: web.Request, handler: Handler) -> web.StreamResponse
     try:
         return await handler(request)
     except ApiError as refusal:
-        return _error(refusal)
+        return _error(refusal, request)
     except (web.RequestPayloadError, ConnectionError):
-        return _error(BadRequest("The request body ends early, or is not in the encoding that its headers name."))
+        early = "The request body ends early, or is not in the encoding that its headers name."
+        return _error(BadRequest(early), request)
     except web.HTTPException:
         raise
     except Exception:
         log.exception("%s %s failed", request.method, request.path)
-        return _error(ApiError("The local Azure ML has a bug; its log says more."))
+        return _error(ApiError("The local Azure ML has a bug; its log says more."), request)
 
 
 def received(request: web.Request, limit: int) -> AsyncIterator[bytes]:
@@ -127,6 +134,22 @@ async def whole(request: web.Request, parts: AsyncIterator[bytes]) -> bytes:
     return body
 
 
+def check_version(version: str, path: str) -> None:
+    """Raises NotFound for an api-version that can't be one; those that can are all taken, as is none."""
+    if version and not re.fullmatch(r"\d{4}-\d\d-\d\d(-[a-z]+)?", version, re.IGNORECASE | re.ASCII):
+        provider, *parts = unquote(path).rpartition("/providers/")[2].split("/")
+        kind = f"The resource type '{'/'.join(parts[::2])}' could not be found in the namespace '{provider}'"
+        raise NotFound(f"{kind} for api version '{version}'.", "InvalidResourceType")
+
+
+def what(method: str, path: str) -> str:
+    """What a call that no row is for wants, as people know it, or as the resource manager calls the permission."""
+    if not re.match("/subscriptions/.*/providers/", path, re.IGNORECASE):
+        return f"{method} {path}"
+    action, _ = needed(method, unquote(path))
+    return "scoring code" if action.lower().startswith(f"{PROVIDER}/workspaces/codes/".lower()) else action
+
+
 async def listen(server: Server, listener: socket.socket, certificate: ssl.SSLContext) -> web.AppRunner:
     """Serves on the socket until the runner is cleaned up. Requests are not logged: they carry secrets."""
     runner = web.AppRunner(server.app, access_log=None)
@@ -144,10 +167,18 @@ def _response(reply: Reply) -> web.Response:
     return web.json_response(reply.body, status=reply.status, headers=headers)
 
 
-def _error(refusal: ApiError) -> web.Response:
-    """ARM's error envelope; the Blob service names the code in a header instead."""
+def _error(refusal: ApiError, request: web.Request) -> web.Response:
+    """ARM's error envelope; the Blob service has one of its own, and names the code in a header, too."""
     headers = {"x-ms-error-code": refusal.code, "x-ms-request-id": str(uuid.uuid4())}
     if isinstance(refusal, Unauthorized):
         headers["WWW-Authenticate"] = f'Bearer error="invalid_token", error_description="{refusal}"'
-    body = json.dumps({"error": refusal.body})
-    return web.Response(text=body, status=refusal.status, headers=headers, content_type="application/json")
+    if not request.path.startswith(f"/{ACCOUNT}.blob."):
+        body = json.dumps({"error": refusal.body})
+        return web.Response(text=body, status=refusal.status, headers=headers, content_type="application/json")
+    told = f"<Error><Code>{refusal.code}</Code><Message>{escape(str(refusal))}</Message></Error>"
+    text = (
+        f'<?xml version="1.0" encoding="utf-8"?>{told}' if refusal.status >= 400 and request.method != "HEAD" else None
+    )
+    return web.Response(
+        text=text, status=refusal.status, headers=headers | of_blobs(request.headers), content_type="application/xml"
+    )

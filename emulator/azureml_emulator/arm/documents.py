@@ -1,6 +1,7 @@
 """The shapes of ARM: ids, envelopes, and the fields Azure fills in."""
 
 import re
+import uuid
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
@@ -36,6 +37,11 @@ class Scope:
     @property
     def id(self) -> str:
         return f"{self.group}/providers/{PROVIDER}/workspaces/{self.workspace}"
+
+    @property
+    def guid(self) -> str:
+        """The workspace's own id, which doesn't change."""
+        return str(uuid.uuid5(uuid.NAMESPACE_URL, self.id.lower()))
 
     @property
     def container(self) -> str:

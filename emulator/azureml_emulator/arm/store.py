@@ -1,6 +1,8 @@
 """What survives a restart: resources in one SQLite file, blob contents in files beside it."""
 
 import asyncio
+import base64
+import hashlib
 import json
 import re
 import shutil
@@ -8,7 +10,7 @@ import sqlite3
 import time
 import uuid
 from collections.abc import AsyncIterable, AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -17,19 +19,30 @@ from azureml_emulator.arm.errors import BadRequest
 
 #: What the list of blobs, which is XML, could not hold, and what is a separator elsewhere.
 ODD = re.compile("[^\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|\\\\")
-SCHEMA = """
+#: Expressions of SQL, in the words that make an index serve them: a version's number, and what lists are filtered by.
+NUMBER = "CAST(substr(path, length(parent) + 2) AS INTEGER)"
+ARCHIVED = "coalesce(json_extract(body, '$.properties.isArchived'), 0)"
+STAGE = "coalesce(json_extract(body, '$.properties.stage'), '')"
+SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS resources (path TEXT PRIMARY KEY, parent TEXT NOT NULL, body TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS children ON resources (parent);
+CREATE INDEX IF NOT EXISTS numbers ON resources (parent, {NUMBER});
+CREATE INDEX IF NOT EXISTS archived ON resources (parent, {ARCHIVED});
+CREATE INDEX IF NOT EXISTS stages ON resources (parent, {STAGE}, {ARCHIVED});
 CREATE TABLE IF NOT EXISTS blobs (
   container TEXT, name TEXT, file TEXT NOT NULL, size INTEGER NOT NULL, modified REAL NOT NULL, metadata TEXT NOT NULL,
   PRIMARY KEY (container, name));
 """
+LAST = "\U0010ffff"  # sorts behind all that a name may hold
 PART = 1024 * 1024  # bytes of a blob that are in memory at once
 
 
 @dataclass(frozen=True)
 class Blob:
-    """One blob: its name in the container, size in bytes, time of the last write (epoch) and `x-ms-meta-*` values."""
+    """One blob: its name in the container, size in bytes, time of the last write (epoch) and `x-ms-meta-*` values.
+
+    The headers that it is answered with, Content-Type and the like, stand among these: no name of metadata has a dash.
+    """
 
     name: str
     path: Path
@@ -43,6 +56,16 @@ class Blob:
         Raises FileNotFoundError when that has happened already.
         """
         return _parts(self.path.open("rb"), first, (self.size if last is None else last + 1) - first)
+
+
+@dataclass
+class Content:
+    """What a blob will be, on the disk already: bytes in `size`, and their MD5 in base64. `kept` once it is one."""
+
+    path: Path
+    size: int = 0
+    md5: str = ""
+    kept: bool = False
 
 
 class Store:
@@ -87,13 +110,38 @@ class Store:
 
     def delete(self, path: str) -> None:
         """Removes the resource and everything below it."""
-        below = (path, len(path) + 1, f"{path}/")
-        self._db.execute("DELETE FROM resources WHERE path = ? OR substr(path, 1, ?) = ?", below)
+        below = (path, f"{path}/", f"{path}0")  # 0 comes next after the slash
+        self._db.execute("DELETE FROM resources WHERE path = ? OR path > ? AND path < ?", below)
 
     def children(self, parent: str) -> list[dict[str, Any]]:
         """The resources directly below `parent`, oldest first."""
         rows = self._db.execute("SELECT body FROM resources WHERE parent = ? ORDER BY rowid", (parent,))
         return [json.loads(body) for (body,) in rows]
+
+    def page(
+        self,
+        parent: str,
+        skip: int,
+        top: int,
+        archived: bool | None = None,
+        stage: str = "",
+        oldest_first: bool = False,
+    ) -> list[dict[str, Any]]:
+        """Some of the resources directly below `parent`, newest first; nothing but these is read.
+
+        `archived` takes those that are, or aren't, `stage` those in one; the newest is the one that was first put last.
+        """
+        wanted = {"parent": parent, ARCHIVED: archived, STAGE: stage or None}
+        given = {name: value for name, value in wanted.items() if value is not None}
+        where, order = " AND ".join(f"{name} = ?" for name in given), "ASC" if oldest_first else "DESC"
+        query = f"SELECT body FROM resources WHERE {where} ORDER BY rowid {order} LIMIT ? OFFSET ?"  # noqa: S608 (constants)
+        return [json.loads(body) for (body,) in self._db.execute(query, (*given.values(), top, skip))]
+
+    def highest(self, parent: str) -> str | None:
+        """The name of the resource directly below `parent` that is the highest number; of those that are none, any."""
+        query = f"SELECT path FROM resources WHERE parent = ? ORDER BY {NUMBER} DESC LIMIT 1"  # noqa: S608 (a constant)
+        row = self._db.execute(query, (parent,)).fetchone()
+        return row[0].rpartition("/")[2] if row else None
 
     def everywhere(self, collection: str) -> list[dict[str, Any]]:
         """The members of every collection of that name, in all workspaces, oldest first."""
@@ -102,24 +150,41 @@ class Store:
 
     async def put_blob(self, container: str, name: str, parts: AsyncIterable[bytes], metadata: dict[str, str]) -> None:
         """Writes a blob as its parts come; until the last one has come, nobody sees it."""
-        check_blob_name(name)
-        path, size = self.contents / uuid.uuid4().hex, 0
+        async with self.written(parts) as content:
+            await self.keep_blob(container, name, content, metadata)
+
+    @asynccontextmanager
+    async def written(self, parts: AsyncIterable[bytes]) -> AsyncIterator[Content]:
+        """A blob's content on the disk, to be kept under a name; where that fails it is gone."""
+        content, digest = Content(self.contents / uuid.uuid4().hex), hashlib.md5(usedforsecurity=False)
+
+        def write(part: bytes) -> None:
+            digest.update(part)
+            content.size += out.write(part)
+
         try:
-            with path.open("wb") as out:
+            with content.path.open("wb") as out:
                 async for part in parts:
-                    size += await asyncio.to_thread(out.write, part)
-            old = self.blob(container, name)
-            row = (container, name, path.name, size, time.time(), json.dumps(metadata))
-            self._db.execute("INSERT OR REPLACE INTO blobs VALUES (?, ?, ?, ?, ?, ?)", row)
-        except BaseException:
-            path.unlink(missing_ok=True)
-            raise
+                    await asyncio.to_thread(write, part)
+            content.md5 = base64.b64encode(digest.digest()).decode()
+            yield content
+        finally:
+            if not content.kept:
+                content.path.unlink(missing_ok=True)
+
+    async def keep_blob(self, container: str, name: str, content: Content, metadata: dict[str, str]) -> None:
+        """Lets the content be that blob from now on."""
+        check_blob_name(name)
+        old = self.blob(container, name)
+        row = (container, name, content.path.name, content.size, time.time(), json.dumps(metadata))
+        self._db.execute("INSERT OR REPLACE INTO blobs VALUES (?, ?, ?, ?, ?, ?)", row)
+        content.kept = True
         if old:
             await asyncio.to_thread(old.path.unlink, missing_ok=True)
 
     def set_blob_metadata(self, container: str, name: str, metadata: dict[str, str]) -> None:
-        change = "UPDATE blobs SET metadata = ? WHERE container = ? AND name = ?"
-        self._db.execute(change, (json.dumps(metadata), container, name))
+        change = "UPDATE blobs SET metadata = ?, modified = ? WHERE container = ? AND name = ?"
+        self._db.execute(change, (json.dumps(metadata), time.time(), container, name))
 
     async def delete_blob(self, container: str, name: str) -> None:
         blob = self.blob(container, name)
@@ -133,14 +198,14 @@ class Store:
         return self._blob(row) if row else None
 
     def blobs(self, container: str, prefix: str) -> list[Blob]:
-        where = "WHERE container = ? AND substr(name, 1, ?) = ? ORDER BY name"
-        rows = self._db.execute(f"SELECT * FROM blobs {where}", (container, len(prefix), prefix))  # noqa: S608 (a constant)
+        where = "WHERE container = ? AND name >= ? AND name < ? ORDER BY name"
+        rows = self._db.execute(f"SELECT * FROM blobs {where}", (container, prefix, f"{prefix}{LAST}"))  # noqa: S608 (a constant)
         return [self._blob(row) for row in rows]
 
     async def expire(self, containers: str, before: float) -> None:
         """Deletes the blobs of all containers whose name begins so that were last written before then."""
-        old = "SELECT container, name FROM blobs WHERE substr(container, 1, ?) = ? AND modified < ?"
-        for found in self._db.execute(old, (len(containers), containers, before)).fetchall():
+        old = "SELECT container, name FROM blobs WHERE container >= ? AND container < ? AND modified < ?"
+        for found in self._db.execute(old, (containers, f"{containers}{LAST}", before)).fetchall():
             await self.delete_blob(*found)
 
     async def export(self, container: str, folder: str, target: Path) -> None:

@@ -4,10 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from azureml_emulator.arm.documents import Document, Scope
+from azureml_emulator.arm.documents import Document, Scope, now
+from azureml_emulator.arm.errors import Forbidden, Unauthorized
 from azureml_emulator.arm.names import GROUP, ROLLOUT, SUBSCRIPTION
 from azureml_emulator.arm.store import Store
-from azureml_emulator.resources.blobs import Blobs
+from azureml_emulator.resources.blobs import ACCOUNT, Blobs
 from azureml_emulator.resources.deployments import Deployments
 from azureml_emulator.resources.endpoints import Endpoints
 from azureml_emulator.resources.federation import Federation
@@ -15,7 +16,7 @@ from azureml_emulator.resources.identities import Identities
 from azureml_emulator.resources.operations import Operations
 from azureml_emulator.resources.registry import Registry
 from azureml_emulator.resources.roles import IDS, Roles
-from azureml_emulator.resources.tokens import Tokens
+from azureml_emulator.resources.tokens import STORAGE, Tokens
 from azureml_emulator.serving.router import Router
 
 
@@ -34,6 +35,7 @@ class Options:
     token_seconds: int = 3600
     clock: float = 0.05  # a model process starts in half a second: as soon as the first probe then comes
     max_payload: int = 10 * 1024 * 1024
+    datastore_auth: str = "accesskey"  # or identity: the storage account allows no keys and signatures
     azure_polling: bool = False
 
 
@@ -46,7 +48,7 @@ class Azure:
         self.scopes = [Scope(SUBSCRIPTION, GROUP, name) for name in options.workspaces]
         self.store = Store(folder)
         self.tokens = Tokens(self.store, options.token_seconds)
-        self.blobs = Blobs(self.store, self.tokens.identity)
+        self.blobs = Blobs(self.store, self.tokens.identity, self._admit, options.datastore_auth == "accesskey")
         self.registry = Registry(self.store)
         self.operations = Operations(self.store, options.operation_seconds, base, self.tokens.identity)
         self.identities = Identities(self.store)
@@ -69,6 +71,24 @@ class Azure:
         self._let_rollouts_in()
         for scope in self.scopes:
             await self.endpoints.restore(scope)
+
+    def made(self, scope: Scope) -> str:
+        """When the workspace was: when it was first served."""
+        key = f"workspaces/{scope.key}"
+        if (kept := self.store.get(key)) is None:
+            self.store.put(key, kept := {"createdAt": now()})
+        return str(kept["createdAt"])
+
+    def _admit(self, token: str, method: str) -> None:
+        """Lets the bearer of a token for storage read or write blobs. Raises Unauthorized, or Forbidden."""
+        try:
+            caller = self.tokens.check(token, STORAGE)
+        except Unauthorized as refused:
+            raise Unauthorized(str(refused), "InvalidAuthenticationInfo") from None
+        account = f"{self.scopes[0].group}/providers/Microsoft.Storage/storageAccounts/{ACCOUNT}"
+        if not self.roles.opens_blobs(caller, account, method):
+            why = "This request is not authorized to perform this operation using this permission."
+            raise Forbidden(why, "AuthorizationPermissionMismatch")
 
     def _let_rollouts_in(self) -> None:
         """The identity that rollouts log in as, with what the set-up gives it: a role on each workspace."""

@@ -53,6 +53,24 @@ class ProbeSettings(Sent):
     timeout: Positive = 2
 
 
+Rates = any_case("Year", "Month", "Day", "Hour", "Minute")
+
+
+class Collection(Sent):
+    data_collection_mode: Access | None = None
+    data_id: str | None = None
+    client_id: str | None = None
+    sampling_rate: float | None = None
+
+
+class DataCollector(Sent):
+    """The SDK sends its enumerations in lower case, and reads `enabled` as off."""
+
+    collections: dict[str, Collection]
+    rolling_rate: Annotated[Literal["Year", "Month", "Day", "Hour", "Minute"], Rates] | None = None
+    request_logging: Document | None = None
+
+
 class ScaleSettings(Sent):
     scale_type: Annotated[Literal["Default"], any_case("Default", absent="TargetUtilization")] = "Default"
 
@@ -68,7 +86,7 @@ class Properties(Sent):
     code_configuration: Annotated[None, not_emulated("scoring code")] = None
     description: str | None = None
     environment_variables: Texts
-    data_collector: Document | None = None
+    data_collector: DataCollector | None = None
     properties: Texts
     request_settings: RequestSettings = RequestSettings()
     liveness_probe: ProbeSettings = ProbeSettings()

@@ -10,7 +10,7 @@ import jwt
 
 from azureml_emulator.arm.documents import Document
 from azureml_emulator.resources.identities import Identities
-from azureml_emulator.resources.tokens import ALGORITHM, ARM, ML, Tokens
+from azureml_emulator.resources.tokens import ALGORITHM, Tokens, known
 
 CLAIMS = ["aud", "exp", "iss", "sub"]
 
@@ -39,8 +39,8 @@ class Federation:
         if not any(_fits(claims, credential["properties"]) for credential in self._trusted(client)):
             subject = f"No matching federated identity record found for presented assertion subject '{claims['sub']}'."
             raise Refused("invalid_client", 700213, f"{subject} Check your federated identity credential.")
-        audience = ML if form.get("scope", "").startswith(ML) else ARM
-        token, expires = self._tokens.issue(audience, principal=self._identities.principal(client) or "")
+        audience = form.get("scope", "").partition(" ")[0]
+        token, expires = self._tokens.issue(known(audience), principal=self._identities.principal(client) or "")
         return {"token_type": "Bearer", "expires_in": expires - int(time.time()), "access_token": token}
 
     def _claims(self, assertion: str) -> Document:

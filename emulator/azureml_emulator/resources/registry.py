@@ -1,44 +1,51 @@
-"""Registered models, their versions, and the environments that packaging makes of them. Knows no HTTP."""
+"""Registered models, data and environments, and what a deployment takes of them. Knows no HTTP."""
 
 import re
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from azureml_emulator.arm.documents import ASSET_NAME, Document, Scope, resource
-from azureml_emulator.arm.errors import BadRequest, Conflict, NotFound
+from azureml_emulator.arm.documents import ASSET_NAME, Document, Scope
+from azureml_emulator.arm.errors import BadRequest, NotFound
 from azureml_emulator.arm.names import LOCATION
-from azureml_emulator.arm.sent import Put, Sent, Texts, validated
+from azureml_emulator.arm.sent import Put, Sent, Texts, any_case, validated
 from azureml_emulator.arm.store import Store
+from azureml_emulator.resources.assets import Assets, Described, Version
 
 DATASTORE = "workspaceblobstore"
-VERSION = re.compile(r"[1-9]\d{0,8}", re.ASCII)
 
 
 class Flavor(Sent):
     data: Texts
 
 
-class Properties(Sent):
-    model_uri: str | None = None
+class ModelVersion(Version):
+    model_uri: (
+        Annotated[str, AfterValidator(lambda uri: uri.replace("/resourcegroups/", "/resourceGroups/"))] | None
+    ) = None
     model_type: str | None = None
     flavors: Annotated[dict[str, Flavor], Field(default_factory=dict)]
-    description: str | None = None
-    tags: Texts
-    properties: Texts
-    is_archived: bool = False
-    is_anonymous: bool = False
+    job_name: str | None = None
+    stage: str | None = None
 
 
-class DataProperties(Sent):
+class DataContainer(Described):
+    data_type: Literal["uri_file", "uri_folder", "mltable"]
+
+
+class DataVersion(Version):
     data_type: Literal["uri_file", "uri_folder", "mltable"]
     data_uri: str
-    description: str | None = None
-    tags: Texts
-    properties: Texts
-    is_archived: bool = False
-    is_anonymous: bool = False
+
+
+class EnvironmentVersion(Version):
+    image: str | None = None
+    build: Document | None = None
+    conda_file: str | None = None
+    os_type: Annotated[Literal["Linux", "Windows"], any_case("Linux", "Windows")] = "Linux"
+    environment_type: str = "UserCreated"
+    stage: str | None = None
 
 
 class Server(Sent):
@@ -51,135 +58,17 @@ class Package(Sent):
     inferencing_server: Server = Server()
 
 
-class Registry:
-    """Model containers and versions of every workspace; blobs are where the SDK uploaded them."""
+class Models(Assets):
+    kind, title, fixed = "models", "Model", ("modelUri",)
+    version_body = Put[ModelVersion]
+    version_name, version_rule = re.compile(r"[1-9]\d{0,8}", re.ASCII), "whole numbers from 1"
 
-    def __init__(self, store: Store):
-        self._store = store
-
-    def model(self, scope: Scope, name: str) -> Document:
-        versions = self._numbers(scope, name)
-        if not versions:
-            missing = {"code": "ModelNotFound", "message": f"Model container with name: {name} not found."}
-            raise NotFound("The specified resource was not found.", details=[missing])
-        latest = max(versions)
-        properties = {"latestVersion": str(latest), "nextVersion": str(latest + 1), "isArchived": False, "tags": {}}
-        return resource(scope, "models", f"models/{name}", {**properties, "properties": {}, "description": None})
-
-    def models(self, scope: Scope) -> list[Document]:
-        return [self.model(scope, item["name"]) for item in self._store.children(f"{scope.key}/models")]
-
-    def versions(self, scope: Scope, name: str, view: str = "ActiveOnly") -> list[Document]:
-        """Newest first. `view` is listViewType: ActiveOnly, ArchivedOnly or All."""
-        self.model(scope, name)
-        everything = reversed(self._store.children(f"{scope.key}/models/{name}/versions"))
-        wanted = {"ActiveOnly": (False,), "ArchivedOnly": (True,), "All": (False, True)}.get(view)
-        if wanted is None:
-            raise BadRequest(f"listViewType {view!r} is none of ActiveOnly, ArchivedOnly, All.")
-        return [item for item in everything if bool(item["properties"].get("isArchived")) in wanted]
-
-    def version(self, scope: Scope, name: str, version: str) -> Document:
-        found = self._store.get(f"{scope.key}/models/{name}/versions/{version}")
-        if found is None:
-            raise NotFound(f"Model with name: {name} and version: {version} not found.")
-        return found
-
-    def put_version(self, scope: Scope, name: str, version: str, body: Document) -> tuple[Document, bool]:
-        """Registers a version, or changes the tags, description and archiving of one; says whether it is new."""
-        if not ASSET_NAME.fullmatch(name):
-            raise BadRequest(f"The model name {name!r} is not valid.")
-        if not VERSION.fullmatch(version):
-            raise BadRequest(f"The model version {version!r} is not valid: versions are whole numbers from 1.")
-        path = f"models/{name}/versions/{version}"
-        old = self._store.get(f"{scope.key}/{path}")
-        given = validated(Put[Properties].model_validate, body).properties
-        if old and given.model_uri and spelt(given.model_uri) != old["properties"]["modelUri"]:
-            raise Conflict("Asset paths cannot be updated.")  # azure-ai-ml looks for these words; the status is a guess
-        document = resource(scope, "models/versions", path, self._properties(scope, given, old), old)
-        with self._store.transaction():
-            self._store.put(f"{scope.key}/models/{name}", {"name": name})
-            self._store.put(f"{scope.key}/{path}", document)
-        return document, old is None
-
-    def package(self, scope: Scope, name: str, version: str, body: Document) -> Document:
-        """Makes the environment that holds a model and its server (the CLI's --with-package)."""
-        model = self.version(scope, name, version)
-        given = validated(Package.model_validate, body)
-        target = given.target_environment_id or given.target_environment_name
-        environment, _, number = target.partition("/environments/")[2].partition("/versions/")
-        environment = environment or target
-        if not ASSET_NAME.fullmatch(environment) or not (number or "1").isdigit():
-            raise BadRequest(f"The target environment {target!r} is not valid.")
-        known = len(self._store.children(f"{scope.key}/environments/{environment}/versions"))
-        path = f"environments/{environment}/versions/{number or known + 1}"
-        properties = {
-            "image": f"packaged/{name}:{version}",
-            "environmentType": "UserCreated",
-            "osType": "Linux",
-            "properties": {"azureml.packagedModelId": model["id"]},
-            "tags": {},
-        }
-        document = resource(scope, "environments/versions", path, properties)
-        self._store.put(f"{scope.key}/{path}", document)
-        return {
-            "buildState": "Succeeded",
-            "targetEnvironmentId": f"azureml://locations/{LOCATION}/workspaces/{scope.workspace}/{path}",
-            "inferencingServer": given.inferencing_server.model_dump(),
-        }
-
-    def data(self, scope: Scope, name: str, version: str) -> Document:
-        found = self._store.get(f"{scope.key}/data/{name}/versions/{version}")
-        if found is None:
-            raise NotFound(f"Data container with name: {name} and version: {version} not found.")
-        return found
-
-    def put_data(self, scope: Scope, name: str, version: str, body: Document) -> tuple[Document, bool]:
-        """Where a data collector writes to. Answers the document, and whether it is new."""
-        path = f"data/{name}/versions/{version}"
-        old = self._store.get(f"{scope.key}/{path}")
-        given = validated(Put[DataProperties].model_validate, body).properties
-        document = resource(scope, "data/versions", path, given.model_dump(), old)
-        self._store.put(f"{scope.key}/{path}", document)
-        return document, old is None
-
-    def environment(self, scope: Scope, name: str, version: str) -> Document:
-        found = self._store.get(f"{scope.key}/environments/{name}/versions/{version}")
-        if found is None:
-            raise NotFound(f"Environment with name: {name} and version: {version} not found.")
-        return found
-
-    def deployable(self, scope: Scope, properties: Document) -> Document:
-        """The model version that a deployment's `model` or packaged `environmentId` stands for."""
-        if environment_id := properties.get("environmentId"):
-            name, version = _asset(environment_id, "environments")
-            packaged = self.environment(scope, name, version)
-            reference = packaged["properties"]["properties"]["azureml.packagedModelId"]
-        else:
-            reference = properties.get("model")
-        name, version = _asset(reference, "models")
-        if reference.lower().startswith("/subscriptions/") and not reference.lower().startswith(f"{scope.id}/".lower()):
-            raise BadRequest(f"{reference} is in another workspace; that isn't emulated.", "NotEmulated")
-        try:
-            model = self.version(scope, name, version)
-        except NotFound as missing:
-            raise BadRequest(f"The deployment refers to a model that is not there: {missing}") from None
-        if model["properties"]["modelType"] != "mlflow_model":
-            raise BadRequest("Without code and environment a deployment needs an MLflow model (type mlflow_model).")
-        return model
-
-    def folder(self, model: Document) -> str:
-        """Where in the container the model's files are."""
-        return blob_folder(model["properties"]["modelUri"])
-
-    def _numbers(self, scope: Scope, name: str) -> list[int]:
-        return [int(item["name"]) for item in self._store.children(f"{scope.key}/models/{name}/versions")]
-
-    def _properties(self, scope: Scope, given: Properties, old: Document | None) -> Document:
-        kept = old["properties"] if old else {}
-        new = given.model_dump() | {"provisioningState": "Succeeded"}
-        new["modelUri"] = uri = spelt(given.model_uri) if given.model_uri else kept.get("modelUri")
-        new["modelType"] = kind = given.model_type or kept.get("modelType") or "custom_model"
-        new["flavors"] = new["flavors"] or kept.get("flavors") or self._flavors(scope, uri, kind)
+    def _complete(self, scope: Scope, given: Document, kept: Document) -> Document:
+        """`stage` stays, too, where nothing is said of it: the SDK leaves it out when it archives. A guess."""
+        new = super()._complete(scope, given, kept)
+        new["modelType"] = kind = given["modelType"] or kept.get("modelType") or "custom_model"
+        new["stage"] = given["stage"] or kept.get("stage")
+        new["flavors"] = given["flavors"] or kept.get("flavors") or self._flavors(scope, new["modelUri"], kind)
         return new
 
     def _flavors(self, scope: Scope, uri: Any, kind: str) -> Document:
@@ -201,9 +90,78 @@ class Registry:
             raise BadRequest(f"The MLmodel file in {folder} cannot be read.") from None
 
 
-def spelt(uri: str) -> str:
-    """A model's path as Azure gives it back: the SDK sends `resourcegroups`."""
-    return re.sub("/resourcegroups/", "/resourceGroups/", uri, count=1, flags=re.IGNORECASE)
+class Data(Assets):
+    kind, title, fixed, state = "data", "Data", ("dataUri",), {}
+    changed = (
+        "A data version with this name and version already exists. If you are trying to create a new data version, use "
+        "a different name or version. If you are trying to update an existing data version, the existing asset's data "
+        "uri cannot be changed. Only tags, description, and isArchived can be updated."
+    )
+    container_body, version_body = Put[DataContainer], Put[DataVersion]
+
+    def _of_all(self, given: Document) -> Document:
+        return {"dataType": given["dataType"]}
+
+
+class Environments(Assets):
+    kind, title, fixed = "environments", "Environment", ("image", "build", "condaFile")
+    version_body = Put[EnvironmentVersion]
+    changed = "An environment's version exists; what it is made of cannot change."  # a guess
+
+
+class Registry:
+    """The assets of every workspace; blobs are where the SDK uploaded them."""
+
+    def __init__(self, store: Store):
+        self.models, self.data, self.environments = Models(store), Data(store), Environments(store)
+
+    def package(self, scope: Scope, name: str, version: str, body: Document) -> Document:
+        """Makes the environment that holds a model and its server (the CLI's --with-package)."""
+        model = self.models.version(scope, name, version)
+        given = validated(Package.model_validate, body)
+        target = given.target_environment_id or given.target_environment_name
+        environment, _, number = target.partition("/environments/")[2].partition("/versions/")
+        environment = environment or target
+        if not ASSET_NAME.fullmatch(environment) or not (number or "1").isdigit():
+            raise BadRequest(f"The target environment {target!r} is not valid.")
+        number = number or self._next(scope, environment)
+        properties = {"image": f"packaged/{name}:{version}", "properties": {"azureml.packagedModelId": model["id"]}}
+        self.environments.put_version(scope, environment, number, {"properties": properties})
+        path = f"environments/{environment}/versions/{number}"
+        return {
+            "buildState": "Succeeded",
+            "targetEnvironmentId": f"azureml://locations/{LOCATION}/workspaces/{scope.guid}/{path}",
+            "inferencingServer": given.inferencing_server.model_dump(),
+        }
+
+    def deployable(self, scope: Scope, properties: Document) -> Document:
+        """The model version that a deployment's `model` or packaged `environmentId` stands for."""
+        if environment := properties.get("environmentId"):
+            found = self.environments.version(scope, *_asset(scope, environment, "environments"))
+            reference = found["properties"]["properties"].get("azureml.packagedModelId")
+            if reference is None:
+                what = "environments aren't emulated but those that packaging a model makes"
+                raise BadRequest(f"properties.environmentId: {environment}: {what}.", "NotEmulated")
+        else:
+            reference = properties.get("model")
+        try:
+            model = self.models.version(scope, *_asset(scope, reference, "models"))
+        except NotFound as missing:
+            why = missing.more["details"][0]["message"]
+            raise BadRequest(f"The deployment refers to a model that is not there: {why}") from None
+        if model["properties"]["modelType"] != "mlflow_model":
+            raise BadRequest("Without code and environment a deployment needs an MLflow model (type mlflow_model).")
+        return model
+
+    def folder(self, model: Document) -> str:
+        """Where in the container the model's files are."""
+        return blob_folder(model["properties"]["modelUri"])
+
+    def _next(self, scope: Scope, environment: str) -> str:
+        try:
+            return str(self.environments.container(scope, environment)["properties"]["nextVersion"])
+        except NotFound:
+            return "1"
 
 
 def blob_folder(uri: Any) -> str:
@@ -214,11 +172,15 @@ def blob_folder(uri: Any) -> str:
     return folder.strip("/")
 
 
-def _asset(reference: Any, collection: str) -> tuple[str, str]:
-    """Name and version in an asset's ARM id. Raises BadRequest for anything else."""
-    if "://registries/" in str(reference) or "/registries/" in str(reference):
-        raise BadRequest(f"{reference} is in a registry; the local Azure ML has none.", "NotEmulated")
-    name, _, version = str(reference).partition(f"/{collection}/")[2].partition("/versions/")
+def _asset(scope: Scope, reference: Any, collection: str) -> tuple[str, str]:
+    """Name and version in an asset's id. Raises BadRequest for anything else, and for what is in another place."""
+    text = str(reference)
+    if "/registries/" in text:
+        raise BadRequest(f"{text} is in a registry; the local Azure ML has none.", "NotEmulated")
+    place, _, rest = text.partition(f"/{collection}/")
+    if "/workspaces/" in place and not place.lower().endswith((scope.id.lower(), f"/workspaces/{scope.guid}")):
+        raise BadRequest(f"{text} is in another workspace: that isn't emulated.", "NotEmulated")
+    name, _, version = rest.partition("/versions/")
     if not name or not version:
         raise BadRequest(f"The deployment needs a version of {collection}, not {reference!r}.")
     return name, version

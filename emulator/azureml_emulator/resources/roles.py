@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from pydantic import Field
 
-from azureml_emulator.arm.actions import needed
+from azureml_emulator.arm.actions import VERBS, needed
 from azureml_emulator.arm.documents import Document, now
 from azureml_emulator.arm.errors import BadRequest, Forbidden
 from azureml_emulator.arm.names import PROVIDER
@@ -38,6 +38,19 @@ ROLES: dict[str, Document] = {
         ],
     },
 }  # fmt: skip
+BLOBS = "Microsoft.Storage/storageAccounts/blobServices/containers"
+ROLES |= {
+    "ba92f5b4-2d11-453d-a403-e96b0029c9fe": {
+        "name": "Storage Blob Data Contributor",
+        "actions": [f"{BLOBS}/{verb}" for verb in ("delete", "read", "write")],
+        "dataActions": [f"{BLOBS}/blobs/{verb}" for verb in ("delete", "read", "write")],
+    },
+    "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1": {
+        "name": "Storage Blob Data Reader",
+        "actions": [f"{BLOBS}/read"],
+        "dataActions": [f"{BLOBS}/blobs/read"],
+    },
+}
 IDS = {role["name"]: id for id, role in ROLES.items()}
 
 
@@ -49,6 +62,8 @@ class Assignment(Sent):
 class Permission(Sent):
     actions: list[str] = Field(default_factory=list)
     not_actions: list[str] = Field(default_factory=list)
+    data_actions: list[str] | None = None
+    not_data_actions: list[str] | None = None
 
 
 class Definition(Sent):
@@ -80,7 +95,7 @@ class Roles:
 
     def define(self, scope: str, id: str, body: Document) -> Document:
         """A role that Azure doesn't have. Where it may be assigned is kept, but not held."""
-        given = validated(Put[Definition].model_validate, body).properties.model_dump(by_alias=True)
+        given = validated(Put[Definition].model_validate, body).properties.model_dump(exclude_none=True)
         document = {"id": f"{scope}/providers/{DEFINITIONS}/{id}", "name": id, "type": DEFINITIONS, "properties": given}
         self._store.put(f"roledefinitions/{id.lower()}", document)
         return document
@@ -102,6 +117,11 @@ class Roles:
             return [ROLES[IDS["Owner"]]]
         had = [one["properties"] for one in self.over(scope) if one["properties"]["principalId"] == principal]
         return [role for one in had if (role := self._role(one["roleDefinitionId"]))]
+
+    def opens_blobs(self, principal: str, account: str, method: str) -> bool:
+        """Whether the principal may read, write or delete blobs of an account. Here its owner may; Azure's may not."""
+        action = f"{BLOBS}/blobs/{VERBS.get(method, 'write')}"
+        return principal == OWNER or may(self.of(principal, account), action, "dataActions")
 
     def _role(self, definition: str) -> Document | None:
         id = definition.rpartition("/")[2].lower()
@@ -126,11 +146,12 @@ def permissions(roles: Iterable[Document]) -> list[Document]:
     return [nothing | {name: value for name, value in role.items() if name in nothing} for role in roles]
 
 
-def may(roles: Iterable[Document], action: str) -> bool:
-    """What one role excludes another may allow (role-definitions#notactions)."""
+def may(roles: Iterable[Document], action: str, kind: str = "actions") -> bool:
+    """What one role excludes another may allow (role-definitions#notactions). Of blobs the `kind` is dataActions."""
+    excluded = f"not{kind[0].upper()}{kind[1:]}"
     return any(
-        any(covers(pattern, action) for pattern in role["actions"])
-        and not any(covers(pattern, action) for pattern in role.get("notActions", ()))
+        any(covers(pattern, action) for pattern in role.get(kind, ()))
+        and not any(covers(pattern, action) for pattern in role.get(excluded, ()))
         for role in roles
     )
 

@@ -15,6 +15,13 @@ ALGORITHM = "HS256"
 ARM = "https://management.local/"
 #: The audience of aad_token endpoints (how-to-authenticate-online-endpoint).
 ML = "https://ml.azure.com"
+#: That of blobs, for whoever shows no signature.
+STORAGE = "https://storage.azure.com"
+
+
+def known(audience: str) -> str:
+    """Which of the three a resource, or an OAuth scope, asks for: the resource manager's unless it names another."""
+    return next((one for one in (ML, STORAGE) if f"{audience}/".startswith(f"{one}/")), ARM)
 
 
 class Tokens:
@@ -46,7 +53,7 @@ class Tokens:
         """The answer of the managed-identity address to the bearer of IDENTITY_HEADER: a token for the principal."""
         if not hmac.compare_digest(header.encode("utf-8", "surrogateescape"), self.identity.encode()):
             raise Unauthorized("The identity header is not valid.")
-        token, expires = self.issue(ML if audience.rstrip("/") == ML else ARM, principal=principal)
+        token, expires = self.issue(known(audience), principal=principal)
         return {"access_token": token, "expires_on": str(expires), "resource": audience, "token_type": "Bearer"}
 
     def opens(self, audience: str) -> Callable[[str], bool]:

@@ -131,12 +131,7 @@ def ask_for_the_rest(arm: Arm) -> list[str]:
     arm("PUT", "models/toy-contract/versions/1", archived)
     arm("GET", "models/toy-contract/versions?listViewType=All&$top=1")
     arm("PUT", "models/toy-contract/versions/9", {"properties": {"modelUri": "nowhere"}})
-    for _ in range(2):
-        arm(
-            "PUT", "data/collected/versions/1", {"properties": {"dataType": "uri_folder", "dataUri": "azureml://there"}}
-        )
-    for name in ("collected", "none"):
-        arm("GET", f"data/{name}/versions/1")
+    about_assets(arm)
     started = arm("PUT", "onlineEndpoints/tokens", endpoint(authMode="AMLToken"))
     arm("PUT", "onlineEndpoints/tokens", endpoint(authMode="AMLToken"))  # 409, while the first runs
     arm.settle(started)
@@ -159,6 +154,22 @@ def ask_for_the_rest(arm: Arm) -> list[str]:
     arm("GET", "models", headers={"Authorization": "Bearer none"})
     about_the_subscription(arm)
     return [arm.token, token, *keys.values(), blobs(arm).partition("sig=")[2]]
+
+
+def about_assets(arm: Arm) -> None:
+    """Registers each kind, twice, says something of its container, and asks for all there is and what isn't."""
+    kinds = {
+        "models": {"modelUri": f"azureml:/{arm.workspace}/datastores/workspaceblobstore/paths/a", "stage": "Archived"},
+        "data": {"dataType": "uri_folder", "dataUri": "azureml://there"},
+        "environments": {"image": "python:3.11"},
+    }
+    for kind, properties in kinds.items():
+        for _ in range(2):
+            arm("PUT", f"{kind}/of-contract/versions/1", {"properties": properties})
+            said = {"description": "a", **({"dataType": "uri_folder"} if kind == "data" else {})}
+            arm("PUT", f"{kind}/of-contract", {"properties": said})
+        for path in ("", "/of-contract", "/of-contract/versions", "/of-contract/versions/1", "/none/versions/1"):
+            arm("GET", f"{kind}{path}")
 
 
 def about_the_subscription(arm: Arm) -> None:

@@ -240,7 +240,7 @@ async def test_a_model_that_mlflow_does_not_know(tmp_path: Path) -> None:
     async with local(tmp_path) as here:
         uri = "azureml://x/datastores/workspaceblobstore/paths/puppet"
         body = {"properties": {"modelUri": uri, "modelType": "custom_model"}}
-        here.azure.registry.put_version(here.scope, "puppet", "2", body)
+        here.azure.registry.models.put_version(here.scope, "puppet", "2", body)
 
         with pytest.raises(BadRequest, match="needs an MLflow model"):
             here.azure.deployments.put(here.scope, ENDPOINT, "blue", deployment(MODEL.replace("/1", "/2")))

@@ -35,7 +35,7 @@ class Local:
                 await self.azure.store.put_blob(self.scope.container, name, once(path.read_bytes()), {})
         uri = "azureml://x/datastores/workspaceblobstore/paths/puppet"
         body = {"properties": {"modelUri": uri, "modelType": "mlflow_model"}}
-        self.azure.registry.put_version(self.scope, "puppet", "1", body)
+        self.azure.registry.models.put_version(self.scope, "puppet", "1", body)
 
     async def end(self, operation: str) -> Document:
         """What became of an operation."""

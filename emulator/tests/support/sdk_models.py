@@ -18,6 +18,7 @@ MODELS = {
     "DatastoreSecrets": "SasDatastoreSecrets",
     "Container": "ModelContainer",
     "ModelVersion": "ModelVersion",
+    "DataContainer": "DataContainer",
     "EnvironmentVersion": "EnvironmentVersion",
     "OnlineEndpoint": "OnlineEndpoint",
     "EndpointKeys": "EndpointAuthKeys",

@@ -1,0 +1,97 @@
+"""Whatever a client asks for that isn't emulated says so in a sentence that names it, with the status that Azure has
+for what it doesn't know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from azureml_emulator.testing import Arm
+
+if TYPE_CHECKING:
+    from azure.ai.ml import MLClient
+
+ML = "Microsoft.MachineLearningServices"
+GROUP = "{subscription}/resourceGroups/local/providers"
+
+
+@pytest.fixture(scope="module")
+def arm(azure: dict[str, str]) -> Arm:
+    return Arm(azure)
+
+
+@pytest.mark.parametrize(
+    ("ask", "named"),
+    [
+        (lambda client: list(client.jobs.list()), "jobs/read"),
+        (lambda client: client.jobs.get("any"), "jobs/read"),
+        (lambda client: list(client.schedules.list()), "schedules/read"),
+        (lambda client: list(client.components.list()), "components/read"),
+        (lambda client: list(client.batch_endpoints.list()), "batchEndpoints/read"),
+        (lambda client: client.batch_deployments.get("any", "any"), "batchEndpoints/deployments/read"),
+        (lambda client: list(client.compute.list()), "computes/read"),
+        (lambda client: list(client.connections.list()), "connections/read"),
+        (lambda client: list(client.feature_sets.list()), "featuresets/read"),
+        (lambda client: list(client.registries.list()), f"{ML}/registries/read"),
+        (lambda client: list(client.workspaces.list()), f"{ML}/workspaces/read"),
+        (lambda client: client.workspaces.get_keys("local"), "workspaces/listKeys/action"),
+        (lambda client: list(client.serverless_endpoints.list()), "serverlessEndpoints/read"),
+        (lambda client: client.datastores.delete("any"), "datastores/"),
+    ],
+)
+def test_operations_of_the_sdk(client: MLClient, ask: Callable[[MLClient], Any], named: str) -> None:
+    """The SDK passes the sentence on."""
+    from azure.core.exceptions import HttpResponseError
+
+    with pytest.raises(HttpResponseError) as refused:
+        ask(client)
+
+    assert named in str(refused.value)
+    assert "isn't emulated" in str(refused.value)
+    assert refused.value.status_code in (404, 405)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "named"),
+    [
+        ("GET", "{workspace}/jobs", 404, f"{ML}/workspaces/jobs/read"),
+        ("PUT", "{workspace}/jobs/a", 404, f"{ML}/workspaces/jobs/write"),
+        ("POST", "{workspace}/jobs/a/cancel", 404, f"{ML}/workspaces/jobs/cancel/action"),
+        ("POST", "{workspace}/onlineEndpoints/a/dance", 404, "onlineEndpoints/dance/action"),
+        ("GET", "{workspace}/onlineEndpoints/a/deployments/b/skus", 404, "onlineEndpoints/deployments/skus/read"),
+        ("PATCH", "{workspace}/onlineEndpoints/a/deployments/b", 405, "PATCH of"),
+        ("DELETE", "{workspace}/models/a/versions/1", 405, "DELETE of"),
+        ("PATCH", "{workspace}", 405, "PATCH of"),
+        ("POST", "{workspace}/codes/a/versions/1/startPendingUpload", 404, "scoring code"),
+        ("GET", f"{GROUP}/{ML}/registries/azureml/models/a", 404, f"{ML}/registries/models/read"),
+        ("GET", f"{GROUP}/Microsoft.Storage/storageAccounts/a", 404, "Microsoft.Storage/storageAccounts/read"),
+        ("POST", f"{GROUP}/Microsoft.Storage/storageAccounts/a/listKeys", 404, "storageAccounts/listKeys/action"),
+        ("PUT", f"{GROUP}/Microsoft.Insights/autoscalesettings/a", 404, "Microsoft.Insights/autoscalesettings/write"),
+        ("GET", "{subscription}", 404, "GET /subscriptions/"),
+        ("GET", "/discovery", 404, "GET /discovery"),
+        ("POST", "/mlflow/v2.0{workspace}/api/2.0/mlflow/runs/create", 404, "runs/create"),
+        ("GET", "/history/v1.0{workspace}/runs/a/details", 404, "GET /history/v1.0"),
+    ],
+)
+def test_calls(arm: Arm, method: str, path: str, status: int, named: str) -> None:
+    """What isn't there is 404, another method of what is 405; the sentence names the action, or method and path."""
+    place = path.format(workspace=arm.workspace, subscription=arm.workspace.partition("/resourceGroups/")[0])
+
+    answer = arm(method, f"{arm.base}{place}", {} if method in ("PUT", "POST", "PATCH") else None)
+
+    error = answer.json()["error"]
+    assert answer.status_code == status
+    assert named in error["message"]
+    assert "isn't emulated" in error["message"]
+
+
+def test_api_versions(arm: Arm) -> None:
+    """One that can't be one is answered as Azure does, where a resource type isn't known in it."""
+    answers = [arm("GET", f"models?api-version={version}") for version in ("dummy", "2024-10-01", "2024-10-01-preview")]
+
+    assert [answer.status_code for answer in answers] == [404, 200, 200]
+    assert answers[0].json()["error"]["code"] == "InvalidResourceType"
+    assert "'workspaces/models' could not be found in the namespace" in answers[0].json()["error"]["message"]
