@@ -56,7 +56,7 @@ def test_is_one(azure: Call, local: Call, found: str) -> None:
         ([call([{"name": "b", "c": 1}, {"name": "a"}])], [call([{"name": "a"}, {"name": "b", "c": 1}])]),
         ([call({"<name-1>": 1}, f"{W}/<name-7>")], [call({"<workspace>": 1}, f"{W}/<name-8>")]),
         ([call(x_ms_request_id="a")], [call(Server="b")]),
-        ([call({"status": state}, POLL) for state in ("Updating", "Updating", "Done")], [call({"status": "Done"}, POLL)]),
+        ([call({"status": state}, POLL) for state in ("New", "Updating", "Done")], [call({"status": "Done"}, POLL)]),
         ([call(status=503), call(status=None), call()], [call()]),
         ([call(path=f"{BLOB}/{name}") for name in "ab"], [call(path=f"{BLOB}/{name}") for name in "ba"]),
     ],
