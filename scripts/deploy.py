@@ -12,13 +12,14 @@ from scripts.lib.azure.deployments import NotStarted, create
 from scripts.lib.azure.endpoint import OnlineEndpoint
 from scripts.lib.azure.endpoint_files import BLUE, GREEN
 from scripts.lib.azure.errors import brief, explain, passes
+from scripts.lib.azure.model_files import facts
 from scripts.lib.azure.registered import verified
 from scripts.lib.azure.trying import asked
-from scripts.lib.azure.waiting import Deadline, say, within
+from scripts.lib.azure.waiting import ANSWER, Deadline, say, within
 from scripts.lib.cli import option_types
 from scripts.lib.cli.command import command, timeout_option
 from scripts.lib.cli.place import endpoint_options, rollout_option
-from scripts.lib.decisions import tags
+from scripts.lib.decisions import model_tags, tags
 from scripts.lib.decisions.deploying import Plan, Wanted, make_room, plan_deploy
 from scripts.lib.decisions.state import FIRST_ROLLOUT, EndpointState, Model, Shift, percentages
 from scripts.lib.github import provenance, step_output
@@ -53,6 +54,9 @@ def main(endpoint: OnlineEndpoint, version: int, digest: str, with_package: bool
     step_output.output(endpoint=endpoint.name)  # first of all: a rollback goes by it, also of what was cancelled
     blue, green = (endpoint_files.settings(path) for path in (BLUE, GREEN))  # a wrong file, before a long download
     model = verified(endpoint.workspace, str(version), digest, Deadline(timeout))
+    if "digest" not in model.tags:  # nobody registered it by register_model, which makes its metadata tags
+        said = facts(endpoint.workspace, Model(model.name, str(model.version)), Deadline(ANSWER))
+        model.tags = {**model_tags.fitting(said), **model.tags}
     tags.check(
         f"{model.name} {version}",
         {**endpoint_files.deployment_tags(), **_tags(model, rollout), "settings": "", "replaces": ""},

@@ -97,7 +97,7 @@ def main(
     click.get_current_context().call_on_close(lambda: click.echo(finding.as_json(findings)))  # also if it fails
     if rollout and not only_files and variables is not None and fresh.fresh(variables, GitHubFacts()):
         return
-    for found in files.check() if only_files else examine(variables, version is not None, everything=not rollout):
+    for found in files.check(version) if only_files else examine(variables, version, everything=not rollout):
         say(str(found))
         findings.append(found)
     step_output.summary("### The set-up", finding.as_table(findings))
@@ -142,13 +142,13 @@ def _refuse(wrong: Sequence[Finding]) -> None:
         raise Refused(f"not ready: {names}. Mend it as said above, then run the doctor again.")
 
 
-def examine(given: Mapping[str, str] | None, registered: bool, everything: bool) -> Iterator[Finding]:
+def examine(given: Mapping[str, str] | None, version: int | None, everything: bool) -> Iterator[Finding]:
     """All checks one after the other. `given` are the repository's variables, which GitHub is asked for otherwise.
 
-    `registered`: the rollout is of a version that is registered already, so the requirements here say nothing of it.
+    `version`: one that is registered already is rolled out, so the requirements here say nothing of it.
     `everything`: what stops no rollout, and what a rollout's login and token mostly may not ask, is looked at, too.
     """
-    yield from files.check()
+    yield from files.check(version)
     github = GitHubFacts().known()
     variables: Variables = given if given is not None else github.ask(lambda known: known.variables())
     known: Mapping[str, str] = {} if isinstance(variables, Unknown) else variables
@@ -166,7 +166,7 @@ def examine(given: Mapping[str, str] | None, registered: bool, everything: bool)
     if everything:
         yield checks.place(shell, {"ENDPOINT_NAME": str(name), **picked} if picked else {})
     yield from at_azure(github, picked | shell, _logging_in(known, environments), everything)
-    if not registered:
+    if version is None:
         text = told(lambda: REQUIREMENTS.read_text(encoding="utf-8"))
         yield azure_checks.requirements(text, str(REQUIREMENTS))
 

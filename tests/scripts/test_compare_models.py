@@ -20,15 +20,20 @@ def head(tmp_path: Path) -> Path:
 
 
 def test_the_metrics_are_set_side_by_side(head: Path, tmp_path: Path) -> None:
-    """Each with its change, in the summary; as JSON on stdout."""
-    base = toy_model(tmp_path / "base", metadata={"auc": 0.9, "accuracy": 0.8})
+    """Each with its change and whether that is better, and the data, in the summary; as JSON on stdout."""
+    base = toy_model(tmp_path / "base", metadata={"auc": 0.9, "accuracy": 0.8, "data_sha256": "34"})
     summary = tmp_path / "summary"
 
     result = run("compare_models", base, head, GITHUB_STEP_SUMMARY=str(summary))
 
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout) == {"base": {"auc": 0.9, "accuracy": 0.8}, "head": {"auc": 0.95, "f1": 0.7}}
-    rows = ["| auc | 0.9 | 0.95 | +0.05 |", "| accuracy | 0.8 | – | – |", "| f1 | – | 0.7 | – |"]
+    rows = [
+        "| auc | 0.9 | 0.95 | +0.05, better |",
+        "| data | `34` | `12` | other data |",
+        "| accuracy | 0.8 | – | – |",
+        "| f1 | – | 0.7 | – |",
+    ]
     assert all(row in summary.read_text().splitlines() for row in rows)
 
 
