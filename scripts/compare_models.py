@@ -30,7 +30,11 @@ def main(base: Path, head: Path) -> str:
     if old is None:
         say(f"{base} has no model: there is nothing to compare with")
         step_output.summary("The base branch has no model to compare with.")
-    step_output.summary(table(("metric", "base", "pull request", "change"), comparison(old or {}, new)))
+    rows = comparison(old or {}, new)
+    told = (
+        table(("metric", "base", "pull request", "change"), rows) if rows else "Training says no metric of the model."
+    )
+    step_output.summary(told)
     if old is not None:
         _show(differences(contract(base), contract(head)))
     return json.dumps({"base": old, "head": new})
