@@ -84,6 +84,7 @@ def arm(azure: dict[str, str]) -> Arm:
 def copy(azure: dict[str, str], arm: Arm, github: LocalGitHub, tmp_path: Path) -> Iterator[Copy]:
     with repository(tmp_path / "copy", model="toy-doctor") as folder:
         (folder / "model").mkdir()
+        (folder / "model" / "train.py").touch()
         (folder / "model" / "requirements.txt").write_text("mlflow==2.22.5 \\\n    --hash=sha256:0\n")
         shutil.copytree(ROOT / ".github" / "workflows", folder / ".github" / "workflows")
         github.rulesets["main"] = ruleset("main")
