@@ -31,7 +31,10 @@ def main(base: Path, head: Path) -> str:
         say(f"{base} has no model: there is nothing to compare with")
         step_output.summary("The base branch has no model to compare with.")
     rows = [*comparison(old or {}, new), *data(old or {}, new)]
-    step_output.summary(table(("metric", "base", "pull request", "change"), rows))
+    told = (
+        table(("metric", "base", "pull request", "change"), rows) if rows else "Training says no metric of the model."
+    )
+    step_output.summary(told)
     if old is not None:
         _show(differences(contract(base), contract(head)))
     return json.dumps({"base": None if old is None else metrics(old), "head": metrics(new)})

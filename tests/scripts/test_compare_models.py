@@ -79,6 +79,17 @@ def test_a_base_without_a_model_is_said(head: Path, tmp_path: Path, base: str) -
     assert "| auc | – | 0.95 | – |" in summary.read_text()
 
 
+def test_models_without_metrics_are_compared(tmp_path: Path) -> None:
+    """Training need not say any: there is a sentence in the place of an empty table."""
+    base, head = (toy_model(tmp_path / name, metadata={}) for name in ("base", "head"))
+    summary = tmp_path / "summary"
+
+    result = run("compare_models", base, head, GITHUB_STEP_SUMMARY=str(summary))
+
+    assert (result.exit_code, json.loads(result.stdout)) == (0, {"base": {}, "head": {}})
+    assert "says no metric" in summary.read_text() and "| metric |" not in summary.read_text()
+
+
 def test_a_pull_request_without_a_model_fails(head: Path, tmp_path: Path) -> None:
     """A missing folder is wrong usage, a folder without a model is a failure."""
     missing, empty = (run("compare_models", head, tmp_path / name) for name in ("nowhere", "."))
