@@ -52,7 +52,7 @@ TARGETS = {  # file: the tests that are about it
     "scripts/lib/github/required_reviewers.py": ["tests/scripts/test_check_approval.py"],
     "scripts/lib/github/again.py": ["tests/scripts/test_github_again.py"],
     "scripts/lib/cli/exit_codes.py": ["tests/scripts/test_exit_codes.py"],
-    "model/train.py": ["tests/model/test_train.py::test_gate_is_open_from_min_auc_on"],
+    "model/train.py": ["tests/model/heart/test_train.py::test_gate_is_open_from_min_auc_on"],
 }
 ONLY = {"model/train.py": "check:"}  # the rest of it is no decision
 OPTIONS = ["-x", "-p", "no:cacheprovider", "-p", "no:xdist", "-W", "ignore::pytest.PytestAssertRewriteWarning"]

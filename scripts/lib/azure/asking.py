@@ -133,11 +133,11 @@ def expected(state: EndpointState, name: str, given: str = "", model: Mapping[st
     return replace(found, every=replace(found.every, labels=labels), columns={}) if given else found
 
 
-def of_the_file() -> Expected:
+def of_the_file(path: Path = EXPECTATIONS) -> Expected:
     """What the file beside the requests says, which may be missing. Ends with exit code 2 where it is wrong."""
-    if not EXPECTATIONS.exists():
+    if not path.exists():
         return Expected()
     try:
-        return expectations.expected(read_yaml(EXPECTATIONS), str(EXPECTATIONS))
+        return expectations.expected(read_yaml(path), str(path))
     except Refused as error:
         raise click.BadParameter(str(error)) from error
