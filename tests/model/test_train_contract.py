@@ -22,7 +22,6 @@ from scripts.lib.decisions.predictions import names
 from scripts.lib.decisions.request_fit import misfits
 from tests.support import ROOT
 
-HOMES = [home for home in (ROOT, ROOT / "tests" / "template" / "breast_cancer") if (home / "model/train.py").exists()]
 GATE = re.compile(r"--(?:bound|(?:min|max)-[\w-]+)")  # an option of train.py: what a metric must reach, or not exceed
 
 
