@@ -34,7 +34,7 @@ class Demo:
         self.reviewed = ""  # what the page said, Markdown, when the last rollout first asked for an approval
 
     def play(self) -> None:
-        """Raises ClickException when a run fails."""
+        """Raises ClickException when a run fails, or deploys nothing."""
         try:
             click.echo("First rollout: the endpoint does not exist yet")
             self.rollout()
@@ -45,6 +45,7 @@ class Demo:
             self.clients.stop()
 
     def rollout(self) -> None:
+        before = self.serving()
         click.echo(LINE.format("job", "took", "traffic then", "answered meanwhile"))
         made = self.github.add_run(run_id=len(self.github.runs) + 1)
         approve = self.github.approving(made.id, "colleague", self.asking)
@@ -66,6 +67,13 @@ class Demo:
         if run.exit_code:
             logs = [f"--- {name}\n{job.log}" for name, job in run.jobs.items() if job.result == "failure"]
             raise click.ClickException("the rollout failed:\n" + "\n".join(logs))
+        if self.serving() == before:
+            raise click.ClickException("the rollout deployed nothing: training made the model that serves already.")
+
+    def serving(self) -> set[str]:
+        """The deployments that have traffic."""
+        state = self.endpoint.find()
+        return set(state.traffic) if state else set()
 
     def tell(self, name: str, job: Job) -> None:
         """A line for each job that ends; the clients start as soon as something serves."""

@@ -31,20 +31,27 @@ def _named(ctx: click.Context, param: click.Parameter, value: str) -> str:
 @click.option("--seen", type=click.IntRange(0), help="Approvals that the job before saw: one more must be there now.")
 @click.option("--expect", type=option_types.proposal, help="What `review` printed: says whose work it is.")
 @click.option(
-    "--person", default="", show_default=False, metavar="LOGIN", help="Who decides, in the place of reviewers."
+    "--person",
+    default="",
+    show_default=False,
+    metavar="LOGIN",
+    help="Who started it, and decides where nobody reviews.",
 )
 def main(environment: str, seen: int | None, expect: Proposal | None, person: str) -> str:
     """Insist that a reviewer of ENVIRONMENT approved this job; prints `reviewers`, `person` or `none`.
 
     An approval is one of this very run and, by --seen, for one job. Without --seen, which is before anybody is asked,
-    it is enough that somebody must approve. The output `approvals` is what the next job takes for --seen. Where the
-    environment has no reviewers it must be a --person other than who wrote it all. What GitHub doesn't tell counts as
-    missing: exit code 1. Staging, which needs no approval, says `none` in the place of an environment.
+    it is enough that somebody must approve. The output `approvals` is what the next job takes for --seen. With --person
+    no program may have started the run, and where the environment has no reviewers it must be somebody other than who
+    wrote it all. What GitHub doesn't tell counts as missing: exit code 1. Staging, which needs no approval, says `none`
+    in the place of an environment.
     """
     if environment == NONE:
         return _tell(NONE, 0, "nobody has to approve here")
     try:
         github = GitHub.here()
+        if person:
+            required_reviewers.refuse_programs(person, github.run(_run()))
         if why := required_reviewers.lacking(environment, github.environment(environment)):
             if not person:
                 raise Refused(
@@ -62,15 +69,19 @@ def main(environment: str, seen: int | None, expect: Proposal | None, person: st
 
 def _approved(github: GitHub, environment: str, seen: int | None) -> list[str]:
     """Who approved jobs of the environment in this run. Raises Refused where it is nobody more than was seen."""
+    found = approvers(environment, github.approvals(_run()))
+    if seen is not None and len(found) <= seen:
+        time.sleep(LAG)
+        found = approvers(environment, github.approvals(_run()))
+        required_reviewers.refuse_unapproved(environment, seen, found)
+    return found
+
+
+def _run() -> int:
     run = os.environ.get("GITHUB_RUN_ID", "")
     if not run.isdigit():
         raise CannotTell("which run? GITHUB_RUN_ID is not set: start promote.yml, or promote by scripts.promote.")
-    found = approvers(environment, github.approvals(int(run)))
-    if seen is not None and len(found) <= seen:
-        time.sleep(LAG)
-        found = approvers(environment, github.approvals(int(run)))
-        required_reviewers.refuse_unapproved(environment, seen, found)
-    return found
+    return int(run)
 
 
 def _stands_in(github: GitHub, person: str, expect: Proposal | None) -> str:

@@ -12,7 +12,7 @@ from scripts.lib.cli import paths
 from scripts.lib.cli.command import command
 from scripts.lib.decisions import model_tags
 from scripts.lib.decisions.contract import Difference, contract, differences, shown, unexcused
-from scripts.lib.decisions.metrics import comparison, metrics, table
+from scripts.lib.decisions.metrics import comparison, data, metrics, table
 from scripts.lib.github import step_output
 
 
@@ -25,15 +25,19 @@ def main(base: Path, head: Path) -> str:
     What differs in signature and labels is in the summary, and what of it stops the rollout unless somebody says so.
     A base branch that makes no model, because it has no training yet or a broken one, is no error: `base` is null.
     """
-    new = metrics(model_tags.tags(head))
-    old = metrics(model_tags.tags(base)) if (base / "MLmodel").is_file() else None
+    new = model_tags.tags(head)
+    old = model_tags.tags(base) if (base / "MLmodel").is_file() else None
     if old is None:
         say(f"{base} has no model: there is nothing to compare with")
         step_output.summary("The base branch has no model to compare with.")
-    step_output.summary(table(("metric", "base", "pull request", "change"), comparison(old or {}, new)))
+    rows = [*comparison(old or {}, new), *data(old or {}, new)]
+    told = (
+        table(("metric", "base", "pull request", "change"), rows) if rows else "Training says no metric of the model."
+    )
+    step_output.summary(told)
     if old is not None:
         _show(differences(contract(base), contract(head)))
-    return json.dumps({"base": old, "head": new})
+    return json.dumps({"base": None if old is None else metrics(old), "head": metrics(new)})
 
 
 def _show(found: list[Difference]) -> None:

@@ -12,13 +12,14 @@ from scripts.lib.azure.deployments import NotStarted, create
 from scripts.lib.azure.endpoint import OnlineEndpoint
 from scripts.lib.azure.endpoint_files import BLUE, GREEN
 from scripts.lib.azure.errors import brief, explain, passes
+from scripts.lib.azure.model_files import facts
 from scripts.lib.azure.registered import verified
 from scripts.lib.azure.trying import asked
-from scripts.lib.azure.waiting import Deadline, say, within
+from scripts.lib.azure.waiting import ANSWER, Deadline, say, within
 from scripts.lib.cli import option_types
 from scripts.lib.cli.command import command, timeout_option
 from scripts.lib.cli.place import endpoint_options, rollout_option
-from scripts.lib.decisions import tags
+from scripts.lib.decisions import model_tags, tags
 from scripts.lib.decisions.deploying import Plan, Wanted, make_room, plan_deploy
 from scripts.lib.decisions.state import FIRST_ROLLOUT, EndpointState, Model, Shift, percentages
 from scripts.lib.github import provenance, step_output
@@ -26,6 +27,12 @@ from scripts.lib.github import provenance, step_output
 
 @command()
 @endpoint_options
+@click.option(
+    "--model",
+    type=option_types.model,
+    show_default="the tag `model` in endpoints/endpoint.yml",
+    help="The registered model's name.",
+)
 @click.option(
     "--version",
     type=option_types.version,
@@ -42,7 +49,15 @@ from scripts.lib.github import provenance, step_output
 @click.option("--with-package", is_flag=True, help="Build an image with the model first, and deploy that.")
 @rollout_option
 @timeout_option(1800)
-def main(endpoint: OnlineEndpoint, version: int, digest: str, with_package: bool, rollout: str, timeout: float) -> str:
+def main(
+    endpoint: OnlineEndpoint,
+    model: str | None,
+    version: int,
+    digest: str,
+    with_package: bool,
+    rollout: str,
+    timeout: float,
+) -> str:
     """Deploy a model version; prints the name of the deployment that has it.
 
     It becomes green, at 0 %, with at least as many instances as what serves; on an endpoint that has never served it
@@ -52,13 +67,17 @@ def main(endpoint: OnlineEndpoint, version: int, digest: str, with_package: bool
     """
     step_output.output(endpoint=endpoint.name)  # first of all: a rollback goes by it, also of what was cancelled
     blue, green = (endpoint_files.settings(path) for path in (BLUE, GREEN))  # a wrong file, before a long download
-    model = verified(endpoint.workspace, str(version), digest, Deadline(timeout))
+    name = model or endpoint_files.model_name()
+    found = verified(endpoint.workspace, name, str(version), digest, Deadline(timeout))
+    if "digest" not in found.tags:  # nobody registered it by register_model, which makes its metadata tags
+        said = facts(endpoint.workspace, Model(found.name, str(found.version)), Deadline(ANSWER))
+        found.tags = {**model_tags.fitting(said), **found.tags}
     tags.check(
-        f"{model.name} {version}",
-        {**endpoint_files.deployment_tags(), **_tags(model, rollout), "settings": "", "replaces": ""},
+        f"{name} {version}",
+        {**endpoint_files.deployment_tags(), **_tags(found, rollout), "settings": "", "replaces": ""},
         "endpoints/*.yml and training's `metadata` have them: register_model says no before it registers such a model.",
     )
-    registered = Model(model.name, str(model.version), model.tags.get("digest", ""))
+    registered = Model(found.name, str(found.version), found.tags.get("digest", ""))
     first, prefix = (endpoint_files.read(path).content["name"] for path in (BLUE, GREEN))
     wanted = Wanted(registered, green, rollout, first, prefix, blue)
     deadline, earlier = Deadline(timeout), Deadline(timeout / 2)  # half the time for what an earlier run left running
@@ -75,7 +94,7 @@ def main(endpoint: OnlineEndpoint, version: int, digest: str, with_package: bool
     def write(plan: Plan, state: EndpointState) -> None:
         """One step: what is next is planned from what is there then, since a creation takes ten minutes."""
         if plan.create:
-            _create(endpoint, plan, state, model, rollout, with_package, deadline)
+            _create(endpoint, plan, state, found, rollout, with_package, deadline)
         elif plan.scale:
             _scale(endpoint, plan, deadline)
         elif plan.take_over:

@@ -12,6 +12,7 @@ import click
 from scripts.lib.azure.endpoint_files import BLUE, GREEN, model_name
 from scripts.lib.azure.waiting import say
 from scripts.lib.azure.workspace import Workspace, endpoint_name
+from scripts.lib.cli import option_types
 from scripts.lib.cli.command import command
 from scripts.lib.decisions.state import Refused
 from scripts.lib.doctor import azure_checks, by_hand, checks, files, finding, fresh, quota, trust
@@ -76,6 +77,7 @@ def _variables(ctx: click.Context, param: click.Parameter, value: str | None) ->
     metavar="N",
     help="The version it rolls out, if registered.",
 )
+@click.option("--model", default="", show_default=False, help="Of which model, if not endpoint.yml's.")
 @click.option(
     "--variables",
     envvar="VARIABLES",
@@ -85,7 +87,12 @@ def _variables(ctx: click.Context, param: click.Parameter, value: str | None) ->
     help="The repository's, as JSON. Else GitHub is asked.",
 )
 def main(
-    only_files: bool, rollout: bool, stop_after: str, version: int | None, variables: dict[str, str] | None
+    only_files: bool,
+    rollout: bool,
+    stop_after: str,
+    version: int | None,
+    model: str,
+    variables: dict[str, str] | None,
 ) -> None:
     """Check the files of endpoints/ and the set-up at GitHub and Azure; prints the findings as JSON. Changes nothing.
 
@@ -93,11 +100,15 @@ def main(
     approves. With --rollout missing reviewers stop the rollout before its first promotion instead (outputs
     `reviewers`, `stop-after`).
     """
+    if model and option_types.model(model) and version is None:
+        raise click.UsageError(f"--model {model} is registered already: --version says which of it to roll out.")
     findings: list[Finding] = []
     click.get_current_context().call_on_close(lambda: click.echo(finding.as_json(findings)))  # also if it fails
     if rollout and not only_files and variables is not None and fresh.fresh(variables, GitHubFacts()):
         return
-    for found in files.check() if only_files else examine(variables, version is not None, everything=not rollout):
+    if rollout and not only_files and version is None and fresh.untrained():
+        return
+    for found in files.check(version) if only_files else examine(variables, version, everything=not rollout):
         say(str(found))
         findings.append(found)
     step_output.summary("### The set-up", finding.as_table(findings))
@@ -142,13 +153,13 @@ def _refuse(wrong: Sequence[Finding]) -> None:
         raise Refused(f"not ready: {names}. Mend it as said above, then run the doctor again.")
 
 
-def examine(given: Mapping[str, str] | None, registered: bool, everything: bool) -> Iterator[Finding]:
+def examine(given: Mapping[str, str] | None, version: int | None, everything: bool) -> Iterator[Finding]:
     """All checks one after the other. `given` are the repository's variables, which GitHub is asked for otherwise.
 
-    `registered`: the rollout is of a version that is registered already, so the requirements here say nothing of it.
+    `version`: one that is registered already is rolled out, so the requirements here say nothing of it.
     `everything`: what stops no rollout, and what a rollout's login and token mostly may not ask, is looked at, too.
     """
-    yield from files.check()
+    yield from files.check(version)
     github = GitHubFacts().known()
     variables: Variables = given if given is not None else github.ask(lambda known: known.variables())
     known: Mapping[str, str] = {} if isinstance(variables, Unknown) else variables
@@ -166,7 +177,7 @@ def examine(given: Mapping[str, str] | None, registered: bool, everything: bool)
     if everything:
         yield checks.place(shell, {"ENDPOINT_NAME": str(name), **picked} if picked else {})
     yield from at_azure(github, picked | shell, _logging_in(known, environments), everything)
-    if not registered:
+    if version is None:
         text = told(lambda: REQUIREMENTS.read_text(encoding="utf-8"))
         yield azure_checks.requirements(text, str(REQUIREMENTS))
 

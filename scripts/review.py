@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import click
 
 from scripts.lib.azure.endpoint import OnlineEndpoint
-from scripts.lib.azure.waiting import Deadline, say
+from scripts.lib.azure.model_files import facts
+from scripts.lib.azure.waiting import ANSWER, Deadline, say
 from scripts.lib.cli import names, option_types
 from scripts.lib.cli.command import command, timeout_option
 from scripts.lib.cli.place import endpoint_options
 from scripts.lib.decisions.approval import offer
+from scripts.lib.decisions.metrics import metrics
+from scripts.lib.decisions.state import EndpointState
 from scripts.lib.github.reviewing import tell
 
 
@@ -44,8 +48,18 @@ def main(
     endpoint.look.expect(green)
     state = endpoint.settled(Deadline(timeout)) or endpoint.read()
     proposal = offer(state, job, percent, bake, green, rollout or "")
+    if proposal:
+        state = with_metrics(endpoint, state, proposal["blue"], proposal["green"])
     say(tell(state, proposal, job, percent, bake, stage=bool(rollout)))
     return json.dumps(proposal)  # null where there is no pair
+
+
+def with_metrics(endpoint: OnlineEndpoint, state: EndpointState, *names: str) -> EndpointState:
+    """The state, with what registered models say of themselves where deployments have no metrics of their own."""
+    bare = [state.deployments[name] for name in names if name and not metrics(state.deployments[name].tags)]
+    known = {d.name: facts(endpoint.workspace, d.model, Deadline(ANSWER)) for d in bare}
+    found = {d.name: replace(d, tags={**known[d.name], **d.tags}) for d in bare}
+    return replace(state, deployments={**state.deployments, **found})
 
 
 if __name__ == "__main__":

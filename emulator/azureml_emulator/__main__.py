@@ -14,7 +14,7 @@ from azureml_emulator.compare.command import compare
 from azureml_emulator.emulator import listening, serve
 from azureml_emulator.faults.command import fault
 from azureml_emulator.lock import end, locked
-from azureml_emulator.process import run
+from azureml_emulator.process import STATE, run
 from azureml_emulator.resources.azure import Options
 
 
@@ -57,7 +57,8 @@ def main(
 ) -> None:
     """A local Azure ML for the unmodified azure-ai-ml SDK. Without a command it serves until stopped."""
     if context.invoked_subcommand:
-        context.default_map = {name: {"state": state} for name in ("stop", "fault")} if state else None
+        theirs = state or os.environ.get(STATE)
+        context.default_map = {name: {"state": theirs} for name in ("stop", "fault")} if theirs else None
         return
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     logging.getLogger("azure").setLevel(logging.WARNING)
@@ -75,7 +76,12 @@ def run_command(context: click.Context, command: tuple[str, ...]) -> None:
     given = dict(context.parent.params) if context.parent else {}
     state, workspaces = given.pop("state"), given.pop("workspaces")
     given.pop("with_parent")
-    options = [f"--{name.replace('_', '-')}={value}" for name, value in given.items() if value is not None]
+    flags = {name for name, value in given.items() if value is True}
+    options = [
+        f"--{name.replace('_', '-')}" + ("" if name in flags else f"={value}")
+        for name, value in given.items()
+        if value is not None and value is not False
+    ]
     with tempfile.TemporaryDirectory(prefix="emulator-") as temporary:
         folder = (state or Path(temporary)).resolve()
         sys.exit(run(list(command), folder, [*options, *(f"--workspace={name}" for name in workspaces)]))

@@ -15,6 +15,7 @@ from azureml_emulator.arm.names import CLOUD, GROUP, SUBSCRIPTION
 
 #: A variable that could lead a client past the emulator, to the real Azure or through a proxy.
 FOREIGN = ("AZURE_", "AZUREML_", "ARM_", "IDENTITY_", "MSI_")
+STATE = "EMULATOR_STATE"  # tells `fault` and `stop` in a command of `run` which emulator is theirs
 START_SECONDS = 120.0  # with deployments to bring back on a busy machine
 PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 
@@ -104,4 +105,5 @@ def stop(process: "subprocess.Popen[str]") -> None:
 def run(command: list[str], state: Path, options: list[str]) -> int:
     """Runs a command against an emulator of its own and answers its exit code."""
     with running(state, *options) as found:
-        return subprocess.run(command, env=without_azure(os.environ) | found, check=False).returncode
+        environ = {**without_azure(os.environ), **found, STATE: str(state)}
+        return subprocess.run(command, env=environ, check=False).returncode

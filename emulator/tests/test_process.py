@@ -37,6 +37,19 @@ def test_run_a_command() -> None:
     assert (done.stdout.strip(), done.returncode) == ("local None", 3)
 
 
+def test_a_fault_for_the_emulator_of_run(tmp_path: Path) -> None:
+    """Within a command of `run`, `fault` finds the emulator that runs it; a folder that is named goes before."""
+    fault = f"{sys.executable} -m azureml_emulator fault"
+    script = f"{fault} add refuse --times 1 && {fault} list && ! {fault} --state {tmp_path} list"
+    command = [sys.executable, "-m", "azureml_emulator", "run", "--", "bash", "-ec", script]
+
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count('"kind": "refuse"') == 2
+    assert f"no emulator runs on {tmp_path}" in done.stderr
+
+
 def test_start_fails_clearly(tmp_path: Path) -> None:
     """A port that is taken is said, not traced."""
     with socket.create_server(("127.0.0.1", 0)) as taken:

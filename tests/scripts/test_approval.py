@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scripts.lib.decisions.approval import FACTS, Proposal, check, check_owner, parse, plan_promotion, propose
-from scripts.lib.decisions.metrics import comparison, metrics, table
+from scripts.lib.decisions.metrics import table
 from scripts.lib.decisions.record import live, marks
 from scripts.lib.decisions.state import FIRST_ROLLOUT, Ambiguous, Deployment, EndpointState, Model, Refused, positive
 from scripts.lib.decisions.traffic import plan_shift
@@ -436,7 +435,7 @@ def test_a_comparison_outside_of_a_workflow() -> None:
     shown = comparison_table(endpoint(10), APPROVED)
 
     assert "| model | heart 1 | heart 2 |" in shown
-    assert "| auc | 0.9 | 0.95 | +0.05 |" in shown
+    assert "| auc | 0.9 | 0.95 | +0.05, better |" in shown
     assert "| commit | `aaaaaaa` | `bbbbbbb` |  |" in shown
     assert "| run | – | [run](https://github.com/team/heart/actions/runs/12) |" in shown
 
@@ -470,32 +469,7 @@ def test_a_tag_makes_no_link_of_its_own(run: str) -> None:
     assert "](" not in comparison_table(state, seen(state))
 
 
-# metrics
-
-
-@pytest.mark.parametrize(
-    ("tags", "found"),
-    [
-        ({"auc": "0.9", "f1": "1", "brier": "1e-3"}, {"auc": 0.9, "f1": 1.0, "brier": 0.001}),
-        ({"labels": "[0, 1]", "note": "good", "flag": "true", "bad": "nan", "huge": "9e999"}, {}),
-        (dict.fromkeys(["version", "digest", "data_sha256", "commit"], "12345"), {}),
-    ],
-)
-def test_metrics_are_the_tags_that_are_numbers(tags: Mapping[str, str], found: dict[str, float]) -> None:
-    """Whatever the training code calls them; hashes made of digits are none."""
-    assert metrics(tags) == found
-
-
-def test_a_metric_of_one_side_has_no_change() -> None:
-    """A dash stands where there is nothing."""
-    rows = comparison({"auc": 0.9, "accuracy": 0.8}, {"auc": 0.9, "f1": 0.7})
-
-    assert rows == [("auc", "0.9", "0.9", "0"), ("accuracy", "0.8", "–", "–"), ("f1", "–", "0.7", "–")]
-
-
-def test_a_change_has_its_sign_and_no_noise() -> None:
-    """0.9 - 0.8 is 0.09999999999999998 to a computer."""
-    assert [row[-1] for row in comparison({"a": 0.8, "b": 0.9}, {"a": 0.9, "b": 0.8})] == ["+0.1", "-0.1"]
+# tables
 
 
 def test_no_text_ends_its_cell() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from click.testing import Result
 
 from azureml_emulator.github.server import LocalGitHub
+from azureml_emulator.github.state import WorkflowRun
 from scripts import check_approval
 from scripts.lib.decisions.approval import FACTS
 from scripts.lib.decisions.authors import Authors
@@ -18,7 +20,7 @@ from scripts.lib.decisions.state import Refused
 from scripts.lib.doctor import checks, finding
 from scripts.lib.doctor.finding import Unknown
 from scripts.lib.github.environment import Environment
-from scripts.lib.github.required_reviewers import refuse_author
+from scripts.lib.github.required_reviewers import refuse_author, refuse_programs
 from tests.support.scripts import run
 
 SHA = "a" * 40
@@ -41,6 +43,7 @@ def expect(sha: str = SHA) -> str:
 
 def check(github: LocalGitHub, *arguments: str, **environ: str) -> Result:
     """In run 7, whose list of approvals is the test's."""
+    github.runs.setdefault(7, WorkflowRun(7, "promote.yml", "in_progress"))
     return run("check_approval", *arguments, **{**github.environ(), "GITHUB_RUN_ID": "7", **environ})
 
 
@@ -96,17 +99,45 @@ def test_another_person_stands_in(wrote: tuple[str, ...]) -> None:
         ("ada", ("ada",), "that is ada"),
         ("Ada", ("aDA",), "that is Ada"),
         ("grace", (), "nobody knows who did"),
-        ("github-actions[bot]", ("ada",), "it is a program"),
-        ("web-flow", ("ada",), "it is a program"),
-        ("", ("ada",), "it is a program"),
     ],
 )
 def test_nobody_stands_in(person: str, wrote: tuple[str, ...], says: str) -> None:
-    """The only author, a program, and anybody where no author is known: refused."""
+    """The only author, and anybody where no author is known: refused."""
     with pytest.raises(Refused) as refused:
         refuse_author(person, Authors(wrote, others=("grace",), unknown=("somebody",)))
 
     assert says in str(refused.value)
+
+
+TRAINER = {"login": "trainer[bot]", "type": "Bot"}
+COPILOT = {"login": "Copilot", "type": "Bot"}  # a program whose name doesn't say so
+GRACE = {"login": "grace", "type": "User"}
+
+
+@pytest.mark.parametrize(
+    ("person", "run", "program"),
+    [
+        ("trainer[bot]", {"actor": TRAINER, "triggering_actor": TRAINER}, "trainer[bot]"),
+        ("grace", {"actor": TRAINER, "triggering_actor": GRACE}, "trainer[bot]"),
+        ("Copilot", {"actor": COPILOT, "triggering_actor": COPILOT}, "Copilot"),
+        ("grace", {"actor": GRACE, "triggering_actor": COPILOT}, "Copilot"),
+        ("grace", {"actor": GRACE}, "None"),
+        ("web-flow", {"actor": GRACE, "triggering_actor": GRACE}, "web-flow"),
+    ],
+    ids=[
+        "a program",
+        "a person runs again what one started",
+        "named like a person",
+        "again by one",
+        "untold",
+        "GitHub",
+    ],
+)
+def test_programs_start_rollouts_alone(person: str, run: dict[str, Any], program: str) -> None:
+    """Who can start one workflow can start all: what promotes by hand or deletes a person starts, and starts again."""
+    with pytest.raises(Refused, match=f"{re.escape(program)} is a program.*neither promote by hand nor delete"):
+        refuse_programs(person, run)
+    refuse_programs("grace", {"actor": GRACE, "triggering_actor": GRACE})
 
 
 APPROVED = [("grace", "production", "approved")]
@@ -255,11 +286,21 @@ def test_another_person_promotes(github: LocalGitHub, seen: list[str]) -> None:
     assert "grace stands in. written by ada" in result.stderr
 
 
-@pytest.mark.parametrize(
-    ("author", "person"), [("ada", "ada"), (None, "grace"), ("ada", "github-actions[bot]")], ids=str
-)
+@pytest.mark.parametrize("seen", [(), ("--seen", "0")], ids=str)
+def test_an_approval_is_for_no_program(guarded: LocalGitHub, seen: tuple[str, ...]) -> None:
+    """Nor with reviewers, before anybody is asked and after; a stage of a rollout, without --person, goes on."""
+    guarded.runs[7].actor = "trainer[bot]"
+    guarded.review(7, "grace")
+
+    by_hand, stage = (check(guarded, "production", *seen, *person) for person in (("--person", "grace"), ()))
+
+    assert (by_hand.exit_code, stage.exit_code) == (1, 0)
+    assert "trainer[bot] is a program" in by_hand.stderr
+
+
+@pytest.mark.parametrize(("author", "person"), [("ada", "ada"), (None, "grace")], ids=str)
 def test_the_author_does_not_promote(github: LocalGitHub, author: str | None, person: str) -> None:
-    """Nor somebody for a commit whose author isn't known, nor a program."""
+    """Nor somebody for a commit whose author isn't known."""
     github.add_commit(SHA, author=author)
 
     result = check(github, "production", "--expect", expect(), "--person", person)

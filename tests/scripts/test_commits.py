@@ -9,7 +9,7 @@ import pytest
 
 from azureml_emulator.github.server import LocalGitHub
 from scripts.lib.github.api import CannotTell
-from scripts.lib.github.commits import messages
+from scripts.lib.github.commits import messages, same_code
 
 
 @pytest.fixture
@@ -50,3 +50,25 @@ def test_nobody_knows_them(shas: list[str]) -> None:
 def test_what_is_no_commit_is_not_asked_for(shas: list[str], base: str) -> None:
     """A tag may be empty, or anything; and there is nothing between a commit and itself."""
     assert messages(base, base) == messages(base and base[:5], "0" * 40) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "same"),
+    [("model/data.csv", True), ("README.md", True), ("model/train.py", False), ("model/requirements.txt", False)],
+)
+def test_the_code_is_the_same_where_only_data_changed(shas: list[str], file: str, same: bool) -> None:
+    """What else in model/ makes a model than its data."""
+    Path(file).parent.mkdir(exist_ok=True)
+    Path(file).write_text("new")
+    subprocess.run(["git", "add", "."], check=True)
+    subprocess.run(["git", "-c", "user.name=n", "-c", "user.email=e", "commit", "-q", "-m", "new"], check=True)
+    head = subprocess.check_output(["git", "rev-parse", "HEAD"], text=True).strip()
+
+    assert same_code(shas[2], head) is same
+    assert same_code(head, head)
+
+
+@pytest.mark.parametrize("base", ["", "HEAD", "0" * 40])
+def test_unknown_commits_are_not_of_the_same_code(shas: list[str], base: str) -> None:
+    """A model trained elsewhere has no commit, or one that nobody here knows."""
+    assert not same_code(base, shas[0])

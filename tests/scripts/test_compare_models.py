@@ -20,15 +20,20 @@ def head(tmp_path: Path) -> Path:
 
 
 def test_the_metrics_are_set_side_by_side(head: Path, tmp_path: Path) -> None:
-    """Each with its change, in the summary; as JSON on stdout."""
-    base = toy_model(tmp_path / "base", metadata={"auc": 0.9, "accuracy": 0.8})
+    """Each with its change and whether that is better, and the data, in the summary; as JSON on stdout."""
+    base = toy_model(tmp_path / "base", metadata={"auc": 0.9, "accuracy": 0.8, "data_sha256": "34"})
     summary = tmp_path / "summary"
 
     result = run("compare_models", base, head, GITHUB_STEP_SUMMARY=str(summary))
 
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout) == {"base": {"auc": 0.9, "accuracy": 0.8}, "head": {"auc": 0.95, "f1": 0.7}}
-    rows = ["| auc | 0.9 | 0.95 | +0.05 |", "| accuracy | 0.8 | – | – |", "| f1 | – | 0.7 | – |"]
+    rows = [
+        "| auc | 0.9 | 0.95 | +0.05, better |",
+        "| data | `34` | `12` | other data |",
+        "| accuracy | 0.8 | – | – |",
+        "| f1 | – | 0.7 | – |",
+    ]
     assert all(row in summary.read_text().splitlines() for row in rows)
 
 
@@ -72,6 +77,17 @@ def test_a_base_without_a_model_is_said(head: Path, tmp_path: Path, base: str) -
     assert json.loads(result.stdout)["base"] is None
     assert "has no model" in result.stderr and "no model to compare with" in summary.read_text()
     assert "| auc | – | 0.95 | – |" in summary.read_text()
+
+
+def test_models_without_metrics_are_compared(tmp_path: Path) -> None:
+    """Training need not say any: there is a sentence in the place of an empty table."""
+    base, head = (toy_model(tmp_path / name, metadata={}) for name in ("base", "head"))
+    summary = tmp_path / "summary"
+
+    result = run("compare_models", base, head, GITHUB_STEP_SUMMARY=str(summary))
+
+    assert (result.exit_code, json.loads(result.stdout)) == (0, {"base": {}, "head": {}})
+    assert "says no metric" in summary.read_text() and "| metric |" not in summary.read_text()
 
 
 def test_a_pull_request_without_a_model_fails(head: Path, tmp_path: Path) -> None:

@@ -465,6 +465,28 @@ def test_a_model_without_a_digest_is_deployed_and_that_is_said(serving: Live, cl
     assert "digest" not in serving.deployments[f"xgboost-model-{version}"]
 
 
+def test_a_model_without_our_tags_says_in_its_mlmodel_what_it_is(
+    serving: Live, client: MLClient, tmp_path: Path
+) -> None:
+    """Labels and metrics become the deployment's tags, as far as they can; what it is tagged with since is reviewed."""
+    said = {"rmse": 3.5, "labels": [0, 1], "nested": {"a": 1}, "long": "x" * 300, "a/b": 1}
+    version = by_hand(client, toy_model(tmp_path / "model", metadata=said))
+    bare = by_hand(client, toy_model(tmp_path / "bare", metadata={"by": "hand"}))
+    summary = tmp_path / "summary"
+
+    serving.do("deploy", "--version", version)
+    green = opened(os.environ, serving).read().deployments[f"xgboost-model-{version}"].tags
+    serving.do("deploy", "--version", bare)
+    model = client.models.get("toy-deploy", bare)
+    model.tags = {**model.tags, "rmse": "3.25"}
+    client.models.create_or_update(model)
+    serving.do("review", GITHUB_STEP_SUMMARY=str(summary))
+
+    assert (green["rmse"], green["labels"]) == ("3.5", "[0, 1]")
+    assert not green.keys() & {"nested", "long", "a/b"}
+    assert "| rmse | – | 3.25 | – |" in summary.read_text()
+
+
 @pytest.mark.parametrize("path", [".", "notes.txt"])
 def test_what_is_no_model_is_refused(calm: Live, client: MLClient, tmp_path: Path, path: str) -> None:
     """Azure registers any folder and any file; to serve it would fail ten minutes later."""

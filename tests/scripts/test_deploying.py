@@ -172,6 +172,18 @@ def test_a_name_that_gets_too_long_is_refused() -> None:
     assert plan_deploy(SERVING, replace(wanted(2), prefix=prefix[1:])).create
 
 
+@pytest.mark.parametrize(("letters", "version", "fits"), [(22, 1, True), (23, 1, False), (19, 20261127, False)])
+def test_a_green_s_name_is_refused_before_there_is_one(letters: int, version: int, fits: bool) -> None:
+    """At the first rollout, which makes `default`: there is room for four digits, or as many as the version has."""
+    first = replace(wanted(version), prefix="x" * letters)
+
+    if fits:
+        assert plan_deploy(endpoint({}), first).create
+        return
+    with pytest.raises(Refused, match=rf"green-deployment.yml: `name` has {letters} letters, but with a version of"):
+        plan_deploy(endpoint({}), first)
+
+
 # what stands already
 
 

@@ -84,6 +84,7 @@ def arm(azure: dict[str, str]) -> Arm:
 def copy(azure: dict[str, str], arm: Arm, github: LocalGitHub, tmp_path: Path) -> Iterator[Copy]:
     with repository(tmp_path / "copy", model="toy-doctor") as folder:
         (folder / "model").mkdir()
+        (folder / "model" / "train.py").touch()
         (folder / "model" / "requirements.txt").write_text("mlflow==2.22.5 \\\n    --hash=sha256:0\n")
         shutil.copytree(ROOT / ".github" / "workflows", folder / ".github" / "workflows")
         github.rulesets["main"] = ruleset("main")
@@ -107,7 +108,7 @@ def test_all_is_well(copy: Copy, tmp_path: Path) -> None:
 
     findings = json.loads(result.stdout)
     assert (result.exit_code, {found["verdict"] for found in findings}) == (0, {"ok"}), result.stderr
-    assert len(findings) == 26
+    assert len(findings) == 28
     assert all(f"{found['name']}: ok. {found['say']}" in result.stderr for found in findings)
     assert summary.read_text().count("| ✅ |") == len(findings)
 
@@ -378,6 +379,31 @@ def test_a_fresh_copy(copy: Copy, tmp_path: Path, given: dict[str, None], made: 
     assert notice.startswith("::notice title=Not set up yet::") and "/blob/HEAD/docs/MAKE_IT_YOURS.md" in notice
     assert outputs(output) == {"reviewers": "none", "stop-after": "doctor"}
     assert "https://github.com/local/rollout/settings/environments" in summary.read_text()
+
+
+@pytest.mark.parametrize(
+    ("event", "arguments", "code", "says"),
+    [
+        ("push", (), 0, "::notice title=Nothing to roll out::Nothing is trained here"),
+        ("workflow_dispatch", (), 1, "Start rollout.yml with a registered `version`."),
+        ("workflow_dispatch", ("--model", "other", "--version", 1), 0, ": ok"),
+        ("push", ("--version", 1), 0, ": ok"),
+    ],
+    ids=["a merge", "a person", "a model", "a version"],
+)
+def test_a_copy_that_trains_nothing(
+    copy: Copy, tmp_path: Path, event: str, arguments: tuple[Any, ...], code: int, says: str
+) -> None:
+    """Without model/train.py a push says so, and no more runs; a person must name what is to be rolled out."""
+    (copy.folder / "model/train.py").unlink(missing_ok=True)
+
+    result = copy.run(
+        "--rollout", *arguments, GITHUB_EVENT_NAME=event, GITHUB_ACTIONS="true", GITHUB_OUTPUT=str(tmp_path / "output")
+    )
+
+    assert (result.exit_code, says in result.stderr) == (code, True), result.stderr
+    ended = event == "push" and not arguments
+    assert code or outputs(tmp_path / "output")["stop-after"] == ("doctor" if ended else "")
 
 
 @pytest.mark.parametrize("half", ["a variable", "reviewers", "branches", "untold"])
@@ -755,6 +781,8 @@ def test_a_rollout_asks_what_it_may(copy: Copy, role: str, asked: bool) -> None:
         ["--version", "-1"],
         ["--version", "latest"],
         ["--version", "1.5"],
+        ["--model", "other"],
+        ["--model", "azureml:other:1", "--version", "1"],
     ],
     ids=str,
 )

@@ -12,10 +12,13 @@ import click
 import pytest
 
 from scripts.lib.azure import endpoint_files, loading
+from scripts.lib.azure.asking import EXPECTATIONS
 from scripts.lib.azure.endpoint_files import BLUE, GREEN
+from scripts.lib.azure.scoring_client import ROWS, SAMPLE
 from scripts.lib.azure.workspace import ENDPOINT
 from scripts.lib.decisions.file_rules import DEPLOYMENT_KEYS, ENDPOINT_KEYS
 from scripts.lib.decisions.state import Refused
+from scripts.lib.doctor.files import check
 from tests.support import ROOT
 from tests.support.scripts import change, repository, run
 
@@ -47,6 +50,41 @@ def test_the_repository_s_own_files_can_be_deployed(monkeypatch: pytest.MonkeyPa
 
     assert result.exit_code == 0, result.stderr
     assert {found["verdict"] for found in json.loads(result.stdout)} == {"ok"}
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "says"),
+    [
+        (SAMPLE, "{", "is not JSON"),
+        (SAMPLE, None, "is missing"),
+        (ROWS, '{"input_data": {"columns": ["a"], "data": [[1, 2]]}}', "rows as long as the columns"),
+        (ROWS, '[{"input_data": [[1]], "parms": {}}]', "has no parms"),
+        (EXPECTATIONS, "labels: [a]\nrnage: [0, 1]", "line 2: `rnage` is no key that is known: write `range`."),
+        (EXPECTATIONS, "", "is empty"),
+    ],
+)
+def test_what_the_smoke_test_reads_is_checked(path: Path, text: str | None, says: str) -> None:
+    """A typo is red before anything is trained, with its place."""
+    path.unlink(missing_ok=True) if text is None else path.write_text(text)
+
+    result = run("doctor", "--files")
+
+    (found,) = [it for it in json.loads(result.stdout) if it["verdict"] != "ok"]
+    assert (result.exit_code, found["name"]) == (1, str(path))
+    assert str(path) in found["say"] and says in found["say"]
+
+
+def test_a_version_of_many_digits_needs_a_short_name() -> None:
+    """A registry may count by dates."""
+    change(GREEN, name="a" * 19)
+
+    found = {it.name: it for it in check(20261127)}[str(GREEN)]
+
+    assert (
+        found.verdict == "wrong"
+        and "with a version of 8 digits and four of the settings 32 letters leave 18" in found.say
+    )
+    assert {it.verdict for it in check(2026)} == {"ok"}
 
 
 @pytest.mark.parametrize("path", [ENDPOINT, BLUE, GREEN], ids=str)
@@ -425,7 +463,7 @@ def test_the_doctor_says_what_the_second_rollout_changes() -> None:
     """Where the first deployment has other settings than the later ones, that is known beforehand."""
     change(BLUE, environment_variables={"A": "1"})
 
-    found = json.loads(run("doctor", "--files").stdout)[-1]
+    (found,) = (it for it in json.loads(run("doctor", "--files").stdout) if it["name"] == "deployment settings")
 
     assert (found["verdict"], "differ in environment_variables.A" in found["say"]) == ("ok", True)
 

@@ -108,7 +108,7 @@ def test_the_reviewer_sees_green_against_blue(pair: Live, tmp_path: Path) -> Non
 
     assert "|  | default (blue) | xgboost-model-2 (green) | change |" in page
     assert "| model | toy-promote 1 | toy-promote 2 |" in page
-    assert "| auc | 0.9 | 0.95 | +0.05 |" in page
+    assert "| auc | 0.9 | 0.95 | +0.05, better |" in page
     assert "https://github.com/team/heart/compare/aaaaaaa...bbbbbbb" in page
     assert page.count("https://github.com/team/heart/actions/runs/12") == 2
     assert "Traffic now: **default 100 %**" in page

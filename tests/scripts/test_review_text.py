@@ -55,6 +55,14 @@ def test_capacity_and_machines_are_compared() -> None:
     assert "| machine | Standard_DS3_v2 | Standard_F2s_v2 |" in shown
 
 
+def test_what_both_were_trained_on_is_compared() -> None:
+    """Whoever reviews another model of the same code looks at the data."""
+    blue, green_ = replace(BLUE, tags={"data_sha256": "a1"}), replace(GREEN, tags={"data_sha256": "b2"})
+    state = endpoint({"default": 100}, blue, green_)
+
+    assert "| data | `a1` | `b2` | other data, **same code** |" in comparison_table(state, seen(state), same_code=True)
+
+
 def test_a_promotion_that_will_be_refused_is_told() -> None:
     """Green can't answer its share of what blue answers: the reviewer reads so, and how that is mended."""
     state = endpoint({"default": 100}, default(instances=3), GREEN)

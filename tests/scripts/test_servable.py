@@ -167,7 +167,7 @@ def test_packages_of_conda_count(folder: Path) -> None:
 
 @pytest.mark.parametrize(("python", "refused"), [("python=3.11.2", False), ("python=3.12", True)])
 def test_code_in_a_pickle_runs_in_the_python_that_pickled_it(folder: Path, python: str, refused: bool) -> None:
-    """Byte code is one minor version's; and such a pickle is another each time, which is told."""
+    """Byte code is one minor version's."""
     (folder / "model.pkl").write_bytes(cloudpickle.dumps(lambda: 1))
     conda(folder, python=python)
 
@@ -175,7 +175,6 @@ def test_code_in_a_pickle_runs_in_the_python_that_pickled_it(folder: Path, pytho
 
     assert [line for line in found.cannot if "holds code of that version" in line] == found.cannot
     assert bool(found.cannot) == refused
-    assert any("`code_paths`" in line for line in found.may_not)
 
 
 def test_training_and_emulator_use_the_same_list() -> None:

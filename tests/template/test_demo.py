@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import threading
@@ -14,7 +15,7 @@ from pathlib import Path
 import click
 import pytest
 
-from azureml_emulator.workflows.act import copy_tree
+from azureml_emulator.workflows.act import commit, copy_tree
 from demo.__main__ import report
 from demo.clients import DEPLOYMENT, Clients
 from scripts.lib.azure.scoring_client import ROWS
@@ -123,3 +124,22 @@ def test_a_failed_request_ends_the_demo_red(tmp_path: Path, outside: dict[str, s
 
     assert demo.returncode == 1, "".join(told)
     assert "Error: 1 requests failed: 424" in told[-1]
+
+
+@pytest.mark.drill
+def test_a_rollout_that_deploys_nothing_ends_the_demo_red(tmp_path: Path, outside: dict[str, str]) -> None:
+    """Another seed that makes the same model rolls nothing out: the demo says so, though no request failed."""
+    copy_tree(ROOT, tree := tmp_path / "tree")
+    train = tree / "model/train.py"
+    code, changed = re.subn(
+        r'(def main\(.*?""".*?""")', r"\1\n    seed = 7", train.read_text(), count=1, flags=re.DOTALL
+    )
+    assert changed
+    train.write_text(code)
+    commit(tree, "A model that knows no seed")
+
+    demo = subprocess.run([sys.executable, "-m", "demo"], cwd=tree, env=outside, capture_output=True, text=True)
+
+    assert demo.returncode == 1, demo.stdout + demo.stderr
+    assert "Second rollout" in demo.stdout
+    assert "Error: the rollout deployed nothing" in demo.stderr

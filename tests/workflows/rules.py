@@ -161,14 +161,18 @@ def the_rollout_asks_the_doctor_first(files: Files) -> Findings:
 
 @rule
 def stages_get_what_was_trained(files: Files) -> Findings:
-    """A called stage gets the digest that the training made; the stop is production's alone."""
+    """A called stage gets the digest that the training made, or what a person named; the stop is production's alone."""
     for name in ("rollout", "production-after-staging"):
         handed = files.workflows["rollout"]["jobs"][name]["with"]
         if handed.get("digest") != "${{ needs.train.outputs.digest }}" or "stop-after" not in handed:
             yield f"{name}: {handed}"
+    given = {name: files.jobs["rollout.rollout"]["with"].get(name) for name in ("model", "version")}
+    if given != {name: expression(f"inputs.{name}") for name in given}:
+        yield f"rollout: {given}"
     deploy = files.jobs["stages.deploy"]["steps"][-1]
-    if "--digest" not in deploy["run"] or deploy["env"].get("DIGEST") != "${{ inputs.digest }}":
-        yield "stages.deploy"
+    for name in ("digest", "model"):
+        if f"--{name}" not in deploy["run"] or deploy["env"].get(name.upper()) != expression(f"inputs.{name}"):
+            yield f"stages.deploy: {name}"
 
 
 @rule

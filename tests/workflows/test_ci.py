@@ -118,7 +118,7 @@ def test_a_base_that_is_not_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], base: str
 ) -> None:
     """A new branch, or one that was forced elsewhere, runs everything, and says so to the workflow."""
-    history(tmp_path, "README.md", "docs/README.md")
+    history(tmp_path, "README.md", "model/train.py")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "output"))
 
@@ -126,6 +126,17 @@ def test_a_base_that_is_not_there(
 
     assert json.loads(capsys.readouterr().out) == list(JOBS)
     assert (tmp_path / "output").read_text() == f"jobs={json.dumps(JOBS)}\n"
+
+
+def test_without_a_training_no_models_are_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where the models are trained elsewhere, a pull request has nothing to train."""
+    monkeypatch.chdir(tmp_path)
+
+    main("nowhere")
+
+    assert json.loads(capsys.readouterr().out) == [job for job in JOBS if job != "compare-models"]
 
 
 @pytest.mark.parametrize(("moved", "told"), [((BLUE, "endpoints/old.yml"), True), ((BLUE, GREEN), False)])

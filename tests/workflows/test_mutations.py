@@ -115,6 +115,7 @@ MUTATIONS: dict[str, Mutate] = {
     "all variables": replaced(r"toJSON\(vars\.AZURE_TENANT_ID\)", "toJSON(vars)"),
     "minutes that nobody checked": replaced(r"needs\.review\.outputs\.bake", "inputs.bake"),
     "another stage's output": replaced(r"needs\.promote-\d+\.outputs", "needs.smoke-test.outputs"),
+    "a model that gets lost": dropped(r"^ +(model|version): \$"),
     "another digest": replaced(r"needs\.train\.outputs\.digest", "inputs.version"),
     "an id of one's own": replaced(r"needs\.register\.outputs\.rollout", "github.run_id"),
     "an attempt's id": replaced(r"steps\.register\.outputs\.rollout", "github.run_attempt"),

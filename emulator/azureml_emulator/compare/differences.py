@@ -103,9 +103,7 @@ def by_name(items: list[Any]) -> dict[str, Any] | None:
 
 def kind(value: Any) -> str:
     """JSON's types: it has one of number."""
-    if value is None or isinstance(value, bool):
-        return "null" if value is None else "boolean"
-    names: dict[type, str] = {str: "a text", dict: "an object", list: "a list"}
+    names: dict[type, str] = {type(None): "null", bool: "a boolean", str: "a text", dict: "an object", list: "a list"}
     return names.get(type(value), "a number")
 
 

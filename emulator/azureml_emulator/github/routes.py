@@ -67,7 +67,7 @@ def list_pulls_of_commit(state: State, asked: Asked) -> Answer:
 
 
 def get_pull(state: State, asked: Asked) -> Answer:
-    pull = state.pulls.get(int(asked.names["pull_number"]))
+    pull = state.pulls.get(_id(asked.names["pull_number"]))
     if pull is None:
         raise Refusal(404)
     return 200, pull
@@ -193,6 +193,16 @@ def list_runs(state: State, asked: Asked) -> Answer:
     return 200, {"total_count": len(found), "workflow_runs": page(found, asked, 100)}
 
 
+def dispatch(state: State, asked: Asked) -> Answer:
+    """Whoever uses this runs what was started: it is kept, and no more."""
+    if (workflow := asked.names["workflow_id"]) not in state.workflows:
+        raise Refusal(404)
+    if (ref := asked.body["ref"].removeprefix("refs/heads/")) not in state.branches:
+        raise Refusal(422, f"No ref found for: {ref}")
+    state.dispatched.append((workflow, asked.body.get("inputs") or {}))
+    return 204, None
+
+
 def get_run(state: State, asked: Asked) -> Answer:
     return 200, state.run_document(_run(state, asked))
 
@@ -279,6 +289,7 @@ ROUTES: dict[str, Callable[[State, Asked], Answer]] = {
     "repos/get-all-deployment-protection-rules": list_app_rules,
     "actions/list-environment-variables": list_environment_variables,
     "actions/get-custom-oidc-sub-claim-for-repo": get_subject,
+    "actions/create-workflow-dispatch": dispatch,
     "actions/list-workflow-runs": list_runs,
     "actions/get-workflow-run": get_run,
     "actions/get-reviews-for-run": get_approvals,
@@ -301,10 +312,15 @@ def _environment(state: State, asked: Asked) -> tuple[str, Environment]:
 
 
 def _run(state: State, asked: Asked) -> WorkflowRun:
-    found = state.runs.get(int(asked.names["run_id"]))
+    found = state.runs.get(_id(asked.names["run_id"]))
     if found is None:
         raise Refusal(404)
     return found
+
+
+def _id(text: str) -> int:
+    """What is no number is nothing that is there."""
+    return int(text) if text.isascii() and text.isdigit() else 0
 
 
 def _reviewer(state: State, entry: Document) -> str:

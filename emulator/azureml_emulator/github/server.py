@@ -25,6 +25,7 @@ from azureml_emulator.github.state import Environment, State, WorkflowRun, numbe
 from azureml_emulator.openapi import Operation
 
 DOCS = "https://docs.github.com/rest"
+WRITES = ("actions/cancel-workflow-run", "actions/create-workflow-dispatch")  # what takes no admin's right
 
 
 class LocalGitHub(State):
@@ -201,7 +202,7 @@ class LocalGitHub(State):
             raise Refusal(403, "Resource not accessible by integration")
         if "repo" in names and f"{names['owner']}/{names['repo']}".lower() != self.repository.lower():
             raise Refusal(404)
-        if row.method != "GET" and not self.admin and row.name != "actions/cancel-workflow-run":
+        if row.method != "GET" and not self.admin and row.name not in WRITES:
             raise Refusal(403, "Must have admin rights to Repository.")
         return ROUTES[row.name](self, Asked(names, query, _json(row, body)))
 

@@ -70,6 +70,7 @@ class State:
     changed: dict[str, list[str]] = field(default_factory=dict)  # files, by commit
     issues: dict[int, Document] = field(default_factory=dict)
     workflows: set[str] = field(default_factory=lambda: set(WORKFLOWS))
+    dispatched: list[tuple[str, dict[str, str]]] = field(default_factory=list)  # workflows with their inputs
     runs: dict[int, WorkflowRun] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
     shared_variables: dict[str, str] = field(default_factory=dict)  # the organisation's, which this repository may use

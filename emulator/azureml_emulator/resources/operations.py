@@ -22,7 +22,6 @@ from azureml_emulator.arm.store import Store
 log = logging.getLogger(__name__)
 #: The principal whose call is being answered: whoever starts an operation may read it.
 CALLER: ContextVar[str] = ContextVar("CALLER", default="")
-NEVER = "0001-01-01T00:00:00+00:00"  # what Azure answers as endTime of what hasn't ended
 API_VERSION = re.compile(r"\d{4}-\d\d-\d\d(-preview)?", re.ASCII)
 KEPT = 1000  # operations that have ended, of which one can still ask
 RETRY_SECONDS = 1.0  # until an outcome that could not be written, on a full disk, is tried again
@@ -185,9 +184,9 @@ class Operations:
             self._store.delete(f"operations/{self._ended[0]}")
 
     def _record(self, begun: Document, status: str, error: ApiError | None = None) -> None:
-        end = NEVER if status == "Updating" else now()
-        percent = 100.0 if status == "Succeeded" else 0.0
-        document = {**begun, "status": status, "endTime": end, "percentComplete": percent}
+        document = {**begun, "status": status, "percentComplete": 100.0 if status == "Succeeded" else 0.0}
+        if status != "Updating":
+            document["endTime"] = now()
         if error:
             document["error"] = error.body
         self._store.put(f"operations/{begun['name']}", document)

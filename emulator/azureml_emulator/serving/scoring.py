@@ -17,7 +17,8 @@ import numpy as np
 import pandas as pd
 from inference_schema.schema_decorators import input_schema, output_schema
 
-from azureml_emulator.serving.samples import described, named_arrays
+from azureml_emulator.serving.needs import lacking
+from azureml_emulator.serving.samples import described, log, named_arrays
 
 
 def model_folder() -> Path:
@@ -60,6 +61,8 @@ def jsonable(prediction: Any) -> Any:
 def init() -> None:
     """Load the model; the inference server calls it once."""
     global model
+    for line in lacking(FOLDER / "conda.yaml"):
+        log.warning(line)
     model = mlflow.pyfunc.load_model(str(FOLDER))
 
 

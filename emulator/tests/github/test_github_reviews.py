@@ -89,7 +89,7 @@ def test_who_started_a_run(github: LocalGitHub) -> None:
     assert (found["event"], found["head_sha"]) == ("workflow_dispatch", SHA)
 
 
-@pytest.mark.parametrize("path", ["/actions/runs/9/approvals", "/pulls/9"])
+@pytest.mark.parametrize("path", ["/actions/runs/9/approvals", "/actions/runs/latest", "/pulls/9"])
 def test_what_is_not_there(github: LocalGitHub, path: str) -> None:
     """404."""
     assert ask(github, path=path).status_code == 404

@@ -70,12 +70,12 @@ def test_the_location_of_a_put_is_the_resource(arm: Arm) -> None:
 
 
 def test_an_operation_says_when_it_ended(arm: Arm) -> None:
-    """Before that it says the year 1."""
+    """Before that it says nothing of it."""
     started = arm("PUT", PATH, endpoint())
     early = arm("GET", started.headers["Azure-AsyncOperation"]).json()
     late = arm.settle(started)
 
-    assert (early["endTime"][:4], early["percentComplete"]) == ("0001", 0.0)
+    assert ("endTime" in early, early["percentComplete"]) == (False, 0.0)
     assert parse_datetime(late["startTime"]) < parse_datetime(late["endTime"])
     assert late["percentComplete"] == 100.0
 

@@ -75,6 +75,22 @@ async def test_an_instance_answers_and_writes_its_log(model: Path, tmp_path: Pat
 
 
 @in_loop
+async def test_an_instance_says_what_its_model_lacks_at_azure(tmp_path: Path) -> None:
+    """Here it starts all the same; there public reports say that it doesn't."""
+    model = puppet_model(tmp_path / "model")
+    (model / "conda.yaml").write_text(
+        "dependencies: [python=3.11, {pip: [mlflow, Azureml_AI_Monitoring==1.0.0, -r x, 'numpy==']}]"
+    )
+
+    pool, _ = await model_pool(model, tmp_path / "log")
+    await pool.stop()
+
+    said = [line for line in (tmp_path / "log").read_text().splitlines() if "conda.yaml lacks" in line]
+    assert ["azureml-inference-server-http==1.5.1" in said[0], "mlflow<3.7" in said[1], len(said)] == [True, True, 2]
+    assert "Azure/azureml-examples#3923" in said[0] and "W [" in said[0]
+
+
+@in_loop
 async def test_an_instance_sees_none_of_the_emulators_variables(model: Path, tmp_path: Path) -> None:
     """The model is somebody else's code. Here the emulator is pytest, which sets this one."""
     pool, _ = await model_pool(model, tmp_path / "log")

@@ -7,7 +7,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from scripts.lib.azure.endpoint_files import model_name
 from scripts.lib.azure.errors import Passing
 from scripts.lib.azure.login import login
 from scripts.lib.azure.looking import check_workspace, found, twice
@@ -31,13 +30,12 @@ def latest(workspace: Workspace, name: str, deadline: Deadline) -> Any:
     return patiently(workspace, deadline, lambda: _find(workspace, name, deadline, label="latest"))
 
 
-def verified(workspace: Workspace, number: str, digest: str, deadline: Deadline) -> Any:
+def verified(workspace: Workspace, name: str, number: str, digest: str, deadline: Deadline) -> Any:
     """The SDK's Model of that version, with the digest that its content has as the tag `digest`.
 
     Raises Refused where there is no such version, or its content is neither what `digest` says nor, with an empty
     one, what its own tag says. Without a tag there is nothing to compare with: that is said, and is no error.
     """
-    name = model_name()
     model = version(workspace, name, number, deadline)
     if model is None:
         raise Refused(f"model {name} has no version {number}. register_model prints the version to deploy.")

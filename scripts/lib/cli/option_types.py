@@ -52,4 +52,11 @@ def version(text: str) -> int:
     raise click.BadParameter(f"{text!r} is no version that can be deployed: those are whole numbers from 1 on")
 
 
+def model(text: str) -> str:
+    """A registered model's name (azure-ai-ml's own pattern), not its address."""
+    if not re.fullmatch(r"[A-Za-z0-9][\w.-]{0,254}", text, re.ASCII):
+        raise click.BadParameter(f"{text!r} is no model's name: letters, digits, `_`, `-` and dots; its version apart")
+    return text
+
+
 SHARE = click.IntRange(1, 100)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from scripts.lib.decisions.file_rules import LONGEST
+from scripts.lib.decisions.file_rules import LONGEST, room
 from scripts.lib.decisions.model_folder import short
 from scripts.lib.decisions.record import Record, claim, claimed, marks, record, written
 from scripts.lib.decisions.roles import owner, pairs, roles
@@ -110,6 +110,8 @@ def _first(endpoint: EndpointState, wanted: Wanted) -> Plan:
         return Plan(present.name, f"{present.name} is there, healthy, at 0 %: the first", first=True)
     if present and present.healthy and (not present.ours or _foreign(endpoint, present, wanted.rollout)):
         raise _in_the_way(endpoint, [present.name])
+    if why := room(wanted.prefix, wanted.model.version):  # not as late as with the second rollout
+        raise Refused(f"endpoints/green-deployment.yml: `name` {why}. Nothing is deployed.")
     remove = (present.name,) if present else ()
     _check_not_mirrored(endpoint, remove)
     say = f"first rollout: {wanted.first} is created at 0 %, to get all traffic after its smoke test"

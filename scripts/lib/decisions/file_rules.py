@@ -15,7 +15,8 @@ from scripts.lib.decisions import tags as azures
 from scripts.lib.decisions.strict_yaml import Document
 
 LONGEST = 32  # characters of a name (how-to-manage-quotas)
-SUFFIX = len("-9999-abcd")  # what a green's name gets: the model's version and, with other settings, four digits more
+VERSION = 4  # digits that a model's version has room to grow to
+SUFFIX = VERSION + len("--abcd")  # what a green's name gets: the version and, with other settings, four digits more
 OURS = ("first-rollout", "rollout", "mark-")
 """How the tags begin that a rollout writes on an endpoint."""
 TEXTS = ("tags", "properties", "environment_variables")
@@ -91,6 +92,14 @@ def first_deployment(document: Document) -> Wrong:
 def later_deployment(document: Document) -> Wrong:
     """What is wrong with green-deployment.yml, whose name gets the model's version."""
     return common(document) | _managed(document) | name(document, 1, LONGEST - SUFFIX)
+
+
+def room(prefix: str, version: str) -> str:
+    """Why green's name would be too long with a version of so many digits, four at least; "" where it fits."""
+    digits = max(len(version), VERSION)
+    most = LONGEST - digits - len("--abcd")
+    with_ = f"with a version of {digits} digits and four of the settings {LONGEST} letters leave {most}"
+    return "" if len(prefix) <= most else f"has {len(prefix)} letters, but {with_}: shorten it"
 
 
 def name(document: Document, shortest: int, longest: int) -> Wrong:

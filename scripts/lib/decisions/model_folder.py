@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from scripts.lib.decisions import lfs, old_digest
+from scripts.lib.decisions import lfs, old_digest, pickles
 from scripts.lib.decisions.state import Refused
 
 SCHEME = "2:"  # a digest begins with it: how it is made may change again
@@ -56,10 +56,10 @@ def clean(folder: Path, into: Path) -> Path:
     """The folder `into`, with what is uploaded of a model and nothing else: links, since models are large."""
     for name, path in files(folder).items():
         (into / name).parent.mkdir(parents=True, exist_ok=True)
-        if path.name == "MLmodel":
-            (into / name).write_bytes(_described(path))
-        else:
+        if (content := _rewritten(path)) is None:
             (into / name).symlink_to(path.resolve())
+        else:
+            (into / name).write_bytes(content)
     return into
 
 
@@ -96,18 +96,24 @@ def _total(found: dict[str, Path]) -> str:
 
 def _content(path: Path) -> bytes:
     """SHA-256 of a file as it is uploaded, read in parts: models have gigabytes."""
-    if path.name == "MLmodel":
-        return hashlib.sha256(_described(path)).digest()
-    total = hashlib.sha256()
+    total = hashlib.sha256(content := _rewritten(path) or b"")
+    if content:
+        return total.digest()
     with path.open("rb") as file:
         while part := file.read(old_digest.PART):
             total.update(part)
     return total.digest()
 
 
-def _described(path: Path) -> bytes:
+def _rewritten(path: Path) -> bytes | None:
+    """A file without stamps, an MLmodel or a pickle; None for what is uploaded as it is."""
+    if path.name == "MLmodel":
+        return _described(path.read_bytes())
+    return pickles.without_stamps(path.read_bytes()) if pickles.stamped(path) else None
+
+
+def _described(content: bytes) -> bytes:
     """What an MLmodel says, in one spelling and without stamps; as it is where it is none. A model may hold others."""
-    content = path.read_bytes()
     try:
         described = yaml.safe_load(content)
     except (yaml.YAMLError, ValueError, RecursionError):

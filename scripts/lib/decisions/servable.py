@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import mmap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from scripts.lib.decisions import environment, lfs
+from scripts.lib.decisions import environment, lfs, pickles
 from scripts.lib.decisions.model_folder import mlmodel
 from scripts.lib.decisions.state import Refused
 
@@ -103,11 +102,8 @@ def _unreadable(path: Path, key: str) -> str:
 def _by_value(folder: Path, flavors: dict[str, Any]) -> Iterator[str]:
     """The pickles that hold code: classes and functions of a script, which cloudpickle takes along as byte code."""
     for name in sorted({str(flavor[key]) for flavor in flavors.values() for key in PICKLES if flavor.get(key)}):
-        path = folder / name
-        if path.is_file() and path.stat().st_size:
-            with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-                if content.find(b"cloudpickle.cloudpickle") >= 0:
-                    yield name
+        if (folder / name).is_file() and pickles.contains(folder / name, "cloudpickle.cloudpickle"):
+            yield name
 
 
 def _of_python(saved: str, runs: str, by_value: list[str]) -> Found:
@@ -122,11 +118,6 @@ def _of_python(saved: str, runs: str, by_value: list[str]) -> Found:
     elif saved.split(".")[:2] != runs.split(".")[:2]:
         line = f"it was saved by Python {saved} and is to run in {runs}.{code}"
         (cannot if by_value else may_not).append(f"{line} Save it with that, or write python={saved} into conda.yaml")
-    if by_value:
-        may_not.append(
-            f"{', '.join(by_value)} holds code that training defined, which is pickled otherwise each time: equal "
-            "models have other digests. Put it into a module of its own, and name that in `code_paths`"
-        )
     return Found(cannot, may_not)
 
 

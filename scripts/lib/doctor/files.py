@@ -5,26 +5,45 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import click
+
 from scripts.lib.azure import loading
-from scripts.lib.azure.endpoint_files import BLUE, GREEN, settings
+from scripts.lib.azure.asking import EXPECTATIONS, of_the_file
+from scripts.lib.azure.endpoint_files import BLUE, GREEN, read, settings
+from scripts.lib.azure.scoring_client import ROWS, SAMPLE, load_requests
 from scripts.lib.azure.workspace import ENDPOINT
+from scripts.lib.decisions import file_rules
 from scripts.lib.decisions.settings import Settings
+from scripts.lib.decisions.state import Refused
 from scripts.lib.doctor.finding import Finding, ok, wrong
 from scripts.lib.doctor.quota import Shape
 
-FILES = (ENDPOINT, BLUE, GREEN)
+FILES = (ENDPOINT, BLUE, GREEN, SAMPLE, ROWS, EXPECTATIONS)
 
 
-def check() -> Iterator[Finding]:
-    """Whether each file can be deployed, and what follows where the two deployments' differ."""
-    problems = {path: loading.problems(path) for path in FILES}
+def check(version: int | None = None) -> Iterator[Finding]:
+    """Whether each file can be used, also with that version, and what follows where the two deployments' differ."""
+    problems = {path: loading.problems(path) for path in (ENDPOINT, BLUE, GREEN)}
     comparable = not problems[BLUE] and not problems[GREEN]
     if comparable:
         problems[BLUE] = loading.clash()
+        why = file_rules.room(read(GREEN).content["name"], str(version or ""))
+        problems[GREEN] = loading.sentences(GREEN, {"name": why} if why else {})
     for path, found in problems.items():
         yield file(str(path), found, [] if found else loading.dropped(path))
     if comparable:
         yield alike(settings(BLUE), settings(GREEN))
+    for path in (SAMPLE, ROWS, EXPECTATIONS):
+        if path != EXPECTATIONS or path.exists():
+            yield file(str(path), list(_unreadable(path)), [])
+
+
+def _unreadable(path: Path) -> Iterator[str]:
+    """Why the smoke test can't use a file; a sentence begins with its name."""
+    try:
+        of_the_file() if path == EXPECTATIONS else load_requests(path)
+    except (click.BadParameter, Refused) as error:
+        yield str(error)
 
 
 def shape(path: Path) -> Shape:

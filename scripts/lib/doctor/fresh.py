@@ -1,16 +1,20 @@
-"""A copy that nobody has begun to set up: its first run is no failure, and says what to do next."""
+"""Runs with nothing to do, which say what comes next: a copy not set up yet, one in which nothing is trained."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from pathlib import Path
 
+from scripts.lib.decisions.state import Refused
 from scripts.lib.doctor.facts import GitHubFacts
 from scripts.lib.doctor.finding import Unknown
 from scripts.lib.github import step_output
 from scripts.lib.github.environment import EVERY, PRODUCTION
 from scripts.lib.github.repository_variables import missing
 
-NOT_SET_UP = "doctor"  # the stage after which such a run stops
+HERE = "doctor"  # the stage after which such a run stops
+TRAINING = Path("model/train.py")
 
 
 def fresh(variables: Mapping[str, str], github: GitHubFacts) -> bool:
@@ -26,11 +30,26 @@ def fresh(variables: Mapping[str, str], github: GitHubFacts) -> bool:
     if isinstance(made, Unknown) or (made and (made.reviewers or made.deploying != EVERY)):
         return False
     guide = f"{github.page}/blob/HEAD/docs/MAKE_IT_YOURS.md"
-    step_output.output(**{"reviewers": "none", "stop-after": NOT_SET_UP})
+    step_output.output(**{"reviewers": "none", "stop-after": HERE})
     step_output.notice(
         "Not set up yet",
         f"Nothing is rolled out: this repository has neither variables nor environments. {guide} leads through it: "
         f"`python -m scripts.setup_github` sets the variables ({github.page}/settings/variables/actions) and makes the "
         f"environments ({github.page}/settings/environments). Then start {github.page}/actions/workflows/rollout.yml.",
     )
+    return True
+
+
+def untrained() -> bool:
+    """Whether the models come from elsewhere, so that a push rolls nothing out: then that is told.
+
+    Raises Refused where it is no push: somebody wants something rolled out.
+    """
+    if TRAINING.is_file():
+        return False
+    said = f"Nothing is trained here: there is no {TRAINING}. Start rollout.yml with a registered `version`"
+    if os.environ.get("GITHUB_EVENT_NAME") != "push":
+        raise Refused(f"{said}.")
+    step_output.output(**{"reviewers": "none", "stop-after": HERE})
+    step_output.notice("Nothing to roll out", f"{said}, if one is to have what was merged (docs/TRAINED_ELSEWHERE.md).")
     return True

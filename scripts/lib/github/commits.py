@@ -8,6 +8,8 @@ from scripts.lib.github import provenance
 from scripts.lib.github.api import CannotTell, GitHub
 
 SHA = re.compile(r"[0-9a-f]{7,64}")
+CODE = re.compile(r"model/.*\.(py|ipynb|in|txt|ya?ml|toml)")  # what a model is made by, beside its data
+MANY = 300  # files, of which GitHub tells no more
 
 
 def messages(base: str, head: str) -> list[str]:
@@ -33,3 +35,15 @@ def lost(old: str, new: str) -> int:
         return len(GitHub.here().compare(new, old))
     except CannotTell:
         return int(provenance.git("rev-list", "--count", f"{new}..{old}") or 0)
+
+
+def same_code(old: str, new: str) -> bool:
+    """Whether two commits train by the same code, as GitHub tells, else git; false where neither knows both."""
+    if not (SHA.fullmatch(old) and SHA.fullmatch(new)):
+        return False
+    try:
+        files = GitHub.here().changed(old, new) if old != new else []
+    except CannotTell:
+        told = provenance.git("diff", "--name-only", old, new, "--")
+        files = told.splitlines() if told else [""] * MANY
+    return len(files) < MANY and not any(CODE.fullmatch(file) for file in files)

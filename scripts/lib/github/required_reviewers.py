@@ -58,11 +58,19 @@ def mend(name: str, page: str) -> str:
     )
 
 
+def refuse_programs(login: str, run: Mapping[str, Any]) -> None:
+    """Raises Refused where a program started this run, at first or again: a token that starts one starts them all."""
+    accounts = ({"login": login}, run.get("actor"), run.get("triggering_actor"))
+    if programs := [str((who or {}).get("login")) for who in accounts if not person(who)]:
+        raise Refused(
+            f"{programs[0]} is a program. It may start a rollout, but neither promote by hand nor delete. {UNTOUCHED} "
+            "Let a person press *Run workflow*."
+        )
+
+
 def refuse_author(login: str, wrote: Authors) -> None:
-    """Raises Refused unless it is a person other than the only one who is known to have written what is decided on."""
+    """Raises Refused unless it is somebody other than the only one who is known to have written what is decided on."""
     who = "without reviewers, somebody other than who wrote all of it has to decide"
-    if not person({"login": login}):
-        raise Refused(f"{who}, and {login} is nobody: it is a program. {UNTOUCHED}")
     if not wrote.wrote:
         raise Refused(f"{who}, but nobody knows who did: {wrote.told}. {UNTOUCHED} Roll it out by rollout.yml.")
     if login.lower() == wrote.sole.lower():

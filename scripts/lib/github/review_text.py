@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 
 from scripts.lib.decisions.approval import Proposal, plan_promotion
-from scripts.lib.decisions.metrics import comparison, metrics, table
+from scripts.lib.decisions.metrics import comparison, data, table
 from scripts.lib.decisions.model_folder import short
 from scripts.lib.decisions.record import marks
 from scripts.lib.decisions.state import Deployment, EndpointState, Model, Refused
@@ -70,14 +70,18 @@ def side_effects(state: EndpointState, proposal: Proposal, percent: int, at_leas
     ]
 
 
-def comparison_table(state: EndpointState, proposal: Proposal) -> str:
-    """Version, digest, metrics with their change, what answers how many requests, commits and difference, runs."""
+def comparison_table(state: EndpointState, proposal: Proposal, same_code: bool = False) -> str:
+    """Version, digest, data, metrics with their change, what answers how many requests, commits and difference, runs.
+
+    `same_code`: both were trained by the same.
+    """
     pair = blue, green = state.deployments.get(proposal["blue"], NOBODY), state.deployments[proposal["green"]]
     commits = proposal["blue_commit"], proposal["green_commit"]
     rows = [
         ("model", *(f"{deployment.model.name} {deployment.model.version}" for deployment in pair), ""),
         ("digest", *(_short(short(deployment.model.digest)) for deployment in pair), ""),
-        *comparison(metrics(blue.tags), metrics(green.tags)),
+        *data(blue.tags, green.tags, same_code),
+        *comparison(blue.tags, green.tags),
         ("requests at once", *map(_capacity, pair), f"{green.capacity - blue.capacity:+}"),
         ("machine", *(_plain(deployment.machine) or "–" for deployment in pair), ""),
         ("commit", *map(_commit, commits), _difference(*commits)),

@@ -23,10 +23,11 @@ def tell(
     """
     if proposal:
         asks = review_text.consequence(proposal, job, percent, bake, stage) if job else "Nothing waits for approval."
+        pair = proposal["blue_commit"], proposal["green_commit"]
         text = [
             *review_text.learnt(state),
-            *review_text.age(proposal, commits.lost(proposal["blue_commit"], proposal["green_commit"])),
-            review_text.comparison_table(state, proposal),
+            *review_text.age(proposal, commits.lost(*pair)),
+            review_text.comparison_table(state, proposal, commits.same_code(*pair)),
             f"Traffic now: **{percentages(state.traffic)}**",
             asks,
             *(review_text.side_effects(state, proposal, percent, stage) if job and percent else []),
