@@ -13,7 +13,7 @@ from azureml_emulator.resources.azure import Azure
 
 ORDERS = {"createdtime desc": False, "createdtime asc": True}
 KEYS = {"api-version", "listViewType", "stage", "$orderBy", "$top", "$skip"}
-MOST = 1000  # in one page, whatever is asked for
+MOST = 200  # in one page, whatever is asked for
 
 
 def rows(workspace: str) -> list[tuple[str, str, Any]]:

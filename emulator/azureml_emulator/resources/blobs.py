@@ -77,7 +77,7 @@ class Blobs:
 
     def _authorize(self, call: Call) -> None:
         scheme, _, token = call.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() == "bearer" and self._admit:
+        if scheme.lower() == "bearer" and "sig" not in call.query and self._admit:
             return self._admit(token, call.method)
         if not self._shared_keys:
             why = "Key based authentication is not permitted on this storage account."

@@ -91,6 +91,7 @@ class Properties(Sent):
     request_settings: RequestSettings = RequestSettings()
     liveness_probe: ProbeSettings = ProbeSettings()
     readiness_probe: ProbeSettings = ProbeSettings()
+    startup_probe: Annotated[None, not_emulated("a startup probe")] = None
     app_insights_enabled: bool = False
     egress_public_network_access: Access = "Enabled"
     scale_settings: ScaleSettings = ScaleSettings()

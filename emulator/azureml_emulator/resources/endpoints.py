@@ -33,6 +33,7 @@ Split = Annotated[dict[Name, Percent], Field(default_factory=dict)]
 class Properties(Sent):
     auth_mode: Annotated[Literal["Key", "AMLToken", "AADToken"], any_case("Key", "AMLToken", "AADToken")]
     compute: Annotated[None, not_emulated("Kubernetes")] = None
+    keys: Annotated[None, not_emulated("bringing keys along")] = None
     description: str | None = None
     properties: Texts
     traffic: Split

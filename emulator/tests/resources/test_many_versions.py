@@ -30,11 +30,12 @@ ASKED: dict[str, Callable[[Registry], Any]] = {
     "the oldest": lambda registry: registry.models.versions(SCOPE, "many", Page(top=1, oldest_first=True)),
     "a page": lambda registry: registry.models.versions(SCOPE, "many", Page(top=10)),
     "a page of a stage": lambda registry: registry.models.versions(SCOPE, "many", Page(stage="Production")),
+    "all of a stage": lambda registry: registry.models.versions(SCOPE, "many", Page("All", stage="Production")),
     "archived ones": lambda registry: registry.models.versions(SCOPE, "many", Page("ArchivedOnly")),
     "all": lambda registry: registry.models.versions(SCOPE, "many", Page("All", top=10)),
     "another one": lambda registry: registry.models.put_version(SCOPE, "many", "100000", {"properties": MODEL}),
     "a package": lambda registry: registry.package(SCOPE, "many", "7", {"targetEnvironmentName": "packed"}),
-    "what is deployed": lambda registry: registry.models.put_version(SCOPE, "many", "7", {"properties": MODEL}),
+    "a version again": lambda registry: registry.models.put_version(SCOPE, "many", "7", {"properties": MODEL}),
 }
 
 

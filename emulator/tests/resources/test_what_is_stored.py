@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from azureml_emulator.arm.sent import Identity, Sent
+from azureml_emulator.resources import defaults, endpoints
 from azureml_emulator.testing import Arm
 from tests.support.models import puppet_model
 from tests.support.served import register
@@ -202,6 +204,29 @@ def test_data(arm: Arm, client: MLClient) -> None:
     client.data.create_or_update(given)
 
     kept(given, client.data.get(f"{NAME}-data", "4"), sent)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours", "service"),
+    [
+        ("OnlineEndpointProperties", endpoints.Properties, {"provisioningState", "scoringUri", "swaggerUri"}),
+        ("ManagedOnlineDeployment", defaults.Properties, {"provisioningState"}),
+        ("OnlineRequestSettings", defaults.RequestSettings, set()),
+        ("ProbeSettings", defaults.ProbeSettings, set()),
+        ("DataCollector", defaults.DataCollector, set()),
+        ("Collection", defaults.Collection, set()),
+        ("DefaultScaleSettings", defaults.ScaleSettings, set()),
+        ("ManagedServiceIdentity", Identity, {"principalId", "tenantId"}),
+    ],
+)
+def test_fields_of_the_wire(theirs: str, ours: type[Sent], service: set[str]) -> None:
+    """Each that the SDK's REST models have is taken or refused, but for those that only the service says."""
+    from azure.ai.ml._restclient.arm_ml_service import models
+    from azure.ai.ml._restclient.arm_ml_service._utils.model_base import _deserialize
+
+    described = {field._rest_name for field in _deserialize(getattr(models, theirs), {})._attr_to_rest_field.values()}
+
+    assert described - service - {field.alias for field in ours.model_fields.values()} == set()
 
 
 @pytest.mark.parametrize("kind", ["models", "data", "environments"])
