@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from scripts.lib.azure.scoring_client import ROWS, SAMPLE
-from scripts.lib.decisions.model_folder import mlmodel
+from scripts.lib.decisions.model_folder import digest, mlmodel
+from scripts.lib.decisions.servable import check
 from tests.support import ROOT
 
 IMPOSSIBLE = ["--min-auc", "1"]  # the gate, closed
@@ -35,7 +36,8 @@ class Trained:
         printed: dict[str, Any] = json.loads(train(home, folder).stdout)
         self.metrics = {name: value for name, value in printed.items() if isinstance(value, float)}
         self.outputs = dict(line.split("=", 1) for line in (folder / "output").read_text().splitlines())
-        self.mlmodel = mlmodel(folder / "model")
+        self.folder = folder / "model"
+        self.mlmodel = mlmodel(self.folder)
 
 
 @pytest.fixture(scope="module", params=HOMES, ids=lambda home: home.name)
@@ -56,6 +58,20 @@ def test_mlmodel_tells_what_reviewers_and_the_smoke_test_need(trained: Trained) 
     assert {name: metadata[name] for name in trained.metrics} == trained.metrics
     assert isinstance(metadata["labels"], list)
     assert re.fullmatch("[0-9a-f]{64}", metadata["data_sha256"])
+
+
+def test_the_same_model_twice_is_the_same(trained: Trained, tmp_path: Path) -> None:
+    """A second training has the digest of the first, so a run that is repeated registers nothing new."""
+    train(trained.home, tmp_path)
+
+    assert digest(tmp_path / "model") == digest(trained.folder)
+
+
+def test_nothing_stands_against_serving_it(trained: Trained) -> None:
+    """The folder is whole, and its environment has what Azure's container needs."""
+    found = check(trained.folder)
+
+    assert (found.cannot, found.may_not) == ([], [])
 
 
 @pytest.mark.parametrize("request_file", [SAMPLE, ROWS], ids=str)

@@ -26,9 +26,9 @@ from sklearn.model_selection import cross_val_predict
 MIN_AUC = 0.97  # out of fold it is 0.986 to 0.992 over ten seeds; one tree alone reaches 0.92
 SEED = 1  # any would do
 LABELS = ["benign", "malignant"]
-# Served by what trained it, in an environment of its own, which must bring what Azure's has.
+# Served by what trained it, in an environment of its own, which must bring what scripts/azure-needs.txt says.
 INSTALLED = ["mlflow", "scikit-learn", "pandas", "numpy", "cloudpickle"]
-NEEDS = Path(__file__).parents[1] / "scripts" / "azure-needs.txt"
+AZURE_IMAGE = ["azureml-inference-server-http==1.5.1", "azureml-ai-monitoring==1.0.0"]
 
 
 def load(path: Path | None) -> pd.DataFrame:
@@ -64,8 +64,7 @@ def report(metrics: dict[str, float]) -> None:
 def save(model: RandomForestClassifier, features: pd.DataFrame, metadata: dict[str, Any], out: Path) -> None:
     """The MLflow model folder, with every column required and every package pinned."""
     signature = ModelSignature(Schema([ColSpec("double", name) for name in features]), Schema([ColSpec("string")]))
-    azures = [line.split()[0] for line in NEEDS.read_text(encoding="utf-8").splitlines() if "==" in line]
-    pins = [*(f"{package}=={version(package)}" for package in INSTALLED), *azures]
+    pins = [*(f"{package}=={version(package)}" for package in INSTALLED), *AZURE_IMAGE]
     try:
         save_model(
             model, out, signature=signature, input_example=features.head(1), pip_requirements=pins, metadata=metadata
