@@ -18,6 +18,7 @@ from tests.support import ROOT
 from tests.support.repository import DEPLOYING, PROMOTING, repository, results
 
 DATA = re.compile(r"heart\.csv|\bthal\b")
+OF_SOME = {"model/mlflow/", "endpoints/smoke-expectations.yml"}  # copies
 GUIDE = ROOT / "docs" / "MAKE_IT_YOURS.md"
 FEW = "size,floor,kind,price,label\n" + "".join(
     f"{n / 4},{n % 5},{'ab'[n % 2]},{3 * n + 0.5},{'yes' if n % 3 else 'no'}\n" for n in range(60)
@@ -235,4 +236,4 @@ def test_the_guide_names_what_there_is() -> None:
     named = re.findall(r"`((?:model|endpoints|scripts|tests|docs|\.github|emulator)/[\w./-]*)`", GUIDE.read_text())
 
     assert len(named) > 10
-    assert [name for name in named if not (ROOT / name).exists()] == []
+    assert {name for name in named if not (ROOT / name).exists()} <= OF_SOME
