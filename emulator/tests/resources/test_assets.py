@@ -120,6 +120,7 @@ def test_pages_of_many(arm: Arm, client: MLClient) -> None:
     last = arm("GET", page["nextLink"]).json()
     assert [one["name"] for one in last["value"]] == ["101"]
     assert "nextLink" not in last
+    assert "nextLink" not in arm("GET", "models/paged/versions?$top=101").json()
 
 
 @pytest.mark.parametrize(
