@@ -23,9 +23,12 @@ UV ?= .venv/bin/uv
 SOURCES := $(wildcard emulator/pyproject.toml)
 EMULATOR := $(if $(SOURCES),--no-build-isolation --editable emulator,--require-hashes --requirement wheels/requirements.txt)
 
-.PHONY: install wheel demo test drill soak check size mutants reference lock clean
+.PHONY: help install wheel demo test drill soak check fix size mutants reference lock clean
 
-install: .venv/installed
+install: .venv/installed ## everything into .venv; PYTHON=python3.12 with another Python
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 11
 
 .venv/installed: requirements.txt $(or $(SOURCES),wheels/requirements.txt)
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 10) <= v <= (3, 13) else \
@@ -43,7 +46,7 @@ wheel: install ## the emulator as a package for others; OUT=dist
 demo: install ## the whole rollout, twice, under traffic; KEEP=1 leaves the local Azure ML running
 	.venv/bin/python -m demo $(if $(KEEP),--keep)
 
-test: install
+test: install ## all tests but the drills
 	$(PYTEST)
 	$(if $(SOURCES),cd emulator && ../$(PYTEST))
 
@@ -56,15 +59,19 @@ soak: install ## the long runs: scripts killed at every call, 100,000 requests w
 	cd emulator && ../.venv/bin/python -m benchmarks.router
 	cd emulator && ../.venv/bin/python -m benchmarks.router --soak
 
-check: install
+check: install ## lint, format, types, endpoints/, workflows; model/ is only read for errors
 	.venv/bin/ruff check
-	.venv/bin/ruff format --check
+	.venv/bin/ruff format --check --exclude 'model/**'
 	.venv/bin/mypy
 	$(if $(SOURCES),cd emulator && ../.venv/bin/mypy)
 	.venv/bin/python -m scripts.doctor --files
 	.venv/bin/shellcheck scripts/*.sh
 	.venv/bin/actionlint -oneline -shellcheck=.venv/bin/shellcheck $(WORKFLOWS)
 	.venv/bin/zizmor -q --offline --persona=pedantic --strict-collection --config .github/zizmor.yml $(WORKFLOWS) $(ACTIONS) .github/dependabot.yml
+
+fix: install ## formats, and mends what lint finds if that is safe
+	.venv/bin/ruff check --fix
+	.venv/bin/ruff format
 
 size: install ## the lines that a copy owns, and what each script takes to be understood
 	.venv/bin/python -m tools.size
@@ -76,12 +83,12 @@ mutants: install ## breaks the pure decisions in every way it knows, and wants t
 	.venv/bin/python -m tools.mutants $(ONLY)
 
 # --upgrade takes newer releases; without it only what the *.in files changed moves.
-lock: install
+lock: install ## all requirements.txt, from the .in files; UPGRADE=--upgrade
 	$(LOCK) $(UPGRADE) requirements.in --output-file requirements.txt
 	$(LOCK) --constraint requirements.txt scripts/requirements.in --output-file scripts/requirements.txt
 	$(LOCK) --constraint requirements.txt model/requirements.in --output-file model/requirements.txt
 	$(LOCK) $(UPGRADE) tests/promises/plugin-packages.in --output-file tests/promises/plugin-packages.txt
 	$(LOCK) $(UPGRADE) scripts/template-packages.in --output-file scripts/template-packages.txt
 
-clean:
+clean: ## what make and training wrote
 	rm -rf .venv dist outputs mlruns .emulator

@@ -10,7 +10,7 @@ from typing import Any
 
 import requests
 
-from scripts.lib.azure.asking import of_the_file
+from scripts.lib.azure.asking import EXPECTATIONS, of_the_file
 from scripts.lib.azure.scoring_client import load_requests
 from scripts.lib.decisions.predictions import problems
 from scripts.lib.decisions.requests import rows as counted
@@ -32,7 +32,7 @@ class Clients:
         self.problems: list[str] = []
         self._told = 0
         self._bodies = load_requests(rows)
-        self._expected = of_the_file()
+        self._expected = of_the_file(rows.with_name(EXPECTATIONS.name))
         self._stopped = threading.Event()
         self._threads: list[threading.Thread] = []
 

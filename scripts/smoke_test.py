@@ -74,6 +74,8 @@ def main(
     said = expected(state, name, given, model.tags)
     if unknown := unknown_columns(said, predictions.names(model.gives), str(EXPECTATIONS)):
         raise click.BadParameter("\n".join(unknown))
+    if model.gives is None and not (said.columns or said.every.labels or said.every.range):
+        say(f"nothing says what {name} may predict, so any answer for each row is right: {EXPECTATIONS} may say it")
     ask = Asker(endpoint, state, name, patience, arrives=True)
     wrong_answers, seconds = right_input(ask, bodies, name, model, said)
     check_requests(endpoint, state, name, bodies, wrong_answers)

@@ -17,6 +17,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "docs/*": (),
     "LICENSE": (),
     "tests/model/*": (),
+    "benchmarks/*": (),
     "tests/*": ("drill",),
     "emulator/tests/*": ("drill",),
     "demo/*": ("demo",),

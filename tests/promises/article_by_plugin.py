@@ -14,7 +14,7 @@ import pandas as pd
 from mlflow.deployments import get_deploy_client
 from mlflow.tracking import MlflowClient
 
-ENDPOINT, MODEL, BLUE = "heart-plugin", "heart-plugin-model", "default"
+ENDPOINT, MODEL, BLUE = "by-plugin", "by-plugin-model", "default"
 tracking, folder, sample = sys.argv[1:]
 found: dict[str, Any] = {}
 

@@ -12,15 +12,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
-from scripts.lib.decisions.model_tags import tags
+from scripts.lib.decisions.contract import contract
+from scripts.lib.decisions.expectations import Expected, with_tags
+from scripts.lib.decisions.model_folder import mlmodel
+from scripts.lib.decisions.predictions import problems
 from tests.support import ROOT
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
     from azure.ai.ml.entities import ManagedOnlineDeployment, ManagedOnlineEndpoint, Model
 
-ENDPOINT = "heart-article"
-MODEL = "heart-article-model"
+ENDPOINT = "article"
+MODEL = "article-model"
 SAMPLE = ROOT / "endpoints" / "sample-request.json"
 
 
@@ -33,7 +36,7 @@ def first_model(client: MLClient, model_folder: Path) -> Model:
 def endpoint(client: MLClient) -> ManagedOnlineEndpoint:
     from azure.ai.ml.entities import ManagedOnlineEndpoint
 
-    endpoint = ManagedOnlineEndpoint(name=ENDPOINT, description="Heart disease", auth_mode="key", tags={"model": MODEL})
+    endpoint = ManagedOnlineEndpoint(name=ENDPOINT, description="The article's", auth_mode="key", tags={"model": MODEL})
     return client.online_endpoints.begin_create_or_update(endpoint).result()
 
 
@@ -62,10 +65,10 @@ def test_connect(client: MLClient) -> None:
     assert workspace.location
 
 
-def test_register(first_model: Model) -> None:
+def test_register(first_model: Model, model_folder: Path) -> None:
     """A registered MLflow folder becomes version 1, with the flavors of its MLmodel file."""
     assert first_model.version == "1"
-    assert set(first_model.flavors) == {"python_function", "sklearn"}
+    assert set(first_model.flavors) == set(mlmodel(model_folder)["flavors"])
 
 
 def test_create_endpoint(endpoint: ManagedOnlineEndpoint) -> None:
@@ -82,10 +85,12 @@ def test_deploy_blue(client: MLClient, blue: ManagedOnlineDeployment) -> None:
 
 
 def test_invoke(client: MLClient, blue: ManagedOnlineDeployment, model_folder: Path) -> None:
-    """The endpoint answers the sample request with one label."""
+    """The endpoint answers the sample request as the model's signature and its metadata say."""
+    said = contract(model_folder)
+
     answer = client.online_endpoints.invoke(ENDPOINT, request_file=str(SAMPLE))
 
-    assert json.loads(answer) in [[label] for label in json.loads(tags(model_folder)["labels"])]
+    assert [*problems(json.loads(answer), None, said.gives, with_tags(Expected(), said.tags))] == []
 
 
 def test_look_up_the_latest_version(client: MLClient, second_model: Model) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support import ROOT
+from tests.support.scripts import SAMPLE, toy_model
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
@@ -31,15 +31,14 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "bin/python"
 
 
-def test_every_step_by_the_plugin(
-    python: Path, azure: dict[str, str], client: MLClient, model_folder: Path, tmp_path: Path
-) -> None:
+def test_every_step_by_the_plugin(python: Path, azure: dict[str, str], client: MLClient, tmp_path: Path) -> None:
     """Register, endpoint, blue, predict, green by name, 90/10, 0/100, delete: as the SDK does it, by the same names."""
     tracking = client.workspaces.get(client.workspace_name).mlflow_tracking_uri
-    sample = ROOT / "endpoints/sample-request.json"
+    model, sample = toy_model(tmp_path / "model"), tmp_path / "sample.json"
+    sample.write_text(json.dumps(SAMPLE))
 
     ran = subprocess.run(
-        [python, "-W", "ignore", HERE / "article_by_plugin.py", tracking, model_folder, sample],
+        [python, "-W", "ignore", HERE / "article_by_plugin.py", tracking, model, sample],
         cwd=tmp_path,
         env={**os.environ, **azure},
         capture_output=True,
@@ -52,7 +51,7 @@ def test_every_step_by_the_plugin(
     assert found.pop("answer") == found.pop("green's answer") != []
     assert found == {
         "first": "1",
-        "endpoint": "heart-plugin",
+        "endpoint": "by-plugin",
         "all on blue": {"default": 100},
         "second": "2",
         "newest": 2,

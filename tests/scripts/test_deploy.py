@@ -469,7 +469,15 @@ def test_a_model_without_our_tags_says_in_its_mlmodel_what_it_is(
     serving: Live, client: MLClient, tmp_path: Path
 ) -> None:
     """Labels and metrics become the deployment's tags, as far as they can; what it is tagged with since is reviewed."""
-    said = {"rmse": 3.5, "labels": [0, 1], "nested": {"a": 1}, "long": "x" * 300, "a/b": 1}
+    said = {
+        "rmse": 3.5,
+        "labels": [0, 1],
+        "nested": {"a": 1},
+        "long": "x" * 300,
+        "a/b": 1,
+        "Version": 3,
+        "replaces": "x",
+    }
     version = by_hand(client, toy_model(tmp_path / "model", metadata=said))
     bare = by_hand(client, toy_model(tmp_path / "bare", metadata={"by": "hand"}))
     summary = tmp_path / "summary"
@@ -483,7 +491,7 @@ def test_a_model_without_our_tags_says_in_its_mlmodel_what_it_is(
     serving.do("review", GITHUB_STEP_SUMMARY=str(summary))
 
     assert (green["rmse"], green["labels"]) == ("3.5", "[0, 1]")
-    assert not green.keys() & {"nested", "long", "a/b"}
+    assert not green.keys() & {"nested", "long", "a/b", "Version"} and green["replaces"] != "x"
     assert "| rmse | – | 3.25 | – |" in summary.read_text()
 
 

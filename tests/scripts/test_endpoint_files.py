@@ -57,6 +57,7 @@ def test_the_repository_s_own_files_can_be_deployed(monkeypatch: pytest.MonkeyPa
     [
         (SAMPLE, "{", "is not JSON"),
         (SAMPLE, None, "is missing"),
+        (SAMPLE, '[{"input_data": [[1]]}]', "is not a JSON object"),
         (ROWS, '{"input_data": {"columns": ["a"], "data": [[1, 2]]}}', "rows as long as the columns"),
         (ROWS, '[{"input_data": [[1]], "parms": {}}]', "has no parms"),
         (EXPECTATIONS, "labels: [a]\nrnage: [0, 1]", "line 2: `rnage` is no key that is known: write `range`."),

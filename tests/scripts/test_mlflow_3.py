@@ -26,9 +26,11 @@ with mlflow.start_run():
     logged = mlflow.sklearn.log_model(model, name="model", input_example=rows)
 download_artifacts(logged.model_uri, dst_path=str(Path(sys.argv[1], "model")))
 """
-LOADING = (
-    "import sys, mlflow, pandas; print(mlflow.pyfunc.load_model(sys.argv[1]).predict(pandas.DataFrame({'a': [3.0]})))"
-)
+LOADING = """
+import sys
+import mlflow, pandas as pd
+print(mlflow.pyfunc.load_model(sys.argv[1]).predict(pd.DataFrame({"a": [3.0]})))
+"""
 
 
 @pytest.fixture(scope="module")

@@ -94,6 +94,8 @@ CANNOT: dict[str, tuple[Callable[[Path], object], str]] = {
     "no mapping": (lambda folder: (folder / "conda.yaml").write_text("a"), "conda.yaml, .* no YAML mapping"),
     "outside": (lambda folder: function(folder, data="../data"), "../data, .* is outside"),
     "from Windows": (lambda folder: function(folder, data="artifacts\\words.txt"), r"words.txt, .* isn't there"),
+    "no loader": (lambda folder: function(folder, loader_module=None), "doesn't say what python_function loads"),
+    "no class": (lambda folder: function(folder, loader_module="mlflow.pyfunc.model"), "doesn't say what python_func"),
     "no code file": (lambda folder: function(folder, model_code_path="/a/b/model.py"), "model.py, .* isn't there"),
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,7 +27,7 @@ from azureml_emulator.workflows.act import (
 )
 from tests.support import ROOT
 from tests.support.forked_scripts import ForkServer, fork_server
-from tests.support.scripts import name_deployments
+from tests.support.scripts import name_deployments, own_requests
 from tests.workflows.files import Files
 
 DEPLOYING = ["register", "deploy", "smoke-test"]
@@ -131,13 +132,16 @@ class Repository:
 
 
 @contextmanager
-def repository(folder: Path, *options: str, **variables: str) -> Iterator[Repository]:
+def repository(folder: Path, *options: str, own_model: bool = False, **variables: str) -> Iterator[Repository]:
     """A repository with all that a rollout needs: variables, environments, and reviewers for production.
 
-    `options` are the emulator's, `variables` stand among the repository's.
+    `options` are the emulator's, `variables` stand among the repository's. Its model is a toy, or (`own_model`) ours.
     """
     copy_tree(ROOT, folder / "tree")
     name_deployments(folder / "tree" / "endpoints")
+    if not own_model:
+        shutil.copy(ROOT / "tests/support/toy_train.py", folder / "tree/model/train.py")
+        own_requests(folder / "tree")
     commit(folder / "tree", "Name the deployments")
     with running(folder / "state", *options) as environ, LocalGitHub("local/rollout") as github, fork_server() as forks:
         github.set_up(COLLEAGUE)

@@ -56,16 +56,18 @@ def name_deployments(endpoints: Path) -> None:
     change(endpoints / "green-deployment.yml", name="xgboost-model")
 
 
-@contextmanager
-def repository(folder: Path, model: str) -> Iterator[Path]:
-    """Work in a copy of endpoints/ whose model has another name, so that its versions are the test's own.
-
-    So are its requests, and that nothing more is expected: whatever model this repository has.
-    """
-    shutil.copytree(ROOT / "endpoints", folder / "endpoints")
+def own_requests(folder: Path) -> None:
+    """Requests that toys take, and no more expectations than they have: whatever model this repository has."""
     (folder / SAMPLE_REQUEST).write_text(json.dumps(SAMPLE))
     (folder / SMOKE_REQUESTS).write_text(json.dumps({"input_data": {**SAMPLE["input_data"], "data": ROWS}}))
     (folder / EXPECTATIONS).unlink(missing_ok=True)
+
+
+@contextmanager
+def repository(folder: Path, model: str) -> Iterator[Path]:
+    """Work in a copy of endpoints/ whose model has another name, so that its versions are the test's own."""
+    shutil.copytree(ROOT / "endpoints", folder / "endpoints")
+    own_requests(folder)
     change(folder / "endpoints" / "endpoint.yml", tags={"model": model})
     name_deployments(folder / "endpoints")
     before = Path.cwd()

@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
+from azureml_emulator.lock import locked
 from azureml_emulator.workflows.act import commit, copy_tree
-from demo.__main__ import report
+from demo.__main__ import main, report
 from demo.clients import DEPLOYMENT, Clients
 from scripts.lib.azure.scoring_client import ROWS
 from tests.support import ROOT
+from tests.support.scripts import SAMPLE
+
+
+@pytest.fixture
+def rows(tmp_path: Path) -> Path:
+    """A file with requests of one row each, whatever this repository's are."""
+    path = tmp_path / ROWS.name
+    path.write_text(json.dumps(SAMPLE))
+    return path
 
 
 @contextmanager
@@ -47,9 +60,9 @@ def answering(status: int, body: str, deployment: str = "") -> Iterator[str]:
         thread.join()
 
 
-def ask(url: str) -> Clients:
+def ask(url: str, rows: Path) -> Clients:
     """Clients that have asked for a while."""
-    clients = Clients(ROOT / ROWS)
+    clients = Clients(rows)
     clients.start(url, "key")
     deadline = time.monotonic() + 30
     while not clients.answers and not clients.problems and time.monotonic() < deadline:
@@ -58,10 +71,10 @@ def ask(url: str) -> Clients:
     return clients
 
 
-def test_good_answers_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
+def test_good_answers_are_counted(capsys: pytest.CaptureFixture[str], rows: Path) -> None:
     """One prediction from a deployment that says its name is an answer, and the demo is content."""
     with answering(200, "[1]", "blue") as url:
-        clients = ask(url)
+        clients = ask(url, rows)
 
     report(clients)
 
@@ -73,28 +86,28 @@ def test_good_answers_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
     [(503, "busy", "blue"), (200, "[]", "blue"), (200, "[1, 0]", "blue"), (200, "no JSON", "blue"), (200, "[1]")],
     ids=str,
 )
-def test_a_bad_answer_is_red(answer: tuple[int, str]) -> None:
+def test_a_bad_answer_is_red(answer: tuple[int, str], rows: Path) -> None:
     """An error, another number of predictions or no deployment's name: the demo ends with an error that says so."""
     with answering(*answer) as url:
-        clients = ask(url)
+        clients = ask(url, rows)
 
     assert clients.answers == []
     with pytest.raises(click.ClickException, match="requests failed: "):
         report(clients)
 
 
-def test_no_answer_is_red() -> None:
+def test_no_answer_is_red(rows: Path) -> None:
     """Where nobody listens, the demo ends with an error that says so."""
     with answering(200, "[1]") as url:
         pass
 
     with pytest.raises(click.ClickException, match="requests failed: no answer"):
-        report(ask(url))
+        report(ask(url, rows))
 
 
-def test_one_failure_among_many_is_red() -> None:
+def test_one_failure_among_many_is_red(rows: Path) -> None:
     """Good answers don't make up for a bad one."""
-    clients = Clients(ROOT / ROWS)
+    clients = Clients(rows)
     clients.answers += ["blue"] * 1000
     clients.problems.append("502: gone")
 
@@ -102,10 +115,22 @@ def test_one_failure_among_many_is_red() -> None:
         report(clients)
 
 
-def test_a_demo_without_requests_is_red() -> None:
+def test_a_demo_without_requests_is_red(rows: Path) -> None:
     """That none failed says nothing where none was made."""
     with pytest.raises(click.ClickException, match="nobody asked"):
-        report(Clients(ROOT / ROWS))
+        report(Clients(rows))
+
+
+@pytest.mark.parametrize("used", [True, False])
+def test_what_is_kept_is_not_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, used: bool) -> None:
+    """A second demo that is to stay tells which process the first one left, and how to end it."""
+    monkeypatch.chdir(tmp_path)
+    Path(".emulator").mkdir()
+    with locked(Path(".emulator")) if used else nullcontext():
+        result = CliRunner().invoke(main, ["--keep"])
+
+    way = f"kill {os.getpid()} (the emulator that uses it) && rm -r .emulator" if used else "First: rm -r .emulator"
+    assert result.exit_code == 2 and way in result.stderr
 
 
 @pytest.mark.drill

@@ -133,3 +133,45 @@ def test_a_commit_is_checked_as_in_ci() -> None:
     assert (repository["repo"], hook["language"], hook["pass_filenames"]) == ("local", "system", False)
     assert hook["entry"] == "make check"
     assert hook["entry"] in checks
+
+
+MINE = """
+import os, sys
+import numpy as np; from sklearn.ensemble import *
+def train(table, settings={}, rows = None):
+    try: model = RandomForestClassifier(**settings)
+    except: pass
+    f = lambda x: x == None
+    return f'model'
+"""
+
+
+def lint(name: str, code: str) -> int:
+    """The exit code of ruff for code that would be in the file of that name."""
+    command = [sys.executable, "-m", "ruff", "check", "--quiet", "--stdin-filename", name, "-"]
+    return subprocess.run(command, cwd=ROOT, input=code, text=True, capture_output=True, check=False).returncode
+
+
+def test_lint_leaves_a_model_of_one_s_own_alone() -> None:
+    """In model/ a train.py as people write them passes; elsewhere it wouldn't, and what can't run doesn't there."""
+    assert lint("model/train.py", MINE) == 0
+    assert lint("scripts/train.py", MINE) == 1
+    assert lint("model/train.py", "train(table)") == 1
+
+
+def test_types_and_format_of_a_model_are_its_owner_s() -> None:
+    """`make check` asks neither of model/."""
+    [types] = re.findall(r"^files = (.*)$", (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+
+    assert "model" not in types.partition("#")[0]
+    assert "ruff format --check --exclude 'model/**'" in (ROOT / "Makefile").read_text()
+
+
+def test_make_help_lists_every_target() -> None:
+    """Each target has a line that says what it does."""
+    [targets] = re.findall(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+    listed = subprocess.check_output(["make", "--silent", "help"], cwd=ROOT, text=True).splitlines()
+
+    assert sorted(line.split()[0] for line in listed) == sorted(targets.split())
+    assert all(len(line.split()) > 1 for line in listed)

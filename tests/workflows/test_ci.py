@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from azureml_emulator.workflows.act import Run, commit, copy_tree, run_workflow
+from demo.rollouts import change_model
 from tests.support import ROOT
 from tests.support.repository import results
 from tools.drill import SESSIONS, files
@@ -186,10 +187,8 @@ def start(tree: Path, event: str = "pull_request") -> Run:
 
 @pytest.fixture(scope="module")
 def run(tree: Path) -> Run:
-    """A pull request that makes the model's trees deeper."""
-    script = tree / "model/train.py"
-    script.write_text(script.read_text().replace('"max_depth": 3', '"max_depth": 2'))
-    commit(tree, "Make the trees less deep")
+    """A pull request that trains another model."""
+    change_model(tree)
     return start(tree)
 
 
@@ -205,7 +204,7 @@ def test_models_are_compared(run: Run) -> None:
     """The metrics of the base branch's training and the pull request's stand side by side in the summary."""
     compared = run.jobs["compare-models"]
 
-    assert "| auc |" in compared.summary
+    assert "| metric | base | pull request | change |" in compared.summary
     assert json.loads(compared.log.splitlines()[-1])
 
 

@@ -65,7 +65,7 @@ def test_model_below_its_gate(serving: Repository, tmp_path: Path) -> None:
     """A model that is worse than the gate in train.py is neither registered nor deployed."""
     copy_tree(serving.tree, tmp_path / "tree")
     worse = replace(serving, tree=tmp_path / "tree")
-    worse.merge("model/train.py", r"MIN_AUC = 0\.\d+", "MIN_AUC = 0.99")
+    worse.merge("model/train.py", r"MIN_SCORE = 0\.\d+", "MIN_SCORE = 0.99")
 
     run = worse.push()
 

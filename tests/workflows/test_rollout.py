@@ -16,12 +16,17 @@ import pytest
 from azureml_emulator.testing import Arm
 from azureml_emulator.workflows.act import Job, Run, copy_tree
 from scripts.lib.azure.workspace import endpoint_name
+from tests.support import ROOT
 from tests.support.repository import DEPLOYING, PERCENTS, PROMOTING, Repository, repository, results
+
+UNHEARD_OF = '{"input_data": {"columns": ["unheard of"], "data": [["unheard of"]]}}'
 
 
 @pytest.fixture(scope="module")
 def ours(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repository]:
-    with repository(tmp_path_factory.mktemp("workflows"), ATTEST="true") as made:
+    if not (ROOT / "model/train.py").exists():
+        pytest.skip("this repository trains no model")
+    with repository(tmp_path_factory.mktemp("workflows"), own_model=True, ATTEST="true") as made:
         yield made
 
 
@@ -169,7 +174,7 @@ def test_failed_smoke_test_leaves_blue(ours: Repository, second: Run, tmp_path: 
     blue = ours.traffic
     copy_tree(ours.tree, tmp_path / "tree")
     broken = replace(ours, tree=tmp_path / "tree")
-    broken.merge("endpoints/smoke-requests.json", r'("data": \[\s*\[)[^,]+', r'\1"unheard of"')
+    broken.merge("endpoints/smoke-requests.json", r"(?s)\A.*\Z", UNHEARD_OF)
 
     run = broken.dispatch("rollout", {"version": "1"})
 

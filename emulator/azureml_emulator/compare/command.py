@@ -96,7 +96,8 @@ def told() -> Iterator[None]:
     from azure.ai.ml.exceptions import MlException
     from azure.core.exceptions import AzureError
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):  # the first is ignored in a shell's background
+        signal.signal(number, signal.default_int_handler)
     try:
         yield
     except (AzureError, MlException) as error:

@@ -170,7 +170,7 @@ async def test_an_endpoint_goes_while_a_deployment_goes(tmp_path: Path) -> None:
         outcomes = [(await here.end(operation or ""))["status"] for operation in (first, second)]
 
         assert outcomes == ["Succeeded", "Succeeded"]
-        assert here.azure.endpoints.all(here.scope) == []
+        assert (here.azure.endpoints.all(here.scope), here.azure.router.routes) == ([], {})
         await here.endpoint()
 
 

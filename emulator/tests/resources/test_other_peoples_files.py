@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from azureml_emulator.arm.names import ROLLOUT
 from azureml_emulator.resources import skus
 from azureml_emulator.testing import Arm, deployment, endpoint
 from tests.support.models import order, puppet_model
@@ -90,16 +91,29 @@ def test_environment_variables_reach_the_model(arm: Arm) -> None:
 
 
 def test_user_assigned_identities_are_kept(arm: Arm, client: MLClient) -> None:
-    """An endpoint's ids come back, also after the SDK has read and written it."""
-    body = endpoint() | {"identity": {"type": "UserAssigned", "userAssignedIdentities": {IDENTITY: {}}}}
+    """An endpoint's ids come back, also after the SDK has read and written it; of an identity that is here, its own."""
+    group = arm.workspace.partition("/providers/")[0]
+    known = f"{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/rollout"
+    body = endpoint() | {"identity": {"type": "userassigned", "userAssignedIdentities": {IDENTITY: {}, known: {}}}}
 
     arm.settle(arm("PUT", PATH, body))
     client.online_endpoints.begin_create_or_update(client.online_endpoints.get(NAME)).result()
 
     assert read(arm, PATH)["identity"]["type"] == "UserAssigned"
     ids = read(arm, PATH)["identity"]["userAssignedIdentities"]
-    assert list(ids) == [IDENTITY]
-    assert set(ids[IDENTITY]) == {"clientId", "principalId"}
+    assert list(ids) == [IDENTITY, known]
+    assert all(set(one) == {"clientId", "principalId"} for one in ids.values())
+    assert ids[known]["clientId"] == ROLLOUT
+
+
+def test_two_kinds_of_identity_at_once(arm: Arm) -> None:
+    """With or without the space that Microsoft's own files have between them."""
+    both = {"type": "SystemAssigned, UserAssigned", "userAssignedIdentities": {IDENTITY: {}}}
+    arm.settle(arm("PUT", PATH, endpoint() | {"identity": both}))
+
+    found = read(arm, PATH)["identity"]
+    assert found["type"] == "SystemAssigned,UserAssigned"
+    assert {"principalId", "tenantId", "userAssignedIdentities"} <= set(found)
 
 
 def test_data_collector(arm: Arm, client: MLClient) -> None:

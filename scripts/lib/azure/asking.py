@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from scripts.lib.azure.asker import PATIENCE, Asker, CouldNotAsk
+from scripts.lib.azure.asker import LOG, PATIENCE, Asker, CouldNotAsk
 from scripts.lib.azure.endpoint import OnlineEndpoint
 from scripts.lib.azure.errors import explain
 from scripts.lib.azure.model_files import registered_contract
@@ -33,7 +33,8 @@ class FoundBad(Refused):
     """The deployment answers wrongly, or never. `failures` has a line for each of them."""
 
     def __init__(self, name: str, failures: list[str]):
-        super().__init__("\n  ".join([f"{name} fails the smoke test; the traffic is as it was:", *failures]))
+        log = [LOG.format(name)] if any("HTTP 424" in line for line in failures) else []
+        super().__init__("\n  ".join([f"{name} fails the smoke test; the traffic is as it was:", *failures, *log]))
         self.failures = failures
 
 
@@ -133,11 +134,11 @@ def expected(state: EndpointState, name: str, given: str = "", model: Mapping[st
     return replace(found, every=replace(found.every, labels=labels), columns={}) if given else found
 
 
-def of_the_file() -> Expected:
+def of_the_file(path: Path = EXPECTATIONS) -> Expected:
     """What the file beside the requests says, which may be missing. Ends with exit code 2 where it is wrong."""
-    if not EXPECTATIONS.exists():
+    if not path.exists():
         return Expected()
     try:
-        return expectations.expected(read_yaml(EXPECTATIONS), str(EXPECTATIONS))
+        return expectations.expected(read_yaml(path), str(path))
     except Refused as error:
         raise click.BadParameter(str(error)) from error

@@ -10,7 +10,15 @@ from typing import Any
 from scripts.lib.decisions.number_types import holds
 
 ROWS = 20  # of an example that are sent
-VALUES = {"double": 1.5, "float": 1.5, "long": 1, "integer": 1, "boolean": True, "string": "a"}  # as good as any
+VALUES = {
+    "double": 1.5,
+    "float": 1.5,
+    "long": 1,
+    "integer": 1,
+    "boolean": True,
+    "string": "a",
+    "datetime": "2026-01-01",
+}  # as good as any
 Body = dict[str, Any]
 
 

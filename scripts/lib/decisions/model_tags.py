@@ -9,12 +9,12 @@ from typing import Any
 
 from scripts.lib.decisions.model_folder import mlmodel
 from scripts.lib.decisions.state import Refused
+from scripts.lib.decisions.tags import LONGEST_VALUE, OF_A_DEPLOYMENT, OF_A_MODEL, wrong
 
 LABELS, RANGE = "labels", "range"
 LISTS = (LABELS, RANGE, "lower_is_better", "higher_is_better")
 """What may be a list: all that a prediction may be, the least and the greatest, and metrics by their names."""
-LONGEST, MOST = 256, 20  # characters of a tag; tags that the MLmodel of one trained elsewhere may bring along
-FORBIDDEN = frozenset("<>%&\\?/")  # in a tag's name
+MOST = 20  # tags that the MLmodel of a model trained elsewhere may bring along
 
 
 def tags(folder: Path) -> dict[str, str]:
@@ -30,7 +30,7 @@ def tags(folder: Path) -> dict[str, str]:
     if lines:
         raise Refused("\n".join([f"{folder}/MLmodel: its `metadata` can't be tags, so nothing is registered:", *lines]))
     texts = {str(key): _text(value) for key, value in metadata.items()}
-    return {key: text for key, text in texts.items() if key not in LISTS or len(text) <= LONGEST}
+    return {key: text for key, text in texts.items() if key not in LISTS or len(text) <= LONGEST_VALUE}
 
 
 def readable(metadata: Any) -> dict[str, str]:
@@ -40,8 +40,10 @@ def readable(metadata: Any) -> dict[str, str]:
 
 
 def fitting(tags: Mapping[str, str]) -> dict[str, str]:
-    """Those of anybody's tags that find room among a deployment's, ours first."""
-    good = [name for name, text in tags.items() if 0 < len(text) <= LONGEST and not FORBIDDEN & {*name}]
+    """Those of anybody's tags that Azure takes beside the rollout's own, and that find room: LISTS first."""
+    ours = dict.fromkeys((*OF_A_MODEL, *OF_A_DEPLOYMENT), "")
+    refused = {name for name, _ in wrong({**tags, **ours})}
+    good = [name for name, text in tags.items() if text and name not in refused | {*ours}]
     return {name: tags[name] for name in sorted(good, key=lambda name: name not in LISTS)[:MOST]}
 
 

@@ -42,8 +42,12 @@ def check(folder: Path) -> Found:
         for key, name in _named(described, flavors, envs)
         if (why := _wrong(folder, key, name))
     }
+    loader, by_class = function.get("loader_module"), function.get("python_model") or function.get("model_code_path")
+    if not loader or (loader == "mlflow.pyfunc.model" and not by_class):
+        wrong[""] = "MLmodel doesn't say what python_function loads: no `python_model` or no `loader_module`"
     conda = environment.read(folder, str(envs.get("conda", "conda.yaml")))
-    saved = str(function.get("python_version", ""))
+    version = function.get("python_version")
+    saved = version if isinstance(version, str) else ""  # 3.10 without quotes is the number 3.1
     runs = environment.python(conda, folder, str(envs.get("virtualenv", "")))
     of_python = _of_python(saved, runs, list(_by_value(folder, flavors)))
     return Found([*wrong.values(), *of_python.cannot], [*of_python.may_not, *_of_environment(conda, folder)])

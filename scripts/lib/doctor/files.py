@@ -10,7 +10,7 @@ import click
 from scripts.lib.azure import loading
 from scripts.lib.azure.asking import EXPECTATIONS, of_the_file
 from scripts.lib.azure.endpoint_files import BLUE, GREEN, read, settings
-from scripts.lib.azure.scoring_client import ROWS, SAMPLE, load_requests
+from scripts.lib.azure.scoring_client import ROWS, SAMPLE, load_request, load_requests
 from scripts.lib.azure.workspace import ENDPOINT
 from scripts.lib.decisions import file_rules
 from scripts.lib.decisions.settings import Settings
@@ -42,6 +42,8 @@ def _unreadable(path: Path) -> Iterator[str]:
     """Why the smoke test can't use a file; a sentence begins with its name."""
     try:
         of_the_file() if path == EXPECTATIONS else load_requests(path)
+        if path == SAMPLE:
+            load_request(path)  # one alone, which invoke sends
     except (click.BadParameter, Refused) as error:
         yield str(error)
 

@@ -28,7 +28,7 @@ SEED = 1  # any would do
 LABELS = ["benign", "malignant"]
 # Served by what trained it, in an environment of its own, which must bring what Azure's has.
 INSTALLED = ["mlflow", "scikit-learn", "pandas", "numpy", "cloudpickle"]
-NEEDS = Path(__file__).parents[1] / "scripts" / "azure-needs.txt"
+NEEDS = Path("scripts/azure-needs.txt")
 
 
 def load(path: Path | None) -> pd.DataFrame:

@@ -17,7 +17,9 @@ import pytest
 from click import ClickException
 from click.testing import CliRunner, Result
 
-MODEL = Path(__file__).parents[2] / "model"
+from tests.support import ROOT
+
+MODEL = ROOT / "model"
 TABLE = pd.read_csv(MODEL / "heart.csv", dtype=str, keep_default_na=False)
 Train = Callable[..., Result]
 
@@ -296,3 +298,18 @@ def test_help_needs_no_heavy_import() -> None:
 
     assert result.stdout.startswith("Usage:")
     assert result.stdout.endswith("[]\n")
+
+
+STRICT = [
+    ["mypy", "model", "benchmarks"],
+    ["ruff", "check", "--config", "lint.per-file-ignores = {}", "model"],
+    ["ruff", "format", "--check", "model"],
+]
+
+
+@pytest.mark.parametrize("command", STRICT, ids=" ".join)
+def test_the_example_is_as_clean_as_the_rest(command: list[str]) -> None:
+    """What `make check` doesn't ask of another model's code holds of ours: types, lint, format."""
+    result = subprocess.run([sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert result.returncode == 0, result.stdout

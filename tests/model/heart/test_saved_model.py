@@ -14,10 +14,12 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import requests
 import yaml
 from inference_schema.parameter_types.pandas_parameter_type import PandasParameterType
 from uv import find_uv_bin
 
+from benchmarks.model import as_azure
 from tests.support import ROOT
 
 SAMPLE = ROOT / "endpoints" / "sample-request.json"
@@ -197,6 +199,16 @@ def test_smoke_requests_are_real_rows() -> None:
     assert any(row[-2] is None for row in split["data"])
 
 
+@pytest.mark.parametrize("text", ["reversable", "", "NORMAL"])
+def test_an_unknown_thal_is_a_missing_one(score: Score, text: str) -> None:
+    """A text that training never saw is answered as if nobody had written any."""
+    smoke, missing = read(SMOKE), read(SMOKE)
+    for request, value in ((smoke, text), (missing, None)):
+        request["input_data"]["data"] = [[*row[:-1], value] for row in request["input_data"]["data"]]
+
+    assert score(smoke) == score(missing)
+
+
 @pytest.mark.parametrize("column", range(13))
 def test_a_missing_value_is_answered(score: Score, column: int) -> None:
     """Any value may be missing, also when it is the whole column of a request."""
@@ -214,17 +226,69 @@ def test_all_values_missing_is_answered(score: Score) -> None:
     assert score(request) in ([0], [1])
 
 
+def turned(request: dict[str, Any]) -> dict[str, Any]:
+    """The same request, its columns from right to left."""
+    split = request["input_data"]
+    data = [row[::-1] for row in split["data"]]
+    return {"input_data": {"columns": split["columns"][::-1], "index": split["index"], "data": data}}
+
+
 def test_columns_may_come_in_any_order(score: Score) -> None:
     """Columns are found by name."""
     smoke = read(SMOKE)
-    turned = {key: value[::-1] for key, value in smoke["input_data"].items()}
-    turned = {
-        **turned,
-        "data": [row[::-1] for row in smoke["input_data"]["data"]],
-        "index": smoke["input_data"]["index"],
-    }
 
-    assert score({"input_data": turned}) == score(smoke)
+    assert score(turned(smoke)) == score(smoke)
+
+
+def test_columns_may_come_in_any_order_over_http(work: Path, score: Score) -> None:
+    """The same holds of what serves the model."""
+    smoke = read(SMOKE)
+
+    with as_azure(work / "model") as (port, path, _):
+        answer = requests.post(f"http://127.0.0.1:{port}{path}", json=turned(smoke), timeout=100)
+
+    assert answer.json() == score(smoke)
+
+
+@pytest.fixture(scope="module")
+def pipeline(work: Path) -> Any:
+    """What is inside the folder, without MLflow's schema before it."""
+    from mlflow.sklearn import load_model
+
+    return load_model(str(work / "model"))
+
+
+@pytest.fixture(scope="module")
+def patients() -> pd.DataFrame:
+    return pd.read_csv(ROOT / "model" / "heart.csv").drop(columns="target")
+
+
+def test_the_pipeline_finds_columns_by_name(pipeline: Any, patients: pd.DataFrame) -> None:
+    """Also where no schema sorts them, the answers are the same; more columns than the 13 do no harm."""
+    other = patients[patients.columns[::-1]].assign(weight=80)
+
+    assert (pipeline.predict_proba(other) == pipeline.predict_proba(patients)).all()
+
+
+@pytest.mark.parametrize("column", ["age", "ca", "thal"])
+def test_the_pipeline_refuses_a_missing_column(pipeline: Any, patients: pd.DataFrame, column: str) -> None:
+    """Without a column there is an error, and no answer as if all its values were missing."""
+    with pytest.raises((KeyError, ValueError), match=r"thal|no such column"):
+        pipeline.predict(patients.drop(columns=column))
+
+
+def test_the_pickle_holds_no_code(work: Path) -> None:
+    """All functions are a library's and pickled by their names: no bytecode, which only one Python understands."""
+    assert b"_make_function" not in (work / "model" / "model.pkl").read_bytes()
+
+
+@pytest.mark.drill
+def test_the_pipeline_is_worth_it() -> None:
+    """It is as much faster as docs/BENCHMARKS.md says, and its AUC is not lower than that of the obvious one."""
+    command = [sys.executable, "-m", "benchmarks.model"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert result.returncode == 0, result.stdout
 
 
 def test_a_missing_column_is_refused(score: Score) -> None:
