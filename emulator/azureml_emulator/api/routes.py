@@ -5,11 +5,11 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote
 
-from azureml_emulator.api import assets, mlflow
-from azureml_emulator.arm.documents import Document, resource
+from azureml_emulator.api import assets, mlflow, workspace
+from azureml_emulator.arm.documents import Document
 from azureml_emulator.arm.errors import BadRequest, NotFound
 from azureml_emulator.arm.messages import Call, Reply
-from azureml_emulator.arm.names import CLOUD, LOCATION, PROVIDER, TENANT
+from azureml_emulator.arm.names import CLOUD, LOCATION, PROVIDER
 from azureml_emulator.resources import quotas, roles
 from azureml_emulator.resources.azure import Azure
 from azureml_emulator.resources.blobs import ACCOUNT, SUFFIX
@@ -46,78 +46,6 @@ def federated_login(azure: Azure, call: Call) -> Reply:
         return Reply(azure.federation.login(dict(parse_qsl(call.body.decode(errors="replace")))))
     except Refused as refusal:
         return Reply(refusal.document, 400)
-
-
-def workspace(azure: Azure, call: Call) -> Document:
-    """With what Azure says of one that was made with its own defaults."""
-    scope, made = call.scope, azure.made(call.scope)
-    group = f"{scope.group}/providers"
-    properties = {
-        "workspaceId": scope.guid,
-        "friendlyName": scope.workspace,
-        "description": "",
-        "creationTime": made,
-        "discoveryUrl": f"{call.base}/discovery",
-        "mlFlowTrackingUri": f"azureml://{call.base.removeprefix('https://')}/mlflow/v1.0{scope.id}",
-        "storageAccount": f"{group}/Microsoft.Storage/storageAccounts/{ACCOUNT}",
-        "keyVault": f"{group}/Microsoft.KeyVault/vaults/local",
-        "applicationInsights": f"{group}/Microsoft.Insights/components/local",
-        "containerRegistry": None,
-        "systemDatastoresAuthMode": azure.options.datastore_auth,
-        "provisioningState": "Succeeded",
-        "publicNetworkAccess": "Enabled",
-        "hbiWorkspace": False,
-        "v1LegacyMode": False,
-        "enableDataIsolation": False,
-        "storageHnsEnabled": False,
-        "softDeleteEnabled": False,
-        "privateLinkCount": 0,
-        "tenantId": TENANT,
-    }
-    document = resource(scope, "", "", properties)
-    return document | {
-        "id": scope.id,
-        "name": scope.workspace,
-        "type": f"{PROVIDER}/workspaces",
-        "location": LOCATION,
-        "tags": {},
-        "kind": "Default",
-        "sku": {"name": "Basic", "tier": "Basic"},
-        "identity": {"type": "SystemAssigned", "principalId": scope.guid, "tenantId": TENANT},
-        "etag": None,
-        "systemData": document["systemData"] | {"createdAt": made, "lastModifiedAt": made},
-    }
-
-
-def datastore(azure: Azure, call: Call) -> Document:
-    properties = {
-        "datastoreType": "AzureBlob",
-        "accountName": f"{call.base.removeprefix('https://')}/{ACCOUNT}",
-        "containerName": call.scope.container,
-        "endpoint": SUFFIX,
-        "protocol": "https",
-        "credentials": {"credentialsType": "Sas" if azure.options.datastore_auth == "accesskey" else "None"},
-        "isDefault": True,
-        "tags": {},
-        "properties": {},
-    }
-    return resource(call.scope, "datastores", f"datastores/{DATASTORE}", properties)
-
-
-def datastores(azure: Azure, call: Call) -> Document:
-    return {"value": [datastore(azure, call)]}
-
-
-def datastore_secrets(azure: Azure, call: Call) -> Document:
-    if azure.options.datastore_auth == "identity":
-        raise BadRequest(
-            f"The datastore {DATASTORE} has no secrets: identities open it."
-        )  # a guess, in words and status
-    return {"secretsType": "Sas", "sasToken": f"?{azure.blobs.sas(call.scope.container)}"}
-
-
-def missing_datastore(azure: Azure, call: Call) -> Document:
-    raise NotFound(f"Could not find datastore: {call['datastore']}.")
 
 
 def endpoints(azure: Azure, call: Call) -> Document:
@@ -277,12 +205,12 @@ LOGIN = [
 ]
 #: Azure's resource manager: a bearer token on every call.
 MANAGER = [
-    ("GET", W, workspace),
-    ("GET", f"{W}/datastores", datastores),
-    ("GET", f"{W}/datastores/{DATASTORE}", datastore),
-    ("POST", f"{W}/datastores/{DATASTORE}/listSecrets", datastore_secrets),
-    ("GET", f"{W}/datastores/{{datastore}}", missing_datastore),
-    ("POST", f"{W}/datastores/{{datastore}}/listSecrets", missing_datastore),
+    ("GET", W, workspace.workspace),
+    ("GET", f"{W}/datastores", workspace.datastores),
+    ("GET", f"{W}/datastores/{DATASTORE}", workspace.datastore),
+    ("POST", f"{W}/datastores/{DATASTORE}/listSecrets", workspace.datastore_secrets),
+    ("GET", f"{W}/datastores/{{datastore}}", workspace.missing_datastore),
+    ("POST", f"{W}/datastores/{{datastore}}/listSecrets", workspace.missing_datastore),
     *assets.rows(W),
     ("GET", f"{W}/onlineEndpoints", endpoints),
     ("GET", E, endpoint),

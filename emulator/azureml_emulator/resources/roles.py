@@ -45,6 +45,11 @@ ROLES |= {
         "actions": [f"{BLOBS}/{verb}" for verb in ("delete", "read", "write")],
         "dataActions": [f"{BLOBS}/blobs/{verb}" for verb in ("delete", "read", "write")],
     },
+    "b7e6dc6d-f1e8-4753-8033-0f276bb0955b": {
+        "name": "Storage Blob Data Owner",
+        "actions": [f"{BLOBS}/*"],
+        "dataActions": [f"{BLOBS}/blobs/*"],
+    },
     "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1": {
         "name": "Storage Blob Data Reader",
         "actions": [f"{BLOBS}/read"],

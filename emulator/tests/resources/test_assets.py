@@ -120,6 +120,23 @@ def test_pages_of_many(arm: Arm, client: MLClient) -> None:
     last = arm("GET", page["nextLink"]).json()
     assert [one["name"] for one in last["value"]] == ["101"]
     assert "nextLink" not in last
+    assert "nextLink" not in arm("GET", "models/paged/versions?$top=101").json()
+
+
+def test_pages_of_the_plugin(arm: Arm) -> None:
+    """MLflow's plugin follows its own tokens from page to page; the latest is the last."""
+    for version in range(1, 4):
+        put(arm, "models", "plugged", str(version))
+    api, found, token = f"{arm.base}/mlflow/v2.0{arm.workspace}/api/2.0/mlflow", [], "0"
+
+    while token:
+        page = arm("GET", f"{api}/model-versions/search?filter=name='plugged'&max_results=2&page_token={token}").json()
+        found, token = found + [one["version"] for one in page["model_versions"]], page.get("next_page_token", "")
+
+    assert found == ["3", "2", "1"]
+    uploaded = arm("PUT", "models/plugged/versions/4", {"properties": FIRST["models"]})
+    latest = arm("GET", f"{api}/registered-models/get?name=plugged").json()["registered_model"]["latest_versions"]
+    assert (uploaded.status_code, [one["version"] for one in latest]) == (201, ["4"])
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,7 @@ ASKED: dict[str, Callable[[Registry], Any]] = {
     "all of a stage": lambda registry: registry.models.versions(SCOPE, "many", Page("All", stage="Production")),
     "archived ones": lambda registry: registry.models.versions(SCOPE, "many", Page("ArchivedOnly")),
     "all": lambda registry: registry.models.versions(SCOPE, "many", Page("All", top=10)),
+    "none that is active": lambda registry: registry.models.versions(SCOPE, "retired", Page(stage="Retired")),
     "another one": lambda registry: registry.models.put_version(SCOPE, "many", "100000", {"properties": MODEL}),
     "a package": lambda registry: registry.package(SCOPE, "many", "7", {"targetEnvironmentName": "packed"}),
     "a version again": lambda registry: registry.models.put_version(SCOPE, "many", "7", {"properties": MODEL}),
@@ -40,13 +41,13 @@ ASKED: dict[str, Callable[[Registry], Any]] = {
 
 
 def filled(folder: Path, count: int) -> Store:
-    """A store with that many versions of one model."""
-    store, path = Store(folder), f"{SCOPE.key}/models/many"
+    """A store with that many versions of one model, and of another, which are all archived and in one stage."""
+    store = Store(folder)
     with store.transaction():
-        store.put(path, {"name": "many"})
-        for number in range(1, count + 1):
-            version = f"models/many/versions/{number}"
-            store.put(f"{SCOPE.key}/{version}", resource(SCOPE, "models/versions", version, MODEL))
+        for name, more in (("many", {}), ("retired", {"isArchived": True, "stage": "Retired"})):
+            for number in range(1, count + 1):
+                version = f"models/{name}/versions/{number}"
+                store.put(f"{SCOPE.key}/{version}", resource(SCOPE, "models/versions", version, {**MODEL, **more}))
     return store
 
 

@@ -65,3 +65,37 @@ def test_endpoints_do_not_wait_for_each_other(pair: tuple[Arm, Arm]) -> None:
 
     assert {answer["status"] for answer in answers} == {"Succeeded"}
     assert sorted(answer.status_code for answer in twice) == [201, 409]
+
+
+def test_what_a_workspace_says(pair: tuple[Arm, Arm]) -> None:
+    """It has the keys of Azure's; who it is and when it was made is the same each time, and not that of another."""
+    (staging, live), path = pair, "?api-version=2024-10-01-preview"
+
+    found = [arm("GET", path).json() for arm in (staging, staging, live)]
+
+    assert found[0] == found[1]
+    assert {"etag", "identity", "kind", "sku", "systemData", "tags"} <= found[0].keys()
+    ours = {
+        "keyVault",
+        "applicationInsights",
+        "containerRegistry",
+        "creationTime",
+        "systemDatastoresAuthMode",
+        "tenantId",
+    }
+    assert ours <= found[0]["properties"].keys()
+    for name in ("workspaceId", "creationTime", "friendlyName"):
+        assert found[0]["properties"][name] != found[2]["properties"][name]
+
+
+def test_secrets_by_the_older_version(pair: tuple[Arm, Arm]) -> None:
+    """Who asks as people did in 2022 is told a key; the datastore says a key, too, which is told as a signature."""
+    path = "datastores/workspaceblobstore"
+
+    old, new = (
+        pair[0]("POST", f"{path}/listSecrets?api-version={v}", {}) for v in ("2022-05-01", "2024-10-01-preview")
+    )
+
+    assert old.json().keys() == {"secretsType", "key"}
+    assert new.json().keys() == {"secretsType", "sasToken"}
+    assert pair[0]("GET", path).json()["properties"]["credentials"] == {"credentialsType": "AccountKey"}
