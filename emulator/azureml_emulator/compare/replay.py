@@ -29,8 +29,8 @@ VARIABLES = {
 }
 PREFIX, TAG = "compare-", {"azureml-emulator": "compare"}
 PATIENCE = 1800  # seconds until Azure has ended what it does to an endpoint that is to be deleted
-#: What Azure builds the image from; small, and without a library of its own.
-PACKAGES = ["mlflow>=2.22,<3", "pandas", "azureml-inference-server-http"]
+#: What Azure builds the image from: what its container needs (serving/azure-needs.txt), no library of the model's own.
+PACKAGES = ["mlflow>=2.22,<3", "pandas", "azureml-inference-server-http==1.5.1", "azureml-ai-monitoring==1.0.0"]
 CONDA = {"dependencies": ["python=3.10", "pip", {"pip": PACKAGES}]}
 
 
@@ -101,11 +101,9 @@ class Replay:
     def register(self) -> None:
         from azure.ai.ml.entities import Model
 
-        with tempfile.TemporaryDirectory() as folder:  # the same bytes wouldn't be uploaded again
-            model = toy_model(Path(folder) / "model", metadata={"name": self.name, "at": time.time()})
-            (model / "conda.yaml").write_text(json.dumps(CONDA))  # which is YAML
-            made = Model(name=self.name, path=model, type="mlflow_model", tags=TAG)
-            self.client.models.create_or_update(made)
+        with tempfile.TemporaryDirectory() as folder:
+            model = Model(name=self.name, path=toy(Path(folder), self.name), type="mlflow_model", tags=TAG)
+            self.client.models.create_or_update(model)
 
     def deploy(self, name: str, version: str) -> None:
         from azure.ai.ml.entities import ManagedOnlineDeployment
@@ -146,6 +144,13 @@ class Replay:
         self.client.online_deployments.get_logs("green", self.name, 10)
         with refused():
             self.client.online_deployments.get("none", self.name)
+
+
+def toy(folder: Path, name: str) -> Path:
+    """A model as Azure can serve it; another each time, since the same bytes wouldn't be uploaded again."""
+    model = toy_model(folder / "model", metadata={"name": name, "at": time.time()})
+    (model / "conda.yaml").write_text(json.dumps(CONDA))  # which is YAML
+    return model
 
 
 CHOICE = "azureml-model-deployment"

@@ -19,8 +19,10 @@ import pytest
 from click.testing import CliRunner
 
 from azureml_emulator.__main__ import main
+from azureml_emulator.compare.replay import toy
 from azureml_emulator.faults.client import Faults
 from azureml_emulator.process import stop, variables, without_azure
+from azureml_emulator.serving.needs import lacking
 from azureml_emulator.testing import Arm, endpoint
 
 Call = dict[str, Any]
@@ -132,6 +134,11 @@ def test_against_a_kept_trace(compared: Compared) -> None:
     done = compare({}, "--against", str(compared.local))
 
     assert (done.stdout, done.returncode) == ("Nothing differs.\n", 0), done.stderr
+
+
+def test_the_model(tmp_path: Path) -> None:
+    """The toy's environment has what Azure's container is known to need."""
+    assert list(lacking(toy(tmp_path, "mine") / "conda.yaml")) == []
 
 
 def test_a_refusal(azure: dict[str, str], faults: Faults) -> None:
