@@ -13,8 +13,9 @@ from pathlib import Path
 
 import click
 
+from azureml_emulator.compare.cleaning import clean, left
 from azureml_emulator.compare.differences import Call, differences
-from azureml_emulator.compare.replay import VARIABLES, clean, connect, left, replay
+from azureml_emulator.compare.replay import VARIABLES, connect, replay
 from azureml_emulator.process import run
 
 ASKS = """In the workspace {place} this makes and deletes
