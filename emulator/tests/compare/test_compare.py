@@ -207,6 +207,25 @@ def test_wrong_usage(monkeypatch: pytest.MonkeyPatch, options: list[str], reason
     assert (done.exit_code, reason in done.stderr) == (2, True), done.stderr
 
 
+@pytest.mark.parametrize("content", ["", "{}", "[]", '{"method": "GET"', "\xff"])
+def test_no_trace(tmp_path: Path, content: str) -> None:
+    """What isn't a trace is said to be none."""
+    (tmp_path / "a").write_text(content, encoding="latin-1")
+
+    done = CliRunner().invoke(main, ["compare", "--against", str(tmp_path / "a")])
+
+    assert (done.exit_code, "is no trace" in done.stderr) == (2, True), done.stderr
+
+
+def test_without_the_sdk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it isn't installed it says what brings it."""
+    monkeypatch.setattr("sys.path", [])
+
+    done = CliRunner().invoke(main, ["compare"])
+
+    assert (done.exit_code, "pip install 'azureml-emulator[testing]'" in done.stderr) == (2, True), done.stderr
+
+
 def test_declined(azure: dict[str, str], faults: Faults) -> None:
     """Who declines has made no call."""
     faults.forget()
