@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from azureml_emulator.github.server import LocalGitHub
+from azureml_emulator.lock import holder
 from azureml_emulator.process import running, start, without_azure
 from azureml_emulator.workflows.act import copy_tree
 from demo.clients import Clients
@@ -33,6 +34,7 @@ def leave_running(state: Path) -> None:
         f"  source {state}/environment.sh           # leads the SDK, and so the scripts, to it\n"
         f"  {python} -m scripts.show_endpoint\n"
         f"  {python} -m scripts.invoke\n"
+        f"  leave_emulator                        # leads this shell back to where it was\n"
         f"  kill {process.pid} && rm -r {state}     # stops it, and forgets"
     )
 
@@ -43,7 +45,9 @@ def leave_running(state: Path) -> None:
 def main(keep: bool, file: Path | None) -> None:
     """Roll a model out twice on this machine, and count what clients get meanwhile."""
     if keep and KEPT.exists():
-        raise click.UsageError(f"{KEPT} is there already: stop the emulator that uses it, and remove it first.")
+        pid = holder(KEPT)
+        stop = f"kill {pid} (the emulator that uses it) && " if pid else ""
+        raise click.UsageError(f"{KEPT} is there already. First: {stop}rm -r {KEPT}")
     with tempfile.TemporaryDirectory(prefix="demo-") as temporary:
         state = KEPT if keep else Path(temporary) / "state"
         copy_tree(Path.cwd(), tree := Path(temporary) / "tree")

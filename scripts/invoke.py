@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from scripts.lib.azure.asker import PATIENCE, Asker
+from scripts.lib.azure.asker import LOG, PATIENCE, Asker
 from scripts.lib.azure.endpoint import OnlineEndpoint
 from scripts.lib.azure.scoring_client import SAMPLE, load_request
 from scripts.lib.azure.waiting import say
@@ -33,7 +33,8 @@ def main(endpoint: OnlineEndpoint, deployment: str | None, request: Path, patien
     answer = Asker(endpoint, state, deployment, patience, arrives=True)(body, final=424)
     say(f"{answer.deployment or 'nobody'} answered {answer.status} in {answer.seconds * 1000:.0f} ms")
     if answer.status != 200:
-        raise click.ClickException(f"HTTP {answer.status}: {answer.body.strip() or 'no text'}")
+        log = f" {LOG.format(answer.deployment)}" if answer.status == 424 else ""
+        raise click.ClickException(f"HTTP {answer.status}: {answer.body.strip() or 'no text'}{log}")
     return answer.body
 
 

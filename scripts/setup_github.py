@@ -12,7 +12,7 @@ from scripts.lib.azure.workspace import Workspace
 from scripts.lib.cli.command import command
 from scripts.lib.decisions.state import Refused
 from scripts.lib.github import repository_variables
-from scripts.lib.github.api import CannotTell, GitHub
+from scripts.lib.github.api import CannotTell, GitHub, named, token_name
 from scripts.lib.github.environment import ENVIRONMENTS, STAGING, Document, Environment, Reviewer
 from scripts.lib.github.repository_variables import IDENTITY
 from scripts.lib.setup import azure
@@ -23,12 +23,13 @@ from scripts.lib.setup.notes import notes
 from scripts.lib.setup.options import VALUES, azure_options, github_options
 from scripts.lib.setup.plan import Action, AddBranch, AddRuleset, Present, PutEnvironment, Wish, plan
 from scripts.lib.setup.removal import removal
+from scripts.lib.setup.unasked import Unasked
 
 
 @command()
 @github_options
 @azure_options
-@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing; needs no token.")
 @click.option("--undo", is_flag=True, help="Do nothing; print the lines that take everything away again.")
 def main(repository: str | None, dry_run: bool, undo: bool, **options: Any) -> str | None:
     """Create the environments that the workflows name, and set the repository's variables; prints lines for Azure.
@@ -37,7 +38,7 @@ def main(repository: str | None, dry_run: bool, undo: bool, **options: Any) -> s
     Variables whose option isn't given stay. The lines on stdout create the workspace and the identity that the
     workflows log in as; read them, then run them with `sh -e`. The token is an admin's, from GH_TOKEN or GITHUB_TOKEN.
     """
-    github = GitHub.here(repository)
+    github = _unasked(repository) if dry_run and not token_name() else GitHub.here(repository)
     facts = github.facts()
     present = read(github, ENVIRONMENTS, options["branch"] or facts["default_branch"])
     if undo:
@@ -45,6 +46,11 @@ def main(repository: str | None, dry_run: bool, undo: bool, **options: Any) -> s
     wish = _wish(github, facts, present, options)
     _set_up(github, facts, present, wish, dry_run)
     return _lines(_creation(github, present, wish, options))
+
+
+def _unasked(repository: str | None) -> GitHub:
+    say("There is no token, so GitHub isn't asked: this is what a repository fresh from the template would get.")
+    return Unasked(named(repository), "none")
 
 
 def _wish(github: GitHub, facts: Document, present: Present, given: Document) -> Wish:

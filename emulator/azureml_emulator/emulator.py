@@ -50,7 +50,7 @@ async def serve(state: Path, listener: socket.socket, options: Options, trace: P
         runner = await listen(server, listener, certificate)
         control.write(state, base)
         write_environment(state, environment(base, state / "ca.pem", azure.tokens.identity, options.workspaces[0]))
-        click.echo(f"Azure ML at {base}; source {state}/environment.sh to use it")
+        click.echo(f"Azure ML at {base}; source {state}/environment.sh to use it, leave_emulator to leave it")
         await stopped
         await runner.cleanup()
     finally:
@@ -82,8 +82,19 @@ def issue_certificate(ca_file: Path) -> ssl.SSLContext:
 
 
 def write_environment(state: Path, variables: dict[str, str]) -> None:
-    """The variables for programs and for a shell; only the owner may read them, the identity header is a secret."""
-    lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
+    """The variables for programs and for a shell; only the owner may read them, the identity header is a secret.
+
+    What a shell had before comes back with `leave_emulator`: pip, for one, trusts nobody by the certificate here.
+    """
+    lines = [
+        "type leave_emulator > /dev/null 2>&1 && leave_emulator  # another one's",
+        *(f'_was_{name}="${{{name}-}}"' for name in variables),
+        *(f"export {name}={shlex.quote(value)}" for name, value in variables.items()),
+        "leave_emulator() {",
+        *(f'  unset {name}; [ -z "$_was_{name}" ] || export {name}="$_was_{name}"' for name in variables),
+        "  unset -f leave_emulator",
+        "}",
+    ]
     files = {"environment.json": json.dumps(variables), "environment.sh": "\n".join(lines) + "\n"}
     for name, text in files.items():
         with open_private(state / name, "w") as out:

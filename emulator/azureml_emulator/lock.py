@@ -30,18 +30,18 @@ def locked(state: Path) -> Iterator[Path]:
 
 def end(state: Path) -> None:
     """Stops the emulator that has the folder, and returns once it has ended. Raises ClickException when none has it."""
-    if (holder := _holder(state)) is None:
+    if (pid := holder(state)) is None:
         raise click.ClickException(f"no emulator runs on {state}; name its folder with --state.")
     with contextlib.suppress(ProcessLookupError):
-        os.kill(holder, signal.SIGTERM)
+        os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + PATIENCE
-    while _holder(state) == holder:
+    while holder(state) == pid:
         if time.monotonic() > deadline:
-            raise click.ClickException(f"the emulator on {state} (process {holder}) has not ended within {PATIENCE} s.")
+            raise click.ClickException(f"the emulator on {state} (process {pid}) has not ended within {PATIENCE} s.")
         time.sleep(0.05)
 
 
-def _holder(state: Path) -> int | None:
+def holder(state: Path) -> int | None:
     """The process that has the folder; None also while one is only about to say that it has."""
     with contextlib.suppress(FileNotFoundError), (state / "lock").open() as lock:
         try:

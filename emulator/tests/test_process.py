@@ -164,6 +164,22 @@ def test_files_that_were_there(tmp_path: Path, name: str) -> None:
         assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
 
 
+@pytest.mark.parametrize("shell", ["bash", "sh"])
+def test_a_shell_gets_its_environment_back(azure: dict[str, str], shell: str) -> None:
+    """`leave_emulator` ends what environment.sh began: what was set is set as it was, the rest isn't."""
+    file = Path(azure["SSL_CERT_FILE"]).parent / "environment.sh"
+    before = {"PATH": os.environ["PATH"], "REQUESTS_CA_BUNDLE": "/my 'own' bundle"}
+    lines = ["set -e", f". {file}", f". {file}", "env", "echo ---", "leave_emulator", "env", "type leave_emulator || :"]
+
+    done = subprocess.run([shell, "-c", "\n".join(lines)], env=before, capture_output=True, text=True, check=True)
+
+    inside, after = ({*part.splitlines()} for part in done.stdout.split("---\n"))
+    assert f"REQUESTS_CA_BUNDLE={azure['REQUESTS_CA_BUNDLE']}" in inside
+    assert "REQUESTS_CA_BUNDLE=/my 'own' bundle" in after
+    assert not [line for line in after if line.startswith(("AZURE", "ARM_", "IDENTITY_", "SSL_CERT_FILE"))]
+    assert "not found" in done.stderr + done.stdout
+
+
 def test_secrets_follow_no_link(tmp_path: Path) -> None:
     """Nobody leads them into another file."""
     (tmp_path / "link").symlink_to(tmp_path / "elsewhere")

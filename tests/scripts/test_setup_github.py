@@ -201,6 +201,18 @@ class TestPlan:
         assert would == [line for line in said if not line.startswith("note: ")]
         assert len(would) == len(writes(github))
 
+    def test_dry_run_without_a_token(self, github: LocalGitHub) -> None:
+        """GitHub isn't asked: what a fresh repository would get is said, with the lines for Azure."""
+        arguments = ["--repository", "octo/heart", *ALICE, *PLACE, "--location", "westeurope", "--dry-run"]
+        nobody = {**github.environ(), "GITHUB_TOKEN": "", "GH_TOKEN": ""}
+
+        result = run("setup_github", *arguments, **nobody)
+
+        assert (result.exit_code, github.calls) == (0, []), result.output
+        assert "There is no token, so GitHub isn't asked" in result.stderr
+        assert {line.split(maxsplit=1)[0] for line in result.stderr.splitlines()} >= {"would"}
+        assert "az ml workspace" in result.stdout
+
     def test_private(self, github: LocalGitHub) -> None:
         """A private repository without Enterprise gets the environment without reviewers, and the truth about it."""
         github.private = True

@@ -29,6 +29,7 @@ NEEDED = {
     "smoke_test": ["default"],
     "check_contract": ["green"],
     "delete_blue": ["default"],
+    "logs": ["default"],
     "promote": ["--percent", "10"],
 }
 PLUMBED = ('default: ""', "BOOLEAN", "[|", *PLUMBING)  # what people need not know

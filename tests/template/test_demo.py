@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
+from azureml_emulator.lock import locked
 from azureml_emulator.workflows.act import commit, copy_tree
-from demo.__main__ import report
+from demo.__main__ import main, report
 from demo.clients import DEPLOYMENT, Clients
 from scripts.lib.azure.scoring_client import ROWS
 from tests.support import ROOT
@@ -116,6 +119,18 @@ def test_a_demo_without_requests_is_red(rows: Path) -> None:
     """That none failed says nothing where none was made."""
     with pytest.raises(click.ClickException, match="nobody asked"):
         report(Clients(rows))
+
+
+@pytest.mark.parametrize("used", [True, False])
+def test_what_is_kept_is_not_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, used: bool) -> None:
+    """A second demo that is to stay tells which process the first one left, and how to end it."""
+    monkeypatch.chdir(tmp_path)
+    Path(".emulator").mkdir()
+    with locked(Path(".emulator")) if used else nullcontext():
+        result = CliRunner().invoke(main, ["--keep"])
+
+    way = f"kill {os.getpid()} (the emulator that uses it) && rm -r .emulator" if used else "First: rm -r .emulator"
+    assert result.exit_code == 2 and way in result.stderr
 
 
 @pytest.mark.drill

@@ -32,6 +32,7 @@ from scripts.lib.decisions import ends
 from scripts.lib.decisions.requests import Body
 from scripts.lib.decisions.state import EndpointState, Refused
 
+LOG = "Its log says why: python -m scripts.logs {}"  # of a 424: what its container said
 PATIENCE = 60.0  # seconds, for all requests to a deployment together
 ARRIVAL = 5  # times that, where it is new: until gateway and name service know it
 NEW = timedelta(minutes=30)

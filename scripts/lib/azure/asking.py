@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from scripts.lib.azure.asker import PATIENCE, Asker, CouldNotAsk
+from scripts.lib.azure.asker import LOG, PATIENCE, Asker, CouldNotAsk
 from scripts.lib.azure.endpoint import OnlineEndpoint
 from scripts.lib.azure.errors import explain
 from scripts.lib.azure.model_files import registered_contract
@@ -33,7 +33,8 @@ class FoundBad(Refused):
     """The deployment answers wrongly, or never. `failures` has a line for each of them."""
 
     def __init__(self, name: str, failures: list[str]):
-        super().__init__("\n  ".join([f"{name} fails the smoke test; the traffic is as it was:", *failures]))
+        log = [LOG.format(name)] if any("HTTP 424" in line for line in failures) else []
+        super().__init__("\n  ".join([f"{name} fails the smoke test; the traffic is as it was:", *failures, *log]))
         self.failures = failures
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from typing import Any
 
 from scripts.lib.azure import causes
@@ -77,7 +78,7 @@ def _show_log(endpoint: OnlineEndpoint, name: str) -> list[str]:
 
     Gives the lines that say why, for who keeps them: the log goes with the deployment.
     """
-    logs = {told: _log(endpoint, name, kind, told) for kind, told in CONTAINERS.items()}
+    logs = {told: read_log(endpoint, name, kind, LOG_LINES) for kind, told in CONTAINERS.items()}
     for told, log in logs.items():
         if log is not None:
             shown = "\n".join(log.splitlines()[-LOG_LINES[-1] :])
@@ -88,9 +89,9 @@ def _show_log(endpoint: OnlineEndpoint, name: str) -> list[str]:
     return log_reason.reason(log)
 
 
-def _log(endpoint: OnlineEndpoint, name: str, kind: str, told: str) -> str | None:
-    """A container's log; None, and that is told, where it can't be read."""
-    for lines in LOG_LINES:
+def read_log(endpoint: OnlineEndpoint, name: str, kind: str, counts: Sequence[int]) -> str | None:
+    """The last lines of a container's log, so many or, where Azure refuses, fewer; None, which is told, without."""
+    for lines in counts:
         read = functools.partial(
             endpoint.client.online_deployments.get_logs, name, endpoint.name, lines, container_type=kind
         )
@@ -100,5 +101,5 @@ def _log(endpoint: OnlineEndpoint, name: str, kind: str, told: str) -> str | Non
             if explain(error) is None:
                 raise
             failed = reason(azures(error) or error)
-    say(f"the {told}'s log of {name} can't be read: {failed}")
+    say(f"the {CONTAINERS[kind]}'s log of {name} can't be read: {failed}")
     return None

@@ -74,9 +74,7 @@ class GitHub:
     @classmethod
     def here(cls, repository: str | None = None) -> GitHub:
         """The repository of the workflow or of the folder we are in, with the token of the environment."""
-        name = repository or os.environ.get("GITHUB_REPOSITORY") or host.origin()[1]
-        if not name:
-            raise CannotTell("which repository? Set GITHUB_REPOSITORY to OWNER/NAME.")
+        name = named(repository)
         if not token_name():
             raise CannotTell("no token for GitHub: set GITHUB_TOKEN (on a laptop: GH_TOKEN=$(gh auth token)).")
         if not (url := host.api()):
@@ -308,6 +306,13 @@ class GitHub:
         """As `auth`, not as a header: requests would put what ~/.netrc says in its place."""
         request.headers["Authorization"] = f"Bearer {self._token}"
         return request
+
+
+def named(repository: str | None = None) -> str:
+    """The repository of the workflow or of the folder we are in, unless another is given. Raises CannotTell."""
+    if name := repository or os.environ.get("GITHUB_REPOSITORY") or host.origin()[1]:
+        return name
+    raise CannotTell("which repository? Set GITHUB_REPOSITORY to OWNER/NAME.")
 
 
 def token_name() -> str:
