@@ -37,7 +37,7 @@ TESTS = {  # of a pure decision: the tests that are about it, the nearest first
     "traffic": ["shift", *ROLLOUTS],
     "way_back": ["way_back", *ROLLOUTS],
     "metrics": ["approval", "compare_models"],
-    "model_folder": ["model_folder"],
+    "model_folder": ["model_folder", "lfs"],
     "model_tags": ["approval", "compare_models"],
     "authors": ["authors", "check_approval"],
     "tags": ["tags"],
