@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from scripts.lib.decisions.state import Refused
+
 STARTS = Path(__file__).with_name("starts")
 COMMON = {"train.py": "train.py", "saving.py": "saving.py"}
 #: What model/ is made of, by kind: its file, and which of starts/ it was.
@@ -43,10 +45,12 @@ def files(answers: Answers, tree: Path) -> dict[str, str]:
             r"^description: .*": f"description: {answers.name}, an MLflow model that is rolled out progressively",
             r"^  model: \S+": f"  model: {answers.name}",
         },
-        "endpoints/green-deployment.yml": {r"^name: \S+( +#.*?)\S+$": rf"name: {green}\1{green}-2"},
+        "endpoints/green-deployment.yml": {
+            r"^name: .*": f"name: {green}  # the model's version is appended: {green}-2"
+        },
     }
     model = {f"model/{name}": _start(start, answers) for name, start in FILES[answers.kind].items()}
-    changed = {name: _changed((tree / name).read_text("utf-8"), edits) for name, edits in endpoints.items()}
+    changed = {name: _changed((tree / name).read_text("utf-8"), edits, name) for name, edits in endpoints.items()}
     requests = {"sample-request": answers.sample, "smoke-requests": answers.rows}
     bodies = {f"endpoints/{name}.json": _pretty(body) for name, body in requests.items()}
     if answers.range:
@@ -59,14 +63,15 @@ def _start(name: str, answers: Answers) -> str:
     text = (STARTS / name).read_text("utf-8")
     if name not in (COMMON["train.py"], "folder.py"):
         return text
-    return _changed(text, {rf"^{constant} = .*": line for constant, line in answers.constants.items()})
+    return _changed(text, {rf"^{constant} = .*": line for constant, line in answers.constants.items()}, name)
 
 
-def _changed(text: str, edits: Mapping[str, str]) -> str:
+def _changed(text: str, edits: Mapping[str, str], file: str) -> str:
+    """The text with a line in the place of each that fits. Raises Refused where there is none, or more than one."""
     for pattern, line in edits.items():
         text, changes = re.subn(pattern, line, text, flags=re.MULTILINE)
         if changes != 1:
-            raise ValueError(f"no line {pattern}")
+            raise Refused(f"{file} isn't the template's any more: {changes} lines fit {pattern}")
     return text
 
 
