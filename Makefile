@@ -87,7 +87,7 @@ lock: install ## all requirements.txt, from the .in files; UPGRADE=--upgrade
 	$(LOCK) $(UPGRADE) requirements.in --output-file requirements.txt
 	$(LOCK) --constraint requirements.txt scripts/requirements.in --output-file scripts/requirements.txt
 	$(LOCK) --constraint requirements.txt model/requirements.in --output-file model/requirements.txt
-	$(LOCK) $(UPGRADE) tests/promises/plugin-packages.in --output-file tests/promises/plugin-packages.txt
+	$(if $(SOURCES),$(LOCK) $(UPGRADE) tests/promises/plugin-packages.in --output-file tests/promises/plugin-packages.txt)
 	$(LOCK) $(UPGRADE) scripts/template-packages.in --output-file scripts/template-packages.txt
 
 clean: ## what make and training wrote

@@ -38,7 +38,7 @@ TESTS = {  # of a pure decision: the tests that are about it, the nearest first
     "way_back": ["way_back", *ROLLOUTS],
     "expectations": ["expectations", "predictions"],
     "metrics": ["metrics", "approval", "compare_models"],
-    "model_folder": ["model_folder"],
+    "model_folder": ["model_folder", "lfs"],
     "model_tags": ["model_tags", "approval", "compare_models"],
     "predictions": ["predictions"],
     "request_fit": ["request_fit"],

@@ -248,6 +248,21 @@ def test_a_deploy_says_what_it_does_and_nothing_else(serving: Live, versions: di
     ]
 
 
+def test_a_model_of_another_name(serving: Live, client: MLClient, tmp_path: Path) -> None:
+    """With --model green is that one, registered elsewhere, without a tag of ours, and of blue's own version."""
+    from azure.ai.ml.entities import Model
+
+    folder = toy_model(tmp_path / "model", answer=1, metadata={})
+    client.models.create_or_update(Model(name="toy-elsewhere", version="1", path=folder, type="mlflow_model"))
+
+    nobody = serving.run("deploy", "--model", "toy-nobody", "--version", 1)
+    name = serving.do("deploy", "--model", "toy-elsewhere", "--version", 1)
+
+    found = serving.deployments[name]
+    assert (found["model"], found["version"], serving.traffic) == ("toy-elsewhere", "1", {"default": 100})
+    assert nobody.exit_code == 1 and "model toy-nobody has no version 1" in nobody.stderr
+
+
 def test_green_is_taken_up_again(serving: Live, versions: dict[str, str], tmp_path: Path) -> None:
     """The second run makes nothing, and its output names green again, so that a repeated rollout goes on."""
     serving.do("deploy", "--version", versions["second"])

@@ -10,12 +10,13 @@ import tracemalloc
 from pathlib import Path
 from typing import Any
 
+import cloudpickle
 import pytest
 import yaml
 
 from azureml_emulator import testing
 from scripts.lib.decisions import old_digest
-from scripts.lib.decisions.model_folder import clean, digest, stored
+from scripts.lib.decisions.model_folder import clean, digest, short, stored
 from scripts.lib.decisions.model_tags import tags
 from scripts.lib.decisions.state import Refused
 from tests.support import ROOT
@@ -118,14 +119,14 @@ def test_what_is_uploaded_is_what_is_digested(folder: Path, tmp_path: Path) -> N
     (folder / ".amlignore").write_text("*")
     (folder / "code" / "__pycache__").mkdir()
     (folder / "code" / "__pycache__" / "toy.pyc").write_bytes(b"\0")
-    (folder / "data").mkdir()
-    (folder / "data" / "model.bin").write_bytes(b"1")
-    for link, target in (("linked.bin", "data/model.bin"), ("linked", "data")):
+    (folder / "data" / "of" / "it").mkdir(parents=True)
+    (folder / "data" / "of" / "it" / "model.bin").write_bytes(b"1")
+    for link, target in (("linked.bin", "data/of/it/model.bin"), ("linked", "data/of")):
         (folder / link).symlink_to(target)
 
     cleaned = clean(folder, tmp_path / "clean")
 
-    names = ["MLmodel", "code/toy.py", "data/model.bin", "linked.bin", "linked/model.bin"]
+    names = ["MLmodel", "code/toy.py", "data/of/it/model.bin", "linked.bin", "linked/it/model.bin"]
     found = sorted(str(path.relative_to(cleaned)) for path in cleaned.rglob("*") if path.is_file())
     assert found == names
     assert not OTHER.keys() & yaml.safe_load((cleaned / "MLmodel").read_text()).keys()
@@ -143,8 +144,17 @@ def test_compiled_code_that_is_stored_counts(folder: Path) -> None:
     assert stored(folder) != digest(folder)
 
 
-@pytest.mark.parametrize("what", ["nowhere", "outside", "itself", "pipe", "name"])
-def test_what_cannot_be_uploaded_is_refused(folder: Path, what: str) -> None:
+@pytest.mark.parametrize(
+    ("what", "why"),
+    [
+        ("nowhere", "is a link to nothing"),
+        ("outside", "is a link out of the model's folder. .*cp --recursive"),
+        ("itself", "itself is a link to a folder that it lies in"),
+        ("pipe", "is neither a file nor a folder"),
+        ("name", "has a name that blobs can't have"),
+    ],
+)
+def test_what_cannot_be_uploaded_is_refused(folder: Path, what: str, why: str) -> None:
     """Links to nothing, out of the folder or in circles, what is no file, and names that a blob can't have."""
     if what == "pipe":
         os.mkfifo(folder / what)
@@ -154,8 +164,41 @@ def test_what_cannot_be_uploaded_is_refused(folder: Path, what: str) -> None:
         targets = {"nowhere": "missing", "outside": "/etc/hostname", "itself": "."}
         (folder / what).symlink_to(targets[what])
 
-    with pytest.raises(Refused, match=r"is a link|neither|a name"):
+    with pytest.raises(Refused, match=why):
         digest(folder)
+
+
+def test_what_cloudpickle_stamps_is_left_out(folder: Path) -> None:
+    """A class of the training script gets an id anew each time."""
+
+    def trained() -> str:
+        (folder / "model.pkl").write_bytes(cloudpickle.dumps(type("Model", (), {"__module__": "__main__"})))
+        return digest(folder)
+
+    assert trained() == trained()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "a: [",
+        "- a",
+        "flavors: text",
+        "flavors: {a: text}",
+        "flavors: {a: {artifacts: text, model_code_path: 1}}",
+        "flavors: {a: {artifacts: {b: text}}}",
+        "flavors: {a: {artifacts: {b: {path: c}}}}",
+        "flavors: {a: {artifacts: {b: {uri: c}}}}",
+    ],
+)
+def test_an_odd_mlmodel_inside_counts_as_it_is(folder: Path, content: str) -> None:
+    """What a model holds besides its own may be anything."""
+    before = digest(folder)
+    (folder / "code" / "MLmodel").write_text(content)
+    with_it = digest(folder)
+    (folder / "code" / "MLmodel").write_text(content.replace("c", "d").replace("text", "texts").replace("- a", "- b"))
+
+    assert len({before, with_it, digest(folder)}) == (2 if content == "a: [" else 3)
 
 
 def test_digests_say_how_they_are_made(tmp_path: Path) -> None:
@@ -166,6 +209,8 @@ def test_digests_say_how_they_are_made(tmp_path: Path) -> None:
     describe(folder, model_uuid="1")
 
     assert digest(folder).startswith("2:")
+    assert short(digest(folder)) == digest(folder)[2:14]
+    assert short(older) == older[:12]
     assert digest(folder, like=older) == stored(folder, like=older) == older
 
 

@@ -86,7 +86,7 @@ CANNOT: dict[str, tuple[Callable[[Path], object], str]] = {
     "no example": (lambda folder: (folder / "input_example.json").unlink(), "input_example.json, .* isn't there"),
     "empty folder": (lambda folder: (folder / "code" / "words.py").unlink(), "code, .* is an empty folder"),
     "empty file": (lambda folder: (folder / "model.pkl").write_bytes(b""), "model.pkl, .* is empty"),
-    "a folder": (lambda folder: made_folder(folder / "model.pkl"), "model.pkl, .* is (an empty|a) folder"),
+    "a folder": (lambda folder: made_folder(folder / "conda.yaml"), "conda.yaml, .* is a folder, not a file"),
     "a pointer": (lambda folder: (folder / "model.pkl").write_bytes(POINTER), "model.pkl, .* Git LFS"),
     "a web page": (lambda folder: (folder / "model.pkl").write_text("<html>"), "model.pkl, .* is no pickle"),
     "no JSON": (lambda folder: (folder / "input_example.json").write_text("{"), "input_example.json, .* can't be read"),
@@ -109,6 +109,32 @@ def test_what_cannot_work_is_found(folder: Path, case: str) -> None:
 
     found = check(folder)
     assert any(re.search(told, line) for line in found.cannot), found
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"env": "conda.yaml"},
+        {"env": None},
+        {"env": {"conda": "conda.yaml", "virtualenv": None}},
+        {"artifacts": "text"},
+        {"artifacts": {"words": "text"}},
+        {"artifacts": {"words": {"path": None}}},
+        {"python_version": 3.1},
+        {"data": ""},
+        {"data": {"name": "value"}},
+        {"loader_module": "mlflow.pyfunc.model", "python_model": "model.pkl"},
+    ],
+    ids=str,
+)
+def test_other_ways_to_say_it(folder: Path, odd: dict[str, Any]) -> None:
+    """What isn't a path is none, and an older MLflow names conda.yaml alone."""
+    function(folder, **odd)
+    describe(folder, saved_input_example_info="text")
+
+    found = check(folder)
+
+    assert (found.cannot, found.may_not) == ([], [])
 
 
 MAY_NOT: dict[str, tuple[dict[str, Any], str]] = {

@@ -101,6 +101,8 @@ def test_a_missing_workspace_names_all_that_is_missing(script: str) -> None:
         ("promote", ["--percent", "101"], "101 is not in the range"),
         ("promote", ["--percent", "10", "--expect", ""], "not what `review` prints"),
         ("delete_blue", ["2fast"], "a letter first"),
+        ("deploy", ["--version", "1", "--model", "azureml:heart:1"], "is no model's name"),
+        ("doctor", ["--model", "heart"], "--version says which"),
         ("delete_blue", ["default", "--expect", ""], "not what `review` prints"),
         ("delete_endpoint", ["--endpoint", "heart", "--confirm", "HEART"], "'HEART' is not heart"),
         ("delete_endpoint", ["--endpoint", "heart", "--confirm", "heart "], "'heart ' is not heart"),

@@ -1,126 +1,226 @@
-"""docs/MAKE_IT_YOURS.md: other data, another model, another endpoint, and no other file of the template is touched."""
+"""`python -m scripts.make_it_yours` and docs/MAKE_IT_YOURS.md: from the heart model to a model of any kind."""
 
 from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
-import time
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from azureml_emulator.testing import Arm
-from azureml_emulator.workflows.act import Run, commit
-from demo.clients import Clients
+from azureml_emulator.workflows.act import commit, copy_tree
 from demo.rollouts import change_model
-from scripts.lib.azure.scoring_client import ROWS
 from tests.support import ROOT
-from tests.support.repository import DEPLOYING, PROMOTING, Repository, results
-from tests.support.repository import repository as copied
+from tests.support.repository import DEPLOYING, PROMOTING, repository, results
 
-OTHER = ROOT / "tests" / "template" / "breast_cancer"  # what somebody else has in model/ and endpoints/
-DATA = re.compile(r"heart\.csv|\bthal\b|n_estimators")
-KEPT = {"model/requirements.in", "model/requirements.txt"}  # it needs the same packages
-HEART = "tests/model/heart"  # which the guide tells to delete
-
-
-@pytest.fixture(scope="module")
-def ours(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repository]:
-    with copied(tmp_path_factory.mktemp("ours")) as repository:
-        make_it_ours(repository.tree)
-        repository.know_head()
-        yield repository
-
-
-@pytest.fixture(scope="module")
-def first(ours: Repository) -> Run:
-    return ours.push()
-
-
-@pytest.fixture(scope="module")
-def second(ours: Repository, first: Run) -> Run:
-    change_model(ours.tree)
-    ours.know_head()
-    return ours.push()
-
-
-def make_it_ours(tree: Path) -> None:
-    """What the guide says: other files in model/ and in endpoints/."""
-    for name in set(git(tree, "ls-files", "model", "endpoints")) - KEPT:
-        (tree / name).unlink()
-    shutil.copytree(OTHER, tree, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
-    commit(tree, "Make it ours")
+DATA = re.compile(r"heart\.csv|\bthal\b")
+OF_SOME = {"model/mlflow/", "endpoints/smoke-expectations.yml"}  # copies
+GUIDE = ROOT / "docs" / "MAKE_IT_YOURS.md"
+FEW = "size,floor,kind,price,label\n" + "".join(
+    f"{n / 4},{n % 5},{'ab'[n % 2]},{3 * n + 0.5},{'yes' if n % 3 else 'no'}\n" for n in range(60)
+)
+#: Makes the data, or the model, of a kind in a folder; the options name it, as seen from the repository beside it.
+DIABETES = (
+    "from sklearn.datasets import load_diabetes as load; load(as_frame=True).frame.to_csv('{0}/it.csv', index=False)"
+)
+IRIS = """
+from sklearn.datasets import load_iris
+frame = load_iris(as_frame=True)
+frame.data.assign(species=frame.target_names[frame.target]).to_csv('{0}/it.csv', index=False)
+"""
+LIGHTGBM = """
+import lightgbm, mlflow, mlflow.lightgbm
+from mlflow.models import infer_signature
+from sklearn.datasets import load_wine
+wine = load_wine(as_frame=True)
+words = wine.target_names[wine.target]
+model = lightgbm.LGBMClassifier(n_estimators=5, verbose=-1).fit(wine.data, words)
+pins = ['mlflow==2.22.5', 'lightgbm==' + lightgbm.__version__]
+pins += ['azureml-inference-server-http==1.5.1', 'azureml-ai-monitoring==1.0.0']
+signature = infer_signature(wine.data, model.booster_.predict(wine.data))
+more = dict(input_example=wine.data.head(1), pip_requirements=pins, metadata=dict(fit=.9))
+mlflow.lightgbm.save_model(model.booster_, '{0}/it', signature=signature, **more)
+"""
+KINDS: dict[str, tuple[str, list[str]]] = {
+    "words": (IRIS, ["--kind", "classification", "--data", "../it.csv", "--metric", "accuracy", "--bound", "0.9"]),
+    "numbers": (DIABETES, ["--kind", "regression", "--data", "../it.csv"]),
+    "tables": (DIABETES, ["--kind", "other", "--data", "../it.csv"]),
+    "a folder": (LIGHTGBM, ["--model", "../it", "--metric", "fit", "--bound", "0.5"]),
+}
+ANSWERS: dict[str, Callable[[Any], bool]] = {
+    "words": lambda answer: answer[0] in ("setosa", "versicolor", "virginica"),
+    "numbers": lambda answer: 25 <= answer[0] <= 346,
+    "tables": lambda answer: answer[0]["low"] <= answer[0]["middle"] <= answer[0]["high"],
+    "a folder": lambda answer: abs(sum(answer[0]) - 1) < 1e-6,
+}
 
 
 def git(tree: Path, *command: str) -> list[str]:
     return subprocess.check_output(["git", *command], cwd=tree, text=True).splitlines()
 
 
-@pytest.mark.drill
-def test_first_rollout_serves_the_other_model(ours: Repository, first: Run) -> None:
-    """The first rollout trains the other model, registers it by its name, and serves it as the other endpoint."""
-    endpoint = ours.endpoint()
+def make(tree: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """What somebody types who isn't asked: without a terminal."""
+    command = [sys.executable, "-m", "scripts.make_it_yours", *options]
+    return subprocess.run(command, cwd=tree, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
 
+
+@pytest.mark.drill
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_model_of_any_kind(kind: str, tmp_path: Path) -> None:
+    """Made one's own, it is as `make check` and its tests want it, and rolls out, twice, by the workflow as it is."""
+    code, options = KINDS[kind]
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code.replace("{0}", str(tmp_path))], check=True)
+    with repository(tmp_path, own_model=True) as ours:
+        ours.variables.pop("ENDPOINT_NAME", None)
+        made = make(ours.tree, "--name", "my-own", *options)
+        assert made.returncode == 0, made.stderr
+        commit(ours.tree, "Make it ours")
+        ours.know_head()
+
+        checked = [checks(ours.tree, *command) for command in CHECKS]
+        first = ours.push()
+        change_model(ours.tree)
+        ours.know_head()
+        second = ours.push()
+        endpoint, answer = ours.endpoint(), json.loads(ours.script("invoke"))
+
+    assert checked == [""] * len(CHECKS)
     assert (first.exit_code, results(first, "success")) == (0, ["doctor", "train", *DEPLOYING])
-    assert endpoint["endpoint"] == "breast-cancer"
-    assert [(it["name"], it["model"]) for it in endpoint["deployments"]] == [("first", "breast-cancer-classifier")]
+    assert (second.exit_code, endpoint["traffic"]) == (0, {"my-own-2": 100})
+    assert set(PROMOTING) <= set(results(second, "success"))
+    assert endpoint["endpoint"] == "my-own"
+    assert ANSWERS[kind](answer), answer
 
 
-@pytest.mark.drill
-def test_its_metrics_travel_along(ours: Repository, first: Run) -> None:
-    """What training measured is what the deployment says of itself."""
-    [deployment] = ours.endpoint()["deployments"]
-
-    assert 0.97 < float(deployment["auc"]) < 1
-    assert deployment.keys() > {"accuracy", "brier", "data_sha256"}
-
-
-@pytest.mark.drill
-def test_it_answers_with_its_own_labels(ours: Repository, first: Run) -> None:
-    """A prediction is a word here, as the model has it."""
-    assert json.loads(ours.script("invoke")) == ["benign"]
+CHECKS = (
+    ["ruff", "check"],
+    ["ruff", "format", "--check", "--exclude", "model/**"],
+    ["mypy"],
+    ["python", "-m", "scripts.doctor", "--files"],
+    ["python", "-m", "pytest", "-q", "tests/model", "tests/workflows/test_static.py"],
+)
 
 
-@pytest.mark.drill
-def test_the_demo_s_clients_can_ask_it(ours: Repository, first: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`make demo` asks whatever endpoints/ has requests for."""
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", ours.environ["REQUESTS_CA_BUNDLE"])
-    clients = Clients(ours.tree / ROWS)
-    keys = Arm(ours.environ)("POST", "onlineEndpoints/breast-cancer/listKeys").json()
-
-    clients.start(ours.endpoint()["scoring_uri"], keys["primaryKey"])
-    time.sleep(1)
-    clients.stop()
-
-    assert clients.problems == []
-    assert set(clients.answers) == {"first"}
+def checks(tree: Path, program: str, *arguments: str) -> str:
+    """What a part of `make check test` finds in a tree; nothing."""
+    command = [Path(sys.executable).with_name(program), *arguments]
+    done = subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False)
+    return "" if done.returncode == 0 else done.stdout + done.stderr
 
 
-@pytest.mark.drill
-def test_no_other_file_is_touched(ours: Repository, first: Run) -> None:
-    """From the template to the rollout of another model, only model/ and endpoints/ have changed."""
-    start = git(ours.tree, "rev-list", "--max-parents=0", "HEAD")[0]
-
-    changed = git(ours.tree, "diff", "--name-only", start)
-    changed += git(ours.tree, "ls-files", "--others", "--exclude-standard")
-
-    assert {path.split("/")[0] for path in changed} == {"model", "endpoints"}
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A fresh copy, and a CSV beside it."""
+    (tmp_path / "few.csv").write_text(FEW)
+    copy_tree(ROOT, tmp_path / "tree")
+    return tmp_path / "tree"
 
 
-def test_one_folder_of_tests_is_about_heart_disease() -> None:
-    """The guide names the tests that go away with the model; no other knows its data."""
-    guide = (ROOT / "docs" / "MAKE_IT_YOURS.md").read_text()
+GIVEN = ["--name", "mine", "--data", "../few.csv"]
+REFUSALS: dict[str, tuple[list[str], int, str]] = {
+    "no name": (["--kind", "regression"], 2, "--name is missing"),
+    "no kind": (GIVEN, 2, "--kind is missing"),
+    "no such column": ([*GIVEN, "--kind", "regression", "--target", "cost"], 2, "no column cost; it has size, floor"),
+    "the target among the columns": (
+        [*GIVEN, "--kind", "regression", "--target", "price", "--columns", "size,price"],
+        2,
+        "price is what is to be predicted",
+    ),
+    "words as numbers": ([*GIVEN, "--kind", "regression", "--target", "label"], 1, "label holds no numbers"),
+    "labels that are rare": ([*GIVEN, "--kind", "classification", "--target", "price"], 1, "rows each"),
+    "another kind's metric": ([*GIVEN, "--kind", "regression", "--target", "price", "--metric", "auc"], 2, "rmse, mae"),
+    "no CSV": (["--name", "mine", "--kind", "other", "--data", "docs/summary.svg"], 1, "can't be read as a CSV"),
+    "no endpoint's name": (["--name", "a b", "--kind", "other", "--data", "../few.csv"], 2, "3 to 32 letters"),
+    "a folder that is no model": (["--name", "mine", "--model", "docs"], 1, "MLmodel"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSALS)
+def test_a_refusal_changes_nothing(case: str, tree: Path) -> None:
+    """What no model can be made of is said in a sentence."""
+    options, code, words = REFUSALS[case]
+
+    done = make(tree, *options)
+
+    assert (done.returncode, words in done.stderr, "Traceback" in done.stderr) == (code, True, False), done.stderr
+    assert git(tree, "status", "--porcelain") == []
+
+
+def test_what_is_not_committed_is_not_risked(tree: Path) -> None:
+    """git takes all of it back, so there must be nothing that it doesn't have."""
+    (tree / "notes.txt").write_text("mine")
+
+    done = make(tree, *GIVEN, "--kind", "classification")
+
+    assert (done.returncode, "notes.txt" in done.stderr) == (1, True)
+    assert git(tree, "status", "--porcelain") == ["?? notes.txt"]
+
+
+def test_a_dry_run_says_and_does_nothing(tree: Path) -> None:
+    """Each file that would be written, and each that would go."""
+    done = make(tree, *GIVEN, "--kind", "classification", "--dry-run")
+
+    said = done.stderr.splitlines()
+    assert {"would write model/train.py", "would write model/data.csv", "would remove emulator"} <= {*said}
+    assert git(tree, "status", "--porcelain") == []
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_what_is_left_behind(tree: Path, keep: bool) -> None:
+    """Everything about heart disease; the workshop as well, unless it is kept. A second time is refused."""
+    done = make(tree, *GIVEN, "--kind", "classification", *["--keep-emulator"] * keep)
+    left = git(tree, "ls-files", "--cached", "--others", "--exclude-standard")
+    left = [name for name in left if (tree / name).exists()]
+
+    assert done.returncode == 0, done.stderr
+    about = [
+        name
+        for name in left
+        if name.endswith((".py", ".yml", ".md", ".json")) and DATA.search((tree / name).read_text())
+    ]
+    assert about == []
+    assert "heart" not in (tree / "endpoints/endpoint.yml").read_text() + (tree / "README.md").read_text()
+    assert any(name.startswith("emulator/") for name in left) == keep
+    assert any(name.startswith("tests/scripts/") for name in left) == keep
+    assert any(name.endswith(".whl") for name in left) == (not keep)
+    assert make(tree, *GIVEN, "--kind", "classification").returncode == 1
+
+
+def test_what_is_left_names_only_what_there_is(tree: Path) -> None:
+    """No page of a copy, and no command in its Makefile's way, leads to what was left behind."""
+    make(tree, *GIVEN, "--kind", "classification")
+    pages = [tree / "README.md", *(tree / "docs").glob("*.md"), *tree.glob("scripts/*.md"), *tree.glob("tests/*.md")]
+
+    dead = {
+        f"{page.name}: {target}"
+        for page in pages
+        for target in re.findall(r"\]\(([^)#:]+)[^)]*\)", page.read_text())
+        if not (page.parent / target).exists()
+    }
+    done = subprocess.run(
+        ["make", "--dry-run", "check", "test", "demo", "drill", "lock", "size"],
+        cwd=tree,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+
+    assert dead == set()
+    assert (done.returncode, "cd emulator" in done.stdout, "tests/promises" in done.stdout) == (0, False, False)
+
+
+def test_only_one_folder_of_tests_is_about_heart_disease() -> None:
+    """It goes with the model; no other test knows its data."""
     tests = set(git(ROOT, "ls-files", "tests/*.py")) - {str(Path(__file__).relative_to(ROOT))}
 
-    knowing = {name for name in tests if DATA.search((ROOT / name).read_text())} - {
-        str(OTHER.relative_to(ROOT) / "model/train.py")
-    }
+    knowing = {name for name in tests if (ROOT / name).exists() and DATA.search((ROOT / name).read_text())}
 
-    assert {str(Path(name).parent) for name in knowing} == {HEART}
-    assert f"`{HEART}/`" in guide
+    assert {str(Path(name).parent) for name in knowing} == {"tests/model/heart"}
 
 
 def test_only_model_and_endpoints_are_about_heart_disease() -> None:
@@ -133,20 +233,7 @@ def test_only_model_and_endpoints_are_about_heart_disease() -> None:
 
 def test_the_guide_names_what_there_is() -> None:
     """Every file and folder that the guide names is in the repository."""
-    text = (ROOT / "docs" / "MAKE_IT_YOURS.md").read_text()
-
-    named = re.findall(r"`((?:model|endpoints|scripts|tests|docs|\.github|emulator)/[\w./-]*)`", text)
+    named = re.findall(r"`((?:model|endpoints|scripts|tests|docs|\.github|emulator)/[\w./-]*)`", GUIDE.read_text())
 
     assert len(named) > 10
-    assert [name for name in named if not (ROOT / name).exists()] == []
-
-
-@pytest.mark.drill
-def test_a_changed_model_goes_to_all(ours: Repository, second: Run) -> None:
-    """A change of the model takes it through every stage, and replaces the first."""
-    endpoint = ours.endpoint()
-
-    assert second.exit_code == 0
-    assert set(PROMOTING) <= set(results(second, "success"))
-    assert endpoint["traffic"] == {"forest-2": 100}
-    assert [it["name"] for it in endpoint["deployments"]] == ["forest-2"]
+    assert {name for name in named if not (ROOT / name).exists()} <= OF_SOME

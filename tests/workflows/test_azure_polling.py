@@ -12,6 +12,7 @@ from tests.workflows.drilling import GREEN, rollout, served
 
 
 @pytest.mark.drill
+@pytest.mark.timeout(1200)  # each operation is looked after 5 to 30 s later
 def test_a_rollout_at_azures_pace(tmp_path: Path) -> None:
     """It ends as quick ones do: nothing in the scripts or in the time-outs of the workflow leans on quick answers."""
     with repository(tmp_path, "--azure-polling", "--core-quota=1000") as ready:

@@ -75,6 +75,7 @@ def test_a_merge_trains_nothing(ours: Repository) -> None:
 )
 def test_what_a_program_may_not_start(ours: Repository, workflow: str, inputs: dict[str, str]) -> None:
     """Promoting by hand and deleting are refused before anybody is asked."""
+    ours.script("deploy", "--model", NAME, "--version", 1)  # a green, which a person could promote
     before = ours.endpoint()
 
     run = ours.dispatch(workflow, inputs, actor=TRAINER)

@@ -9,12 +9,14 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 import click
 
+from azureml_emulator.compare.cleaning import clean, left
 from azureml_emulator.compare.differences import Call, differences
-from azureml_emulator.compare.replay import VARIABLES, clean, connect, left, replay
+from azureml_emulator.compare.replay import VARIABLES, connect, replay
 from azureml_emulator.process import run
 
 ASKS = """In the workspace {place} this makes and deletes
@@ -22,6 +24,7 @@ ASKS = """In the workspace {place} this makes and deletes
   which takes its price and, of the quota, 1.2 times its cores, twice;
   one model (compare-…) with two versions, a few kilobytes each, which stays, archived."""
 TRACE = click.Path(path_type=Path, dir_okay=False)
+FIELDS = {"method", "path", "status", "headers", "body"}
 
 
 @click.command()
@@ -38,6 +41,10 @@ def compare(instance_type: str, trace: Path | None, against: Path | None, only_c
     AZURE_SUBSCRIPTION_ID, AZURE_RESOURCE_GROUP and AZURE_ML_WORKSPACE name the workspace. Exit code 0: nothing differs;
     1: something does, or Azure refused; 2: nothing was asked of it.
     """
+    try:
+        distribution("azure-ai-ml")
+    except PackageNotFoundError:
+        raise click.UsageError("it needs the SDK: pip install 'azureml-emulator[testing]'") from None
     if only_clean:
         take_away(yes)
         return
@@ -110,7 +117,11 @@ LOOK = "What it made is deleted unless it says otherwise above; to look again: a
 
 
 def read(trace: Path) -> list[Call]:
+    """Raises UsageError where the file is no trace, or an empty one."""
     try:
-        return [json.loads(line) for line in trace.read_text(encoding="utf-8").splitlines()]
+        calls = [json.loads(line) for line in trace.read_text(encoding="utf-8").splitlines()]
     except (OSError, ValueError) as error:
         raise click.UsageError(f"{trace} is no trace: {error}") from None
+    if not calls or not all(isinstance(call, dict) and call.keys() >= FIELDS for call in calls):
+        raise click.UsageError(f"{trace} is no trace: a line is an object with {', '.join(sorted(FIELDS))}")
+    return calls

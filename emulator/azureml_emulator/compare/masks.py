@@ -32,7 +32,7 @@ SPOKEN = words(
 )
 SENTENCES = words("message target")
 #: Maps whose keys are somebody's names; of these Azure's own stay.
-OWN_KEYS = words("tags traffic mirrorTraffic userAssignedIdentities environmentVariables secrets")
+OWN_KEYS = words("tags traffic mirrorTraffic userAssignedIdentities environmentVariables secrets outboundRules")
 AZURES = re.compile(r"azure(ml|async)", re.I)
 SECRET_FIELD = re.compile(r"key$|secret|passw|pwd$|token|signature|^sig$|connectionstring|credential$|^pin$", re.I)
 HEADERS = words(

@@ -13,13 +13,13 @@ from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from azureml_emulator.compare.cleaning import PREFIX, TAG, clean, say
 from azureml_emulator.compare.masks import Masks
 from azureml_emulator.compare.recording import recorded
 from azureml_emulator.testing import SAMPLE, toy_model
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
-    from azure.core.rest import HttpResponse
 
 #: What names the workspace, and how its values are masked.
 VARIABLES = {
@@ -27,10 +27,8 @@ VARIABLES = {
     "AZURE_RESOURCE_GROUP": "group",
     "AZURE_ML_WORKSPACE": "workspace",
 }
-PREFIX, TAG = "compare-", {"azureml-emulator": "compare"}
-PATIENCE = 1800  # seconds until Azure has ended what it does to an endpoint that is to be deleted
-#: What Azure builds the image from; small, and without a library of its own.
-PACKAGES = ["mlflow>=2.22,<3", "pandas", "azureml-inference-server-http"]
+#: What Azure builds the image from: what its container needs (serving/azure-needs.txt), no library of the model's own.
+PACKAGES = ["mlflow>=2.22,<3", "pandas", "azureml-inference-server-http==1.5.1", "azureml-ai-monitoring==1.0.0"]
 CONDA = {"dependencies": ["python=3.10", "pip", {"pip": PACKAGES}]}
 
 
@@ -101,11 +99,9 @@ class Replay:
     def register(self) -> None:
         from azure.ai.ml.entities import Model
 
-        with tempfile.TemporaryDirectory() as folder:  # the same bytes wouldn't be uploaded again
-            model = toy_model(Path(folder) / "model", metadata={"name": self.name, "at": time.time()})
-            (model / "conda.yaml").write_text(json.dumps(CONDA))  # which is YAML
-            made = Model(name=self.name, path=model, type="mlflow_model", tags=TAG)
-            self.client.models.create_or_update(made)
+        with tempfile.TemporaryDirectory() as folder:
+            model = Model(name=self.name, path=toy(Path(folder), self.name), type="mlflow_model", tags=TAG)
+            self.client.models.create_or_update(model)
 
     def deploy(self, name: str, version: str) -> None:
         from azure.ai.ml.entities import ManagedOnlineDeployment
@@ -131,12 +127,18 @@ class Replay:
     def ask(self, deployment: str = "") -> None:
         """One prediction, with the key and with a wrong one.
 
-        The SDK's `invoke` would keep asking the deployment that it once named.
+        The SDK's `invoke` isn't recorded, and would keep asking the deployment that it once named.
         """
+        from azure.core import PipelineClient
+        from azure.core.rest import HttpRequest, HttpResponse
+
         uri = self.client.online_endpoints.get(self.name).scoring_uri
         key = self.client.online_endpoints.get_keys(self.name).primary_key
-        for given in (key, "wrong"):
-            score(uri, {"Authorization": f"Bearer {given}"} | ({CHOICE: deployment} if deployment else {}))
+        chosen = {"azureml-model-deployment": deployment} if deployment else {}
+        with PipelineClient[HttpRequest, HttpResponse](uri) as client:
+            for given in (key, "wrong"):
+                headers = {"Authorization": f"Bearer {given}", **chosen}
+                client.send_request(HttpRequest("POST", uri, headers=headers, json=SAMPLE))
 
     def look(self) -> None:
         """What is read on the way: versions, deployments, a log, one that isn't there."""
@@ -148,15 +150,11 @@ class Replay:
             self.client.online_deployments.get("none", self.name)
 
 
-CHOICE = "azureml-model-deployment"
-
-
-def score(uri: str, headers: dict[str, str]) -> HttpResponse:
-    from azure.core import PipelineClient
-    from azure.core.rest import HttpRequest, HttpResponse
-
-    with PipelineClient[HttpRequest, HttpResponse](uri) as client:
-        return client.send_request(HttpRequest("POST", uri, headers=headers, json=SAMPLE))
+def toy(folder: Path, name: str) -> Path:
+    """A model as Azure can serve it; another each time, since the same bytes wouldn't be uploaded again."""
+    model = toy_model(folder / "model", metadata={"name": name, "at": time.time()})
+    (model / "conda.yaml").write_text(json.dumps(CONDA))  # which is YAML
+    return model
 
 
 @contextmanager
@@ -167,52 +165,6 @@ def refused() -> Iterator[None]:
 
     with suppress(HttpResponseError, MlException):
         yield
-
-
-def clean(client: MLClient, name: str) -> None:
-    """Deletes the endpoint, as soon as Azure lets it, and archives the model's versions."""
-    from azure.core.exceptions import ResourceExistsError
-
-    latest = time.monotonic() + PATIENCE
-    while True:
-        try:
-            client.online_endpoints.begin_delete(name).result()
-            break
-        except ResourceExistsError:  # 409: something runs on it
-            if time.monotonic() > latest:
-                raise
-            say(f"Azure is busy with {name}; trying again")
-            time.sleep(5)
-    versions = [str(model.version) for model in made(client.models, name)]
-    for version in versions:
-        client.models.archive(name, version)
-    stays = f"{len(versions)} archived versions of the model {name} and their files" if versions else "nothing"
-    say(f"The endpoint {name} is gone. What stays: {stays}.")
-
-
-def left(client: MLClient) -> list[str]:
-    """The names of what comparisons made and nobody took away: endpoints, and models that aren't archived."""
-    endpoints = {str(found.name) for found in made(client.online_endpoints)}
-    models = {str(found.name) for found in client.models.list() if str(found.name).startswith(PREFIX)}
-    return sorted(endpoints | {name for name in models if any(made(client.models, name))})
-
-
-def made(things: Any, *of: str) -> Iterator[Any]:
-    """Those in a list of the SDK's that carry the tag."""
-    with suppress_missing():
-        yield from (found for found in things.list(*of) if TAG.items() <= (found.tags or {}).items())
-
-
-@contextmanager
-def suppress_missing() -> Iterator[None]:
-    from azure.core.exceptions import ResourceNotFoundError
-
-    with suppress(ResourceNotFoundError):
-        yield
-
-
-def say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":  # in a process of its own, whose environment leads to the emulator

@@ -19,8 +19,10 @@ import pytest
 from click.testing import CliRunner
 
 from azureml_emulator.__main__ import main
+from azureml_emulator.compare.replay import toy
 from azureml_emulator.faults.client import Faults
 from azureml_emulator.process import stop, variables, without_azure
+from azureml_emulator.serving.needs import lacking
 from azureml_emulator.testing import Arm, endpoint
 
 Call = dict[str, Any]
@@ -134,6 +136,11 @@ def test_against_a_kept_trace(compared: Compared) -> None:
     assert (done.stdout, done.returncode) == ("Nothing differs.\n", 0), done.stderr
 
 
+def test_the_model(tmp_path: Path) -> None:
+    """The toy's environment has what Azure's container is known to need."""
+    assert list(lacking(toy(tmp_path, "mine") / "conda.yaml")) == []
+
+
 def test_a_refusal(azure: dict[str, str], faults: Faults) -> None:
     """Where Azure refuses to create, that is said, nothing is compared, and what was made is taken away."""
     faults.add("refuse", method="PUT", path="*/onlineEndpoints/compare-*", like="ScopeLocked", times=1)
@@ -198,6 +205,25 @@ def test_wrong_usage(monkeypatch: pytest.MonkeyPatch, options: list[str], reason
     done = CliRunner().invoke(main, ["compare", *options])
 
     assert (done.exit_code, reason in done.stderr) == (2, True), done.stderr
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[]", '{"method": "GET"', "\xff"])
+def test_no_trace(tmp_path: Path, content: str) -> None:
+    """What isn't a trace is said to be none."""
+    (tmp_path / "a").write_text(content, encoding="latin-1")
+
+    done = CliRunner().invoke(main, ["compare", "--against", str(tmp_path / "a")])
+
+    assert (done.exit_code, "is no trace" in done.stderr) == (2, True), done.stderr
+
+
+def test_without_the_sdk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it isn't installed it says what brings it."""
+    monkeypatch.setattr("sys.path", [])
+
+    done = CliRunner().invoke(main, ["compare"])
+
+    assert (done.exit_code, "pip install 'azureml-emulator[testing]'" in done.stderr) == (2, True), done.stderr
 
 
 def test_declined(azure: dict[str, str], faults: Faults) -> None:

@@ -6,6 +6,7 @@ What doesn't count isn't uploaded, and all that is uploaded counts. MLflow is no
 from __future__ import annotations
 
 import hashlib
+import math
 from pathlib import Path
 from typing import Any
 
@@ -112,20 +113,20 @@ def _rewritten(path: Path) -> bytes | None:
     return pickles.without_stamps(path.read_bytes()) if pickles.stamped(path) else None
 
 
-def _described(content: bytes) -> bytes:
-    """What an MLmodel says, in one spelling and without stamps; as it is where it is none. A model may hold others."""
+def _described(content: bytes) -> bytes | None:
+    """What an MLmodel says, in one spelling and without stamps; None where it is none. A model may hold others."""
     try:
         described = yaml.safe_load(content)
     except (yaml.YAMLError, ValueError, RecursionError):
-        return content
+        return None
     if not isinstance(described, dict):
-        return content
+        return None
     kept = {key: value for key, value in described.items() if key not in STAMPS}
     flavors = kept.get("flavors")
     for flavor in flavors.values() if isinstance(flavors, dict) else ():
         if isinstance(flavor, dict):
             _without_origins(flavor)
-    return yaml.safe_dump(kept, allow_unicode=True, width=1 << 30).encode()
+    return yaml.safe_dump(kept, width=math.inf).encode()
 
 
 def _without_origins(flavor: dict[str, Any]) -> None:

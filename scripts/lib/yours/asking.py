@@ -80,7 +80,8 @@ def _csv(name: str, kind: str, data: Path, given: Given) -> Wanted:
         "METRIC, BOUND": f"METRIC, BOUND = {json.dumps(metric)}, {float(bound)}  # a worse model is not rolled out",
     }
     sample, rows = table.requests(read, types)
-    return Wanted(Answers(name, kind, constants, sample, rows), data, DATA)
+    ends = (float(read[target].min()), float(read[target].max())) if kind == "regression" else None
+    return Wanted(Answers(name, kind, constants, sample, rows, ends), data, DATA)
 
 
 def _metrics(kind: str) -> click.Choice[str]:

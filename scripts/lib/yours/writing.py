@@ -18,6 +18,7 @@ FILES = {
     "other": {**COMMON, "fitting.py": "other.py", "served.py": "served.py"},
     "folder": {"train.py": "folder.py"},
 }
+EXPECTED = "range: [{}, {}]  # what the data have; an answer beyond it fails the smoke test\n"
 GREEN = 22  # characters: a dash and the version are appended, and a name has 32 (how-to-manage-quotas)
 
 
@@ -30,6 +31,7 @@ class Answers:
     constants: Mapping[str, str]
     sample: Mapping[str, Any]
     rows: Mapping[str, Any]
+    range: tuple[float, float] | None = None  # of a number that is predicted
 
 
 def files(answers: Answers, tree: Path) -> dict[str, str]:
@@ -47,6 +49,8 @@ def files(answers: Answers, tree: Path) -> dict[str, str]:
     changed = {name: _changed((tree / name).read_text("utf-8"), edits) for name, edits in endpoints.items()}
     requests = {"sample-request": answers.sample, "smoke-requests": answers.rows}
     bodies = {f"endpoints/{name}.json": _pretty(body) for name, body in requests.items()}
+    if answers.range:
+        bodies["endpoints/smoke-expectations.yml"] = EXPECTED.format(*answers.range)
     readme = (STARTS / "README.md").read_text("utf-8").replace("NAME", answers.name)
     return {**model, **changed, **bodies, "README.md": readme}
 

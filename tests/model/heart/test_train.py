@@ -232,6 +232,25 @@ def test_gate_is_open_from_min_auc_on(train: Train, auc: float, good: bool) -> N
         check(auc, 0.88)
 
 
+@pytest.mark.parametrize(("rows", "partitions"), [(303, 5), (9_999, 5), (10_000, 1), (300_000, 1)])
+def test_partitions_follow_the_rows(train: Train, rows: int, partitions: int) -> None:
+    """A small table is cut into folds five times, since chance says much there; a large one once."""
+    from train import repeats
+
+    assert repeats(rows) == partitions
+
+
+@pytest.mark.drill
+def test_a_large_table_trains_on_all_cores() -> None:
+    """A hundred times the rows don't take a hundred times the time."""
+    command = [sys.executable, "-m", "benchmarks.training", "--most", "30000"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+
+    seconds = [float(line.split("|")[2]) for line in result.stdout.splitlines()[2:]]
+    assert len(seconds) == 3
+    assert seconds[-1] < 20 * seconds[0]
+
+
 def train_apart(out: Path, **options: Any) -> subprocess.CompletedProcess[str]:
     """Run the command in a process of its own: MLflow warns of itself when it is imported."""
     command = [sys.executable, "-B", MODEL / "train.py", "--data", MODEL / "heart.csv", "--out", out]

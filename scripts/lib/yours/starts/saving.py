@@ -15,15 +15,15 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature, infer_signature
 from mlflow.types import ColSpec, Schema
 
-# Served by what trained it, in an environment of its own, which must bring Azure's server and what that imports
-# (Azure/azureml-examples#3923, #4019).
+# Served by what trained it, in an environment of its own, which must bring what Azure's image has.
 INSTALLED = ["mlflow", "scikit-learn", "pandas", "numpy", "cloudpickle"]
-AZURE_IMAGE = ["azureml-inference-server-http==1.5.1", "azureml-ai-monitoring==1.0.0"]
+NEEDS = Path(__file__).parents[1] / "scripts" / "azure-needs.txt"
 
 
 def save(model: Any, features: pd.DataFrame, columns: dict[str, str], facts: dict[str, Any], out: Path) -> None:
     """`facts` become the metadata of the file MLmodel: what reviewers and the smoke test read."""
     example = features.dropna().head(1).reset_index(drop=True)
+    azures = [line.split()[0] for line in NEEDS.read_text(encoding="utf-8").splitlines() if "==" in line]
     answer = model.predict(example)
     # Of a bare array MLflow would make a tensor; one of texts has no type that Azure's scorer knows.
     answers = infer_signature(example, pd.Series(answer) if isinstance(answer, np.ndarray) else answer).outputs
@@ -31,7 +31,7 @@ def save(model: Any, features: pd.DataFrame, columns: dict[str, str], facts: dic
     options = {
         "signature": ModelSignature(inputs, answers),
         "input_example": example,
-        "pip_requirements": [*(f"{package}=={version(package)}" for package in INSTALLED), *AZURE_IMAGE],
+        "pip_requirements": [*(f"{package}=={version(package)}" for package in INSTALLED), *azures],
         "metadata": facts,
     }
     try:

@@ -1,0 +1,1 @@
+"""Whether live traffic shows that green is worse than blue: pure decisions."""

@@ -1,0 +1,178 @@
+"""What a canary's minutes say of it: healthy, unhealthy, or not known yet.
+
+Every look begins anew with the split's first minute, so it finds whatever an earlier one found. What makes green bad
+counts from the minute on that showed it; what makes it healthy must hold now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import inf, isfinite, log
+from typing import Literal
+
+from scripts.lib.decisions.canary import comparing, figures
+from scripts.lib.decisions.canary.betting import Counts
+from scripts.lib.decisions.canary.comparing import Failures
+from scripts.lib.decisions.canary.figures import number, percent, total
+from scripts.lib.decisions.canary.minutes import Evidence, Minute
+from scripts.lib.decisions.canary.policy import StagePolicy
+
+RECENT = 10  # minutes that tell how things are now
+SLOW = 0.25  # the part of alpha for latency, where that is judged: a coin needs but two minutes more for it
+OUT = 0.5  # who fails more often than this is no measure for anybody
+SHARES = (0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0)
+
+Word = Literal["healthy", "unhealthy", "inconclusive"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`reason` is one sentence with figures. Pairs are blue's and green's.
+
+    `missing` is how many of green's requests are still needed, `minutes` how long that takes at this percentage; None
+    where nothing is missing or nobody can tell. `noticeable` says what would have been noticed by now.
+    """
+
+    word: Word
+    reason: str
+    requests: tuple[float, float]
+    failures: tuple[float, float]
+    latency: Mapping[str, tuple[float, float]]
+    missing: float | None
+    minutes: float | None
+    noticeable: str
+
+
+def judge(evidence: Evidence, policy: StagePolicy, alpha: float) -> Verdict:
+    """Whether green is as good as blue. An equal green is found bad in at most `alpha` of all rollouts, at any look.
+
+    With all traffic on green, it is held against blue's minutes before: weaker, since what changes for everybody then
+    looks like green's doing.
+    """
+    blue, green = _pairs(evidence, policy)
+    failed = Failures(figures.failing(blue), figures.failing(green), figures.failing(evidence.before))
+    throws = comparing.throws(blue, green, policy.latency_budget) if policy.latency_budget else []
+    totals, latency = (total(failed.blue), total(failed.green)), figures.latency(blue, green)
+    said = figures.sentence(*totals, latency) + " before" * (policy.percent == 100)
+    missing = _missing(failed, throws, policy, alpha)
+    rate = totals[1].requests / len(green) if green else 0.0
+
+    word: Word = "inconclusive"
+    if why := _bad(failed, throws, green, policy, alpha):
+        word = "unhealthy"
+    elif not (why := _silent(*totals, len(green)) or _doubt(failed, blue, green, policy, alpha)) and missing == 0:
+        word, why = "healthy", f"a rise of {percent(policy.tolerated_rise)} or more is ruled out"
+    return Verdict(
+        word,
+        f"{said}; {why or _wanting(missing, rate)}",
+        (totals[0].requests, totals[1].requests),
+        (totals[0].failures, totals[1].failures),
+        latency,
+        missing if word == "inconclusive" and missing else None,
+        missing / rate if word == "inconclusive" and missing and rate else None,
+        _noticeable(failed, policy, alpha),
+    )
+
+
+def again(verdict: Verdict, policy: StagePolicy, passed: float) -> bool:
+    """Whether another look is worth waiting for, `passed` minutes after the split.
+
+    The bake is for whatever shows late. After it one waits only for what can come before the deadline: an endpoint
+    with little traffic isn't held up for it.
+    """
+    if verdict.word == "unhealthy" or passed >= policy.deadline_minutes:
+        return False
+    if passed < policy.bake_minutes:
+        return True
+    return verdict.word == "inconclusive" and passed + (verdict.minutes or inf) <= policy.deadline_minutes
+
+
+def noticed(failed: Failures, policy: StagePolicy, alpha: float) -> int | None:
+    """The index of the minute that shows more failures than are tolerated; None where none does."""
+    wanted = 1 / (alpha * (1 - SLOW if policy.latency_budget else 1))
+    for at, capital in enumerate(failed.rise()):
+        if capital >= wanted and _recent_rise(failed, at) > policy.tolerated_rise:
+            return at
+    return None
+
+
+def _pairs(evidence: Evidence, policy: StagePolicy) -> tuple[list[Minute], list[Minute]]:
+    """The minutes that both have; after the last stage blue's before, the newest first, beside green's."""
+    if policy.percent == 100:
+        pairs = list(zip(reversed(evidence.before), evidence.green, strict=False))
+    else:
+        green = {minute.start: minute for minute in evidence.green}
+        pairs = [(minute, green[minute.start]) for minute in evidence.blue if minute.start in green]
+    return [blue for blue, _ in pairs], [green for _, green in pairs]
+
+
+def _bad(failed: Failures, throws: Sequence[bool], green: Sequence[Minute], policy: StagePolicy, alpha: float) -> str:
+    """Why green is to be taken back, "" where nothing shows that."""
+    found = []
+    if (at := noticed(failed, policy, alpha)) is not None:
+        found.append(f"green fails more than blue, and more than chance explains, since {green[at].start:%H:%M}")
+    if any(capital >= 1 / (alpha * SLOW) for capital in comparing.above(throws)):
+        share = f"in {sum(throws)} of {len(throws)} minutes"
+        found.append(f"green's latency is above {policy.latency_budget:g} times blue's {share}")
+    return " and ".join(found)
+
+
+def _silent(blue: Counts, green: Counts, minutes: int) -> str:
+    """Why nothing can be compared, "" where it can."""
+    if not minutes:
+        return "no minute has been told of yet"
+    without = [name for name, it in (("blue", blue), ("green", green)) if not it.requests]
+    return f"{' and '.join(without)} got no requests in {minutes} minutes" if without else ""
+
+
+def _doubt(failed: Failures, blue: Sequence[Minute], green: Sequence[Minute], policy: StagePolicy, alpha: float) -> str:
+    """Why green doesn't count as healthy whatever its failures say, "" where nothing stands against it."""
+    now, before = total(failed.blue[-RECENT:]).share, total(failed.before).share
+    if now > OUT or (total(failed.before).requests and now > before + policy.tolerated_rise):
+        return f"blue itself fails {percent(now)} of late ({percent(before)} before): that is no reason to promote"
+    refused = Failures(figures.refusing(blue), figures.refusing(green), [])
+    if noticed(refused, policy, alpha) is not None:
+        shares = f"{percent(total(refused.green).share)}, blue {percent(total(refused.blue).share)}"
+        return f"green answers 4xx more often ({shares}): does it refuse what blue's clients send?"
+    return ""
+
+
+def _missing(failed: Failures, throws: Sequence[bool], policy: StagePolicy, alpha: float) -> float | None:
+    """How many of green's requests are still wanted: 0 where all that was asked is met, None where nobody can tell."""
+    requests = total(failed.green).requests
+    if not requests:
+        return None
+    needs = [max(0.0, policy.fewest_requests - requests)]
+    needs.append(_still(failed.no_rise(policy.tolerated_rise), alpha, requests))
+    if policy.latency_budget:
+        needs.append(_still(log(comparing.below(throws)), alpha, requests))
+    return max(needs) if isfinite(max(needs)) else None
+
+
+def _still(grown: float, alpha: float, requests: float) -> float:
+    """What the logarithm of a capital still needs, if it goes on growing as it did with so many requests."""
+    wanted = -log(alpha)
+    if grown >= wanted:
+        return 0.0
+    return requests * (wanted - grown) / grown if grown > 0 else inf
+
+
+def _wanting(missing: float | None, rate: float) -> str:
+    if missing is None or not rate:
+        return "what came so far doesn't speak for green, so nobody can tell how long it takes"
+    return f"it takes about {number(missing)} more requests to green: {number(missing / rate)} minutes"
+
+
+def _recent_rise(failed: Failures, at: int) -> float:
+    recent = slice(max(0, at - RECENT + 1), at + 1)
+    return total(failed.green[recent]).share - total(failed.blue[recent]).share
+
+
+def _noticeable(failed: Failures, policy: StagePolicy, alpha: float) -> str:
+    """The smallest share of failures of green's that these very minutes would have shown."""
+    for share in SHARES:
+        green = [Counts(it.requests, share * it.requests) for it in failed.green]
+        if noticed(replace(failed, green=green), policy, alpha) is not None:
+            return f"a rise to {percent(share)} would have been noticed by now"
+    return "nothing would have been noticed by now, not even if every request failed"
