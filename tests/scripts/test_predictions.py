@@ -38,6 +38,7 @@ WORDS = ["no", "yes"]
         ([1], None, {"labels": [0, 1]}),
         ([{"anything": None}], None, {}),
         ({"any": [1], "other": ["x"]}, None, {}),
+        ({"shares": [0.1, 0.2, 0.7]}, None, {"labels": ["a", "b", "c"]}),
         ([1], [out("double")], {"range": (0, 1)}),  # a whole number is one with a point, too
         ([[1]], [out("long")], {}),
         ([{"0": 1}], [out("long")], {"labels": [0, 1]}),  # a series comes as records

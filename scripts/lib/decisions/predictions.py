@@ -86,6 +86,8 @@ def _unframed(answer: Any, rank: int) -> Any:
 def _rows(answer: Any, count: int | None, gives: Specs) -> tuple[Columns, list[str]]:
     """A list with a prediction for each row, or an object with a list for each column."""
     rows = _transposed(answer, gives) if isinstance(answer, dict) else answer
+    if isinstance(answer, dict) and not gives and len(rows) != count:
+        rows = [answer]  # nobody says that its lists have a value for each row
     if count is None and answer is not None:
         rows = rows if isinstance(rows, list) else [rows]
     elif not isinstance(rows, list) or (len(rows) != count and rows != [answer]):
