@@ -65,10 +65,11 @@ class Scatter:
         """The upper end by Pearson's χ², whose quantile is Wilson's and Hilferty's."""
         share = self.failures / self.requests if self.requests else 0.0
         known = min(self.blocks - 1, self.failures)
-        least = ASSUMED if known < ENOUGH and self.size == 1 else 0.0
+        assumed = ASSUMED if self.size == 1 else 0.0
         if known < 2 or not 0 < share < 1:
-            return least
+            return assumed
         scattered = (self.squares - self.failures * share) / (share * (1 - share)) / (self.blocks - 1)
         upper = scattered / (1 - 2 / (9 * known) + QUANTILE * math.sqrt(2 / (9 * known))) ** 3
         mean = self.requests / self.blocks
+        least = assumed if known < ENOUGH else 0.0
         return min(1.0, max(least, self.size * (upper - 1) / max(mean - 1, 1.0)))
