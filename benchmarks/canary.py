@@ -18,8 +18,7 @@ from multiprocessing import Pool
 import click
 import numpy as np
 
-from scripts.lib.azure.workspace import read_yaml
-from scripts.lib.decisions.canary import policy as policies
+from scripts.lib.azure.policy_file import of_the_file
 from scripts.lib.decisions.canary.minutes import Evidence, Minute
 from scripts.lib.decisions.canary.outlook import sentence
 from scripts.lib.decisions.canary.policy import StagePolicy
@@ -184,7 +183,7 @@ def _table(runs: int) -> bool:
 def main(runs: int, policy: bool) -> None:
     """The table, and whether it is as it was to be."""
     if policy:
-        known = policies.policy(read_yaml(policies.FILE), str(policies.FILE))
+        known = of_the_file()
         for rate in RATES:
             for percent in known.stages:
                 click.echo(sentence(known, percent, rate))
