@@ -86,6 +86,7 @@ EQUAL = (
     Traffic("nothing wrong, both rise to 10 % for 5 of 30 minutes", (ALPHA,), outages=True),
     Traffic("nothing wrong, bursts (2 %, k = 50)", (ALPHA,), 0.02, 0.02, bursts=50),
     Traffic("… k = 10", (ALPHA,), 0.02, 0.02, bursts=10),
+    Traffic("… k = 5, at 0.5 %", (ALPHA,), bursts=5),
     Traffic("… k = 50, half of the traffic on green", (ALPHA,), 0.02, 0.02, bursts=50, split=0.5),
     Traffic("… k = 50, none of blue's minutes before", (ALPHA,), 0.02, 0.02, bursts=50, before=0),
     Traffic("… k = 50, each for five minutes", (ALPHA,), 0.02, 0.02, bursts=50, lasting=5),

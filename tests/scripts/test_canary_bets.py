@@ -12,7 +12,7 @@ from ville import BettingTest, evalues
 from scripts.lib.decisions.canary import betting, comparing
 from scripts.lib.decisions.canary.betting import HEADS, RISES, Counts, capital, gain, rises
 from scripts.lib.decisions.canary.comparing import Failures
-from scripts.lib.decisions.canary.dispersion import ASSUMED, correlations, independent
+from scripts.lib.decisions.canary.dispersion import ASSUMED, MOST, correlations, independent
 
 
 def chance(requests: int, failures: int, share: float) -> float:
@@ -66,6 +66,13 @@ def test_the_gain_is_the_product_of_another_s_two_e_values() -> None:
     theirs = less.fit(blue).log_e_values_[-1] + more.fit(green).log_e_values_[-1]
 
     assert gain(Counts(40, blue.sum()), Counts(10, green.sum()), bet, 0.0) == pytest.approx(theirs)
+
+
+def test_a_fair_coin_gains_nothing() -> None:
+    """Nor loses, in the mean of both sides."""
+    sides = zip(betting.heads(True), betting.heads(False), strict=True)
+
+    assert [exp(one) + exp(other) for one, other in sides] == pytest.approx([2.0, 2.0])
 
 
 def test_the_coin_s_capital_is_the_mean_of_another_s() -> None:
@@ -134,7 +141,7 @@ def drawn(share: float, bursts: float | None, minutes: int, rate: int = 600, las
         ([Counts(600, 0)] * 60, ASSUMED, ASSUMED),
         ([Counts(600, 600)] * 60, ASSUMED, ASSUMED),
         ([Counts(0, 0)] * 60, ASSUMED, ASSUMED),
-        ([Counts(600, 0)] * 57 + [Counts(600, 60)] * 3, 0.1, 1.0),
+        ([Counts(600, 0)] * 57 + [Counts(600, 600)] * 3, MOST, MOST),
     ],
 )
 def test_correlation_is_above_the_true_one(before: list[Counts], least: float, most: float) -> None:

@@ -83,6 +83,7 @@ def look(
         (minutes(30, 540), (), "inconclusive", "no minute has been told of yet"),
         (minutes(60, 54), minutes(60, 6, slower=1.0), "inconclusive", "more requests to green"),
         (minutes(15, 9), minutes(15, 1, slower=5, latency=["P50"]), "unhealthy", "latency"),
+        (minutes(3, 540), minutes(3, 60, 61), "unhealthy", "100 % failed of 180"),  # two averages, rounded
     ],
 )
 def test_the_verdict(blue: tuple[Minute, ...], green: tuple[Minute, ...], word: str, why: str) -> None:
@@ -179,9 +180,8 @@ def test_after_the_last_stage_green_is_held_against_blue_before() -> None:
     assert look((), minutes(20, 600), before=(), policy=AFTER).word == "inconclusive"
 
 
-def verdict(word: str, needed: float | None = None) -> Verdict:
-    found = look((), ())
-    return replace(found, word=word, minutes=needed)  # type: ignore[arg-type]
+def verdict(word: str, needed: float | None = None, green: float = 5) -> Verdict:
+    return replace(look((), ()), word=word, minutes=needed, requests=(45, green))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -191,9 +191,11 @@ def verdict(word: str, needed: float | None = None) -> Verdict:
         (verdict("healthy"), 9, True),
         (verdict("healthy"), 10, False),
         (verdict("inconclusive"), 9, True),
-        (verdict("inconclusive"), 10, False),
-        (verdict("inconclusive", 50), 10, True),
-        (verdict("inconclusive", 51), 10, False),
+        (verdict("inconclusive"), 10, True),
+        (verdict("inconclusive", green=0), 9, True),
+        (verdict("inconclusive", green=0), 10, False),
+        (verdict("inconclusive", 100), 10, True),
+        (verdict("inconclusive", 101), 10, False),
         (verdict("inconclusive", 1), 60, False),
         (verdict("healthy"), 60, False),
     ],
@@ -222,6 +224,13 @@ def test_the_doctor_s_sentence() -> None:
     assert sentence(policy, 10, 0.5).endswith(
         "noticed after never, never, never minutes; else no verdict: the reviewer decides"
     )
+
+
+def test_an_outage_before_does_not_blind() -> None:
+    """All that blue failed then tells of no bursts that hide a green of which half fails."""
+    before = minutes(30, 600, 1, first=-60) + minutes(5, 600, 600, first=-30) + minutes(25, 600, 1, first=-25)
+
+    assert look(minutes(4, 540), minutes(4, 60, 30), before).word == "unhealthy"
 
 
 def alarms(traffic: Traffic, runs: int) -> int:
