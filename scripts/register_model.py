@@ -67,7 +67,7 @@ def _check(folder: Path, anyway: bool) -> None:
     """Tell what may keep Azure from serving the model. Raises Refused for what does."""
     found = servable.check(folder)
     for line in found.may_not:
-        step_output.notice(f"{folder} may not be served", line)
+        step_output.notice("The model may not be served", line)
     if not found.cannot:
         return
     cannot = "\n".join([f"{folder} can't be served:", *(f"  {line}" for line in found.cannot)])

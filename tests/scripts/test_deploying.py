@@ -112,6 +112,15 @@ def test_a_model_that_serves_is_not_deployed_again() -> None:
     assert plan == Plan("default", plan.say) and plan.done
 
 
+def test_digests_that_are_made_otherwise_are_not_compared() -> None:
+    """What an older release deployed has another one: then name and version tell, as where there is none."""
+    older, newer = Model("heart", "7", "ab" * 32), Model("heart", "7", "2:" + "cd" * 32)
+
+    assert older.same(newer) and newer.same(older)
+    assert not newer.same(replace(newer, digest="2:" + "ab" * 32))
+    assert not older.same(replace(newer, version="8"))
+
+
 def test_without_digests_name_and_version_tell_the_model() -> None:
     """A deployment made without these scripts is recognised by the model it names."""
     assert deploy(endpoint({"default": 100}, Deployment("default", Model("heart", "1"))), 1).done

@@ -79,6 +79,14 @@ def test_all_that_is_wrong_is_listed() -> None:
     assert len(str(found.value).splitlines()) == 2
 
 
+def test_what_an_alias_brings_stands_in_no_line_of_its_own() -> None:
+    """The first line is named then."""
+    with pytest.raises(Refused) as found:
+        read("columns:\n  a: &x {range: [1, 0]}\n  b: {<<: *x}")
+
+    assert "line 2: `columns.a.range`" in str(found.value) and "line 1: `columns.b.range`" in str(found.value)
+
+
 def test_a_column_that_the_model_does_not_answer_is_a_typo() -> None:
     """Where the signature names its outputs; else nobody knows."""
     said = read("columns:\n  prise: {range: [0, 1]}")

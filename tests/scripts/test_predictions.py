@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from scripts.lib.decisions.expectations import Expected, Rule, with_tags
-from scripts.lib.decisions.predictions import problems
+from scripts.lib.decisions.predictions import names, problems, shown
 from scripts.lib.decisions.signature import Specs
 
 
@@ -38,6 +38,7 @@ WORDS = ["no", "yes"]
         ([1], None, {"labels": [0, 1]}),
         ([{"anything": None}], None, {}),
         ({"any": [1], "other": ["x"]}, None, {}),
+        ({"shares": [0.1, 0.2, 0.7]}, None, {"labels": ["a", "b", "c"]}),
         ([1], [out("double")], {"range": (0, 1)}),  # a whole number is one with a point, too
         ([[1]], [out("long")], {}),
         ([{"0": 1}], [out("long")], {"labels": [0, 1]}),  # a series comes as records
@@ -51,7 +52,7 @@ WORDS = ["no", "yes"]
         ([{"no": 0.2, "yes": 0.8}], TABLE, {"labels": WORDS, "range": (0, 1)}),  # the labels name the columns
         ([[0.2, 0.8]], TABLE, {}),
         ({"no": [0.2], "yes": [0.8]}, TABLE, {"range": (0, 1)}),
-        ([{"label": "no", "score": 0.2, "more": "x"}], SCORED, {"labels": WORDS}),
+        ([{"more": "x", "score": 0.2, "label": "no"}], SCORED, {"labels": WORDS}),
         ({"label": "no", "score": 0.2}, SCORED, {"labels": WORDS}),
         ([0.5], [tensor("float64", -1)], {}),
         ([[0.2, 0.8]], [tensor("float32", -1, 2)], {"labels": WORDS}),  # a score for each label
@@ -90,6 +91,7 @@ def test_a_right_answer_has_no_problem(answer: Any, gives: Specs | None, said: d
         ([True], [out("long")], {}, "[true], where the model promises long"),
         ([None], [out("double")], {}, "[null], where the model promises double"),
         ([{"no": 0.2}], TABLE, {}, "without yes in 1 of 1 predictions"),
+        ([[0.2]], TABLE, {}, "without yes in 1 of 1 predictions"),
         ([{"no": 0.2, "yes": "x"}], TABLE, {}, 'yes: ["x"], where the model promises double'),
         ([{"no": 0.2, "yes": 1.8}], TABLE, {"range": (0, 1)}, "yes: [1.8] are outside of the range [0, 1]"),
         ([{"label": "x", "score": 0.5}], SCORED, {"labels": WORDS}, 'label: ["x"] are none of the labels'),
@@ -109,6 +111,26 @@ def test_a_wrong_answer_has_a_problem(answer: Any, gives: Specs | None, said: di
     assert problem in wrong(answer, gives, **said)
 
 
+@pytest.mark.parametrize("bits", [8, 16, 32, 64])
+@pytest.mark.parametrize("sign", ["", "u"])
+def test_whole_numbers_have_many_types(bits: int, sign: str) -> None:
+    """NumPy's names, in a tensor."""
+    spec = tensor(f"{sign}int{bits}", -1)
+
+    assert wrong([1], [spec]) == ""
+    assert wrong([1.5], [spec]) == f"[1.5], where the model promises {sign}int{bits}"
+
+
+def test_outputs_have_names_or_none() -> None:
+    """Those that the file beside the requests may name."""
+    assert (names(TABLE), names([out("long")]), names(None)) == (["no", "yes"], [], [])
+
+
+def test_long_answers_are_shown_by_their_beginning() -> None:
+    """A log isn't read for megabytes."""
+    assert len(shown("x" * 1000)) == 500
+
+
 def test_the_rows_of_a_tensor_may_be_unknown() -> None:
     """Then the model's other dimensions are checked alone."""
     assert wrong([[1.0, 2.0]] * 3, [tensor("float64", -1, 2)], rows=None) == ""
@@ -119,4 +141,6 @@ def test_tags_say_what_the_file_does_not() -> None:
     said = Expected(Rule(labels=[0]))
 
     assert with_tags(said, {"labels": "[1]", "range": "[0, null]"}).every == Rule([0], (0, None))
-    assert with_tags(Expected(), {"labels": "prod", "range": "[1]"}).every == Rule()
+    assert with_tags(Expected(), {"labels": "[1]"}).every == Rule([1])
+    for other in ("prod", "[]", "[{}]", "3"):
+        assert with_tags(Expected(), {"labels": other, "range": other}).every == Rule()

@@ -9,7 +9,8 @@ import click
 from azureml_emulator.testing import toy_model
 
 SEED = 7
-SCORE, MIN_SCORE = 0.9, 0.5
+SCORE = 0.9
+MIN_SCORE = 0.5
 SAMPLE = Path("endpoints/sample-request.json")
 
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from azureml_emulator.workflows.act import copy_tree
 from tests.support import ROOT
+from tests.support.repository import Repository, results
+from tests.workflows.drilling import GREEN, rollout
 from tests.workflows.files import Files
 from tests.workflows.rules import RULES
 
@@ -92,3 +96,21 @@ def test_half_an_edit(tree: Path, percents: list[int], edit: Callable[[Path, lis
 
     assert told.startswith("rollout.yml lets people stop after ['', 'train'") and ", stages.yml has ['', " in told
     assert all(name in told for name in row(percents)[:-1])
+
+
+@pytest.mark.drill
+def test_a_rollout_by_other_percentages(serving: Repository, tmp_path: Path) -> None:
+    """Its jobs, its traffic and what its reviewers read are the edited files'."""
+    copy_tree(serving.tree, tmp_path / "tree")
+    edit_stages(tmp_path / "tree", [20, 100])
+    edit_list(tmp_path / "tree", [20, 100])
+    edited = replace(serving, tree=tmp_path / "tree")
+
+    half = rollout(edited, {"stop-after": "promote-20"})
+    there = serving.traffic
+    whole = rollout(edited)
+
+    assert (half.exit_code, there) == (0, {"default": 80, GREEN: 20})
+    assert results(whole, "success")[-4:] == row([20, 100])
+    assert "**promote-20** gives xgboost-model-2 20 %" in half.jobs["rollout/smoke-test"].summary
+    assert serving.traffic == {GREEN: 100}

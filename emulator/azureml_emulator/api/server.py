@@ -73,9 +73,7 @@ class Server:
         path = unquote(request.rel_url.raw_path)
         call = Call(request.method, self._base, found, request.query, request.headers, body, parts, path)
         if "workspace" in found and not self._azure.knows(call.scope):
-            resource = f"'{PROVIDER}/workspaces/{call['workspace']}' under resource group '{call['group']}'"
-            more = "For more details please go to https://aka.ms/ARMResourceNotFoundFix"
-            raise NotFound(f"The Resource {resource} was not found. {more}", "ResourceNotFound")
+            raise NotFound.of(call.scope.id)
         answer = row.handler(self._azure, call)
         answer = await answer if inspect.isawaitable(answer) else answer
         return answer if isinstance(answer, Reply) else Reply(answer)

@@ -179,7 +179,7 @@ def _asset(scope: Scope, reference: Any, collection: str) -> tuple[str, str]:
         raise BadRequest(f"{text} is in a registry; the local Azure ML has none.", "NotEmulated")
     place, _, rest = text.partition(f"/{collection}/")
     if "/workspaces/" in place and not place.lower().endswith((scope.id.lower(), f"/workspaces/{scope.guid}")):
-        raise BadRequest(f"{text} is in another workspace: that isn't emulated.", "NotEmulated")
+        raise BadRequest(f"{text} is in another workspace; that isn't emulated.", "NotEmulated")
     name, _, version = rest.partition("/versions/")
     if not name or not version:
         raise BadRequest(f"The deployment needs a version of {collection}, not {reference!r}.")

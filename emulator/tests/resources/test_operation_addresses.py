@@ -35,7 +35,6 @@ def place(arm: Arm) -> str:
         ("", "&api-version=2023-04-01-preview", "InvalidApiVersionParameter"),
         ("", "?api-version=2023-04-01-preview", "InvalidAsyncOperationUri"),
         (f"api-version={VERSION}", "api-version=2023-04-01-preview", "InvalidAsyncOperationUri"),
-        (f"api-version={VERSION}", "api-version=latest", "InvalidApiVersionParameter"),
         (f"api-version={VERSION}&", "", "MissingApiVersionParameter"),
     ],
 )

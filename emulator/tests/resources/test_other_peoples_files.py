@@ -162,7 +162,7 @@ def test_data_collector(arm: Arm, client: MLClient) -> None:
         (
             DEPLOYMENT,
             deployment("/subscriptions/s/resourceGroups/g/providers/P/workspaces/w/models/others/versions/1"),
-            "is in another workspace; that isn't emulated",
+            "is in another workspace",
         ),
         (
             DEPLOYMENT,

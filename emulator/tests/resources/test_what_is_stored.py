@@ -267,14 +267,3 @@ def test_what_is_refused_is_named(arm: Arm, client: MLClient, tmp_path: Path) ->
         with pytest.raises(HttpResponseError, match=why):
             client.online_deployments.begin_create_or_update(given).result()
     assert arm("GET", f"onlineEndpoints/{NAME}/deployments/refused").status_code == 404
-
-
-def test_models_of_other_workspaces(arm: Arm) -> None:
-    """They aren't looked for by their name alone."""
-    elsewhere = f"{arm.workspace}-2/models/{NAME}/versions/1"
-    body = {"location": "local", "sku": {"name": "Default"}, "properties": {"instanceType": "Standard_F4s_v2"}}
-    body["properties"] |= {"endpointComputeType": "Managed", "model": elsewhere}  # type: ignore[operator]
-
-    answer = arm("PUT", f"onlineEndpoints/{NAME}/deployments/refused", body)
-
-    assert (answer.status_code, "in another workspace" in answer.json()["error"]["message"]) == (400, True)

@@ -99,15 +99,15 @@ def _keys(said: Mapping[str, Any], known: tuple[str, ...], path: tuple[str, ...]
 
 
 def _instead(name: str, known: Any, otherwise: str) -> str:
-    near = get_close_matches(name.lower(), known, 1)
+    near = get_close_matches(name.lower(), known)
     return f": write `{near[0]}`" if near else otherwise
 
 
 def _rules(document: Document, said: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[tuple[Any, str]]:
     labels, ends = said.get(LABELS), said.get(RANGE)
     if LABELS in said:
-        many = len(labels) if isinstance(labels, list) else 0
-        spelt = [document.spelling.get((*path, LABELS, str(at)), "") for at in range(many)]
+        there = labels if isinstance(labels, list) else []
+        spelt = [document.spelling.get((*path, LABELS, str(at)), "") for at, _ in enumerate(there)]
         if why := _no_labels(labels, spelt):
             yield (*path, LABELS), why
     if RANGE in said and (why := _no_range(ends)):

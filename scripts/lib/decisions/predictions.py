@@ -32,7 +32,7 @@ def problems(answer: Any, rows: int | None, gives: Specs | None, said: Expected)
     if any(isinstance(value, float) and not math.isfinite(value) for value in leaves(answer)):
         yield f"a number in it is none, NaN or infinite: {shown(answer)}"
     count = None if said.per_row is False else rows
-    form = _tensors if gives and gives[0]["type"] == "tensor" else _rows
+    form = _tensors if gives and all(spec["type"] == "tensor" for spec in gives) else _rows
     columns, wrong = form(answer, count, gives or [])
     yield from wrong or _by_rules(columns, said)
 
@@ -86,6 +86,8 @@ def _unframed(answer: Any, rank: int) -> Any:
 def _rows(answer: Any, count: int | None, gives: Specs) -> tuple[Columns, list[str]]:
     """A list with a prediction for each row, or an object with a list for each column."""
     rows = _transposed(answer, gives) if isinstance(answer, dict) else answer
+    if isinstance(answer, dict) and not gives and len(rows) != count:
+        rows = [answer]  # nobody says that its lists have a value for each row
     if count is None and answer is not None:
         rows = rows if isinstance(rows, list) else [rows]
     elif not isinstance(rows, list) or (len(rows) != count and rows != [answer]):
@@ -106,7 +108,7 @@ def _transposed(answer: dict[str, Any], gives: Specs) -> list[Any]:
     is_row = bool(gives) and all(_fits(answer.get(str(spec.get("name"))), spec) for spec in gives)
     if is_row or len(lengths) != 1 or None in lengths:
         return [answer]
-    return [dict(zip(answer, row, strict=True)) for row in zip(*answer.values(), strict=True)]
+    return [{name: values[at] for name, values in answer.items()} for at in range(lengths.pop() or 0)]
 
 
 def _cells(row: Any, gives: Specs) -> dict[str, Any]:
@@ -116,9 +118,13 @@ def _cells(row: Any, gives: Specs) -> dict[str, Any]:
     if isinstance(row, dict) and names(gives):
         return row
     parts = [row]
-    if isinstance(row, dict | list) and (len(gives) > 1 or (len(row) == 1 and gives[0]["type"] not in NESTED)):
+    if isinstance(row, dict | list) and (len(gives) > 1 or (len(row) == 1 and not _are_nested(gives))):
         parts = [*row.values()] if isinstance(row, dict) else row
     return dict(zip(_keys(gives), parts, strict=False))
+
+
+def _are_nested(gives: Specs) -> bool:
+    return any(spec["type"] in NESTED for spec in gives)
 
 
 def _keys(gives: Specs) -> list[str]:

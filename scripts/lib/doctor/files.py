@@ -7,9 +7,10 @@ from pathlib import Path
 
 import click
 
-from scripts.lib.azure import loading
+from scripts.lib.azure import loading, policy_file
 from scripts.lib.azure.asking import EXPECTATIONS, of_the_file
 from scripts.lib.azure.endpoint_files import BLUE, GREEN, read, settings
+from scripts.lib.azure.policy_file import POLICY
 from scripts.lib.azure.scoring_client import ROWS, SAMPLE, load_request, load_requests
 from scripts.lib.azure.workspace import ENDPOINT
 from scripts.lib.decisions import file_rules
@@ -18,7 +19,7 @@ from scripts.lib.decisions.state import Refused
 from scripts.lib.doctor.finding import Finding, ok, wrong
 from scripts.lib.doctor.quota import Shape
 
-FILES = (ENDPOINT, BLUE, GREEN, SAMPLE, ROWS, EXPECTATIONS)
+FILES = (ENDPOINT, BLUE, GREEN, SAMPLE, ROWS, EXPECTATIONS, POLICY)
 
 
 def check(version: int | None = None) -> Iterator[Finding]:
@@ -33,15 +34,16 @@ def check(version: int | None = None) -> Iterator[Finding]:
         yield file(str(path), found, [] if found else loading.dropped(path))
     if comparable:
         yield alike(settings(BLUE), settings(GREEN))
-    for path in (SAMPLE, ROWS, EXPECTATIONS):
-        if path != EXPECTATIONS or path.exists():
+    for path in (SAMPLE, ROWS, EXPECTATIONS, POLICY):
+        if path not in (EXPECTATIONS, POLICY) or path.exists():
             yield file(str(path), list(_unreadable(path)), [])
 
 
 def _unreadable(path: Path) -> Iterator[str]:
-    """Why the smoke test can't use a file; a sentence begins with its name."""
+    """Why the smoke test, or who judges live traffic, can't use a file; a sentence begins with its name."""
+    known = {EXPECTATIONS: of_the_file, POLICY: policy_file.of_the_file}
     try:
-        of_the_file() if path == EXPECTATIONS else load_requests(path)
+        known[path]() if path in known else load_requests(path)
         if path == SAMPLE:
             load_request(path)  # one alone, which invoke sends
     except (click.BadParameter, Refused) as error:

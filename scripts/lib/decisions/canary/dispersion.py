@@ -17,6 +17,7 @@ ASSUMED = 0.02  # the failures of a minute scatter as if its share were drawn an
 ENOUGH = 10  # failures, and minutes, from which on blue's scatter is believed
 QUANTILE = -1.64  # of the normal distribution: nineteen in twenty upper ends are above the truth
 BLOCKS = (1, 5)  # minutes
+MOST = 0.25  # what scatters more is an outage, after which something shall still be noticed
 
 
 def independent(counts: Counts, correlation: float) -> Counts:
@@ -65,10 +66,11 @@ class Scatter:
         """The upper end by Pearson's χ², whose quantile is Wilson's and Hilferty's."""
         share = self.failures / self.requests if self.requests else 0.0
         known = min(self.blocks - 1, self.failures)
-        least = ASSUMED if known < ENOUGH and self.size == 1 else 0.0
+        assumed = ASSUMED if self.size == 1 else 0.0
         if known < 2 or not 0 < share < 1:
-            return least
+            return assumed
         scattered = (self.squares - self.failures * share) / (share * (1 - share)) / (self.blocks - 1)
         upper = scattered / (1 - 2 / (9 * known) + QUANTILE * math.sqrt(2 / (9 * known))) ** 3
         mean = self.requests / self.blocks
-        return min(1.0, max(least, self.size * (upper - 1) / max(mean - 1, 1.0)))
+        least = assumed if known < ENOUGH else 0.0
+        return min(MOST, max(least, self.size * (upper - 1) / max(mean - 1, 1.0)))

@@ -12,13 +12,16 @@ Latency = Mapping[str, tuple[float, float]]
 
 
 def failing(minutes: Iterable[Minute]) -> list[Counts]:
-    """Of each minute the requests, and those that failed by the model's or the platform's doing."""
-    return [Counts(minute.requests, minute.failures) for minute in minutes]
+    """Of each minute the requests, and those that failed by the model's or the platform's doing.
+
+    Two averages of Azure's may disagree by a fraction: no more fail than there are.
+    """
+    return [Counts(minute.requests, min(minute.failures, minute.requests)) for minute in minutes]
 
 
 def refusing(minutes: Iterable[Minute]) -> list[Counts]:
     """Of each minute the requests, and those that were answered as the client's mistake."""
-    return [Counts(minute.requests, minute.client_errors) for minute in minutes]
+    return [Counts(minute.requests, min(minute.client_errors, minute.requests)) for minute in minutes]
 
 
 def total(counts: Sequence[Counts]) -> Counts:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Any
 
 from scripts.lib.decisions.state import Refused
 from scripts.lib.decisions.strict_yaml import Document
 
-FILE = Path("endpoints/rollout-policy.yml")
 LONGEST = 340.0  # minutes: a job that judges lasts up to ten more, and one out of its 350 would roll back
 ALPHA = "alpha"
+Wrong = tuple[tuple[str, ...], str]  # where, and why
 ROLLOUT = {ALPHA: (1e-6, 0.5), "delay_minutes": (0.0, 60.0), "before_minutes": (0.0, 1440.0)}
 STAGE = {
     "bake_minutes": (0.0, LONGEST),
@@ -33,75 +32,76 @@ class StagePolicy:
     """One stage's, with green at `percent`; the file explains the rest. No `latency_budget`: latency isn't judged."""
 
     percent: int
-    bake_minutes: float
-    deadline_minutes: float
-    alpha: float
-    tolerated_rise: float
-    latency_budget: float | None
-    fewest_requests: float
+    bake_minutes: float = 10
+    deadline_minutes: float = 60
+    alpha: float = 0.015
+    tolerated_rise: float = 0.01
+    latency_budget: float | None = 1.5
+    fewest_requests: float = 100
+
+
+STAGES = (StagePolicy(10, alpha=0.02), StagePolicy(50), StagePolicy(100, bake_minutes=15, deadline_minutes=30))
 
 
 @dataclass(frozen=True)
 class RolloutPolicy:
-    """The whole file; its `alpha` is the sum that those of the stages stay below."""
+    """The whole file, or what holds without one; the sum of the stages' `alpha` is no greater than its own."""
 
-    alpha: float
-    delay_minutes: float
-    before_minutes: float
-    stages: Mapping[int, StagePolicy]
+    alpha: float = 0.05
+    delay_minutes: float = 3
+    before_minutes: float = 60
+    stages: Mapping[int, StagePolicy] = field(default_factory=lambda: {stage.percent: stage for stage in STAGES})
 
     def stage(self, percent: int) -> StagePolicy:
-        """The policy at a percentage: what the file has for it, or for the next lower one, or the lowest."""
+        """The policy at a percentage: what there is for it, or for the next lower one, or the lowest."""
         return self.stages[max((at for at in self.stages if at <= percent), default=min(self.stages))]
 
 
 def policy(document: Document, file: str) -> RolloutPolicy:
-    """What the file says. Raises Refused with file, line and key for each that is wrong."""
-    wrong = list(_wrong(document.content))
+    """What the file says; what it doesn't say is as without it. Raises Refused with file, line and key of all wrong."""
+    wrong, found = list(_wrong(document.content)), RolloutPolicy()
+    if not wrong:
+        said = {int(key): value for key, value in document.content.items() if key not in ROLLOUT}
+        own = {at: replace(found.stage(at), percent=at, **value) for at, value in said.items()}
+        rest = {key: value for key, value in document.content.items() if key in ROLLOUT}
+        found = RolloutPolicy(**rest, stages=dict(sorted({**found.stages, **own}.items())))
+        wrong = list(_odd(found))
     if wrong:
         lines = document.lines
         raise Refused("\n".join(f"{file}, line {lines.get(path, 1)}: `{'.'.join(path)}` {why}." for path, why in wrong))
-    said = {key: value for key, value in document.content.items() if key in ROLLOUT}
-    stages = {int(key): StagePolicy(int(key), **value) for key, value in document.content.items() if key not in ROLLOUT}
-    return RolloutPolicy(**said, stages=stages)
+    return found
 
 
-def _wrong(content: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
+def _wrong(content: Mapping[str, Any]) -> Iterator[Wrong]:
     """The place of each key that is wrong, and why."""
     stages = {key: value for key, value in content.items() if _percentage(key)}
-    rest = {key: value for key, value in content.items() if key not in stages}
-    found = [*_numbers(rest, ROLLOUT, (), ', and stages like "10"')]
+    yield from _numbers({key: value for key, value in content.items() if key not in stages}, ROLLOUT, ())
     for key, value in stages.items():
         if isinstance(value, dict):
-            found += _stage(key, value)
+            yield from _numbers(value, STAGE, (key,))
         else:
-            found.append(((key,), f"must hold {', '.join(STAGE)}"))
-    yield from found
-    if not stages:
-        yield (ALPHA,), 'is all there is: a stage is missing, as in `"10": {bake_minutes: 10, …}`'
-    if not found and (spent := sum(value[ALPHA] for value in stages.values())) > content[ALPHA] + 1e-9:
-        yield (ALPHA,), f"is {content[ALPHA]}, but those of the stages add up to {spent:.6g}: lower them"
+            yield (key,), f"must hold some of {', '.join(STAGE)}"
 
 
-def _stage(key: str, said: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
-    wrong = list(_numbers(said, STAGE, (key,), ""))
-    yield from wrong
-    if not wrong and said["deadline_minutes"] < said["bake_minutes"]:
-        yield (key, "deadline_minutes"), f"ends before its bake_minutes, {said['bake_minutes']}"
+def _odd(found: RolloutPolicy) -> Iterator[Wrong]:
+    """What numbers don't go together."""
+    for percent, stage in found.stages.items():
+        if stage.deadline_minutes < stage.bake_minutes:
+            why = f"is {stage.deadline_minutes:g}, before the end of its bake_minutes, {stage.bake_minutes:g}"
+            yield (str(percent), "deadline_minutes"), why
+    if (spent := sum(stage.alpha for stage in found.stages.values())) > found.alpha + 1e-9:
+        parts = " + ".join(f"{stage.alpha:g}" for stage in found.stages.values())
+        yield (ALPHA,), f"is {found.alpha:g}, but its stages have {parts} = {spent:g}: lower theirs, or raise it"
 
 
-def _numbers(
-    said: Mapping[str, Any], known: Mapping[str, tuple[float, float]], at: tuple[str, ...], more: str
-) -> Iterator[tuple[tuple[str, ...], str]]:
+def _numbers(said: Mapping[str, Any], known: Mapping[str, tuple[float, float]], at: tuple[str, ...]) -> Iterator[Wrong]:
     for key, value in said.items():
         if key not in known:
             near = get_close_matches(key.lower(), known, 1)
-            there = f"write `{near[0]}`" if near else f"there is {', '.join(known)}{more}"
-            yield (*at, key), f"is no key that is known: {there}"
+            there = f"there is {', '.join(known)}" + ', and stages like "10", in quotes' * (known is ROLLOUT)
+            yield (*at, key), "is no key that is known: " + (f"write `{near[0]}`" if near else there)
         elif why := _no_number(value, *known[key], null=key == MAY_BE_NULL):
             yield (*at, key), why
-    for key in known.keys() - said.keys():
-        yield (*at, key), "is missing"
 
 
 def _no_number(value: Any, least: float, most: float, null: bool) -> str:

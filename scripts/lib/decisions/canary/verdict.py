@@ -78,14 +78,15 @@ def judge(evidence: Evidence, policy: StagePolicy, alpha: float) -> Verdict:
 def again(verdict: Verdict, policy: StagePolicy, passed: float) -> bool:
     """Whether another look is worth waiting for, `passed` minutes after the split.
 
-    The bake is for whatever shows late. After it one waits only for what can come before the deadline: an endpoint
-    with little traffic isn't held up for it.
+    The bake is for whatever shows late. After it one waits only for what can come before the deadline, even if it comes
+    in half the time that is said: nobody is held up by an endpoint with little traffic.
     """
     if verdict.word == "unhealthy" or passed >= policy.deadline_minutes:
         return False
     if passed < policy.bake_minutes:
         return True
-    return verdict.word == "inconclusive" and passed + (verdict.minutes or inf) <= policy.deadline_minutes
+    hopeful = all(verdict.requests) and passed + (verdict.minutes or 0.0) / 2 <= policy.deadline_minutes
+    return verdict.word == "inconclusive" and hopeful
 
 
 def noticed(failed: Failures, policy: StagePolicy, alpha: float) -> int | None:

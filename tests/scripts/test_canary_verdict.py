@@ -1,0 +1,251 @@
+"""What a verdict on a canary is, by its minutes; and how often it is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from functools import partial
+from multiprocessing import get_context
+
+import pytest
+
+from benchmarks.canary import ALPHA, BAD, EQUAL, LOOKS, Traffic, judged, within
+from scripts.lib.decisions.canary.minutes import Evidence, Minute
+from scripts.lib.decisions.canary.outlook import minutes_to, sentence
+from scripts.lib.decisions.canary.policy import RolloutPolicy, StagePolicy
+from scripts.lib.decisions.canary.verdict import Verdict, again, judge
+
+START = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
+POLICY = StagePolicy(10, 10, 60, 0.02, 0.01, 1.5, 100)
+AFTER = replace(POLICY, percent=100)
+LATENCY = {"P50": 20.0, "P90": 50.0}
+
+
+def minutes(
+    count: int,
+    requests: float,
+    failures: float = 0.0,
+    *,
+    refused: float = 0.0,
+    slower: float = 1.0,
+    latency: Sequence[str] = ("P50", "P90"),
+    first: int = 0,
+) -> tuple[Minute, ...]:
+    """So many minutes that are all alike."""
+    told = {name: LATENCY[name] * slower for name in latency}
+    starts = [START + timedelta(minutes=first + it) for it in range(count)]
+    return tuple(Minute(start, requests, failures, refused, told) for start in starts)
+
+
+def scattered(count: int, requests: float, every: int, first: int = 0) -> tuple[Minute, ...]:
+    """A failure in each so many minutes: blue as it mostly is."""
+    found = minutes(count, requests, first=first)
+    return tuple(replace(it, failures=1.0) if at % every == 0 else it for at, it in enumerate(found))
+
+
+BEFORE = scattered(60, 600, 2, first=-60)
+
+
+def look(
+    blue: tuple[Minute, ...],
+    green: tuple[Minute, ...],
+    before: tuple[Minute, ...] = BEFORE,
+    policy: StagePolicy = POLICY,
+) -> Verdict:
+    return judge(Evidence(blue, green, before, START, "Azure Monitor"), policy, policy.alpha)
+
+
+@pytest.mark.parametrize(
+    ("blue", "green", "word", "why"),
+    [
+        (minutes(30, 540), minutes(30, 60), "healthy", "a rise of 1 % or more is ruled out"),
+        (minutes(3, 540), minutes(3, 60), "inconclusive", "more requests to green"),
+        (minutes(10, 540, 1), minutes(10, 60, 3), "unhealthy", "more than chance explains, since 12:0"),
+        (minutes(1, 540), minutes(1, 60, 30), "unhealthy", "since 12:00"),
+        (minutes(30, 540, 3), minutes(20, 60) + minutes(3, 60, 30, first=20), "unhealthy", "since 12:2"),
+        (minutes(15, 540), minutes(15, 60, slower=5), "unhealthy", "above 1.5 times blue's in 15 of 15 minutes"),
+        (minutes(15, 540), minutes(15, 60, 20, slower=5), "unhealthy", " and green's latency is above"),
+        (minutes(15, 540), minutes(15, 60, slower=1.4), "healthy", "P90 +40 %"),
+        (minutes(30, 5400), minutes(30, 600, 1), "healthy", "0.2 % failed of 18,000"),
+        (minutes(3, 54000), minutes(3, 6000, 30), "inconclusive", ""),  # shown, and less than is tolerated
+        (minutes(30, 540, 270), minutes(30, 60, 30), "inconclusive", "blue itself fails 50 % of late (0."),
+        (minutes(30, 540, 540), minutes(30, 60, 60), "inconclusive", "blue itself fails 100 % of late"),
+        (minutes(30, 540, 54), minutes(30, 60), "inconclusive", "blue itself fails 10 % of late"),
+        (minutes(30, 540), minutes(30, 60, refused=6), "inconclusive", "green answers 4xx more often (10 %, blue 0 %)"),
+        (minutes(30, 540, refused=54), minutes(30, 60, refused=6), "healthy", ""),  # the clients' doing
+        (minutes(30, 540), minutes(30, 60, latency=()), "inconclusive", "nobody can tell"),
+        (minutes(30, 540), minutes(30, 60, latency=["P50"]), "inconclusive", "nobody can tell"),
+        (minutes(30, 540), minutes(30, 0, latency=()), "inconclusive", "green got no requests in 30 minutes"),
+        (minutes(30, 0, latency=()), minutes(30, 60), "inconclusive", "blue got no requests in 30 minutes"),
+        (minutes(30, 0), minutes(30, 0), "inconclusive", "blue and green got no requests"),
+        ((), (), "inconclusive", "no minute has been told of yet"),
+        (minutes(30, 540), (), "inconclusive", "no minute has been told of yet"),
+        (minutes(60, 54), minutes(60, 6, slower=1.0), "inconclusive", "more requests to green"),
+        (minutes(15, 9), minutes(15, 1, slower=5, latency=["P50"]), "unhealthy", "latency"),
+        (minutes(3, 540), minutes(3, 60, 61), "unhealthy", "100 % failed of 180"),  # two averages, rounded
+    ],
+)
+def test_the_verdict(blue: tuple[Minute, ...], green: tuple[Minute, ...], word: str, why: str) -> None:
+    """By what both showed in the same minutes, with figures and the reason."""
+    found = look(blue, green)
+
+    assert (found.word, why in found.reason) == (word, True), found.reason
+
+
+def test_figures_are_both_deployments() -> None:
+    """The reason begins with what a reviewer asks first; the sums are in the verdict."""
+    found = look(minutes(30, 947, 5), minutes(30, 104, 0.4, slower=1.03))
+
+    assert found.reason.startswith("0.4 % failed of 3,120, blue 0.5 % of 28,410; P90 +3 %; ")
+    assert found.requests == (28410, 3120) and found.failures == (150, pytest.approx(12))
+    assert found.latency["P90"] == (50, pytest.approx(51.5))
+
+
+def test_only_minutes_that_both_have_count() -> None:
+    """One that is missing of either is left out."""
+    blue, green = minutes(12, 540), minutes(12, 60)
+
+    found = look(blue[:4] + blue[5:], green[2:])
+
+    assert found.requests == (9 * 540, 9 * 60)
+
+
+def test_what_was_bad_once_stays_bad() -> None:
+    """A re-run that looks later finds what the first one found, also if green has recovered since."""
+    green = minutes(3, 60, 30) + minutes(40, 60, first=3)
+
+    assert look(minutes(3, 540), green[:3]).word == "unhealthy"
+    assert look(minutes(43, 540), green).reason.endswith("since 12:00")
+
+
+@pytest.mark.parametrize("traffic", [*EQUAL[2:4], *BAD[:2]], ids=lambda it: it.name)
+def test_each_look_finds_what_earlier_ones_found(traffic: Traffic) -> None:
+    """Whatever the minutes are: from the first look that finds green bad, all do."""
+    for seed in range(3):
+        whole = traffic.evidence(seed, 40)
+        policy = traffic.policy
+        cut = [replace(whole, blue=whole.blue[:at], green=whole.green[:at]) for at in range(1, 41)]
+        bad = [judge(it, policy, ALPHA).word == "unhealthy" for it in cut]
+        assert bad == sorted(bad)
+
+
+def test_missing_requests_and_minutes() -> None:
+    """By the growth so far: what is said to be missing is about what it then takes."""
+    early = look(minutes(5, 540), minutes(5, 60))
+    assert early.missing and early.minutes == pytest.approx(early.missing / 60)
+
+    in_time = 5 + round(early.minutes)
+
+    words = [look(minutes(at, 540), minutes(at, 60)).word for at in (in_time - 3, in_time + 3)]
+    assert words == ["inconclusive", "healthy"]
+
+
+def test_the_fewest_requests_are_wanted_whatever_they_say() -> None:
+    """And are counted among the missing ones."""
+    found = look(minutes(30, 540), minutes(30, 60), policy=replace(POLICY, fewest_requests=2400))
+
+    assert (found.word, found.missing, found.minutes) == ("inconclusive", 600, 10)
+
+
+def test_a_latency_that_is_not_judged_is_not_wanted() -> None:
+    """With a budget of null."""
+    policy = replace(POLICY, latency_budget=None)
+
+    assert look(minutes(30, 540), minutes(30, 60, slower=9, latency=()), policy=policy).word == "healthy"
+
+
+@pytest.mark.parametrize(("count", "requests", "share"), [(1, 60, "5 %"), (3, 60, "2 %"), (10, 6, "5 %")])
+def test_what_would_have_been_noticed(count: int, requests: float, share: str) -> None:
+    """And it is true: so many failures are noticed in these minutes."""
+    found = look(minutes(count, 9 * requests), minutes(count, requests))
+
+    assert found.noticeable == f"a rise to {share} would have been noticed by now"
+    bad = minutes(count, requests, requests * float(share[:-2]) / 100)
+    assert look(minutes(count, 9 * requests), bad).word == "unhealthy"
+
+
+def test_too_little_traffic_notices_nothing() -> None:
+    """And says so."""
+    assert look(minutes(3, 1), minutes(3, 0.1)).noticeable.startswith("nothing would have been noticed by now")
+
+
+def test_after_the_last_stage_green_is_held_against_blue_before() -> None:
+    """Blue has no traffic then; it is said against what."""
+    good = look((), minutes(20, 600, 0.5), policy=AFTER)
+    bad = look(minutes(20, 0), minutes(20, 600, 60), policy=AFTER)
+
+    assert good.word == "healthy" and "blue 0.083 % of 12,000; P90 +0 % before; " in good.reason
+    assert bad.word == "unhealthy"
+    assert look((), minutes(20, 600), before=(), policy=AFTER).word == "inconclusive"
+
+
+def verdict(word: str, needed: float | None = None, green: float = 5) -> Verdict:
+    return replace(look((), ()), word=word, minutes=needed, requests=(45, green))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("found", "passed", "goes_on"),
+    [
+        (verdict("unhealthy"), 1, False),
+        (verdict("healthy"), 9, True),
+        (verdict("healthy"), 10, False),
+        (verdict("inconclusive"), 9, True),
+        (verdict("inconclusive"), 10, True),
+        (verdict("inconclusive", green=0), 9, True),
+        (verdict("inconclusive", green=0), 10, False),
+        (verdict("inconclusive", 100), 10, True),
+        (verdict("inconclusive", 101), 10, False),
+        (verdict("inconclusive", 1), 60, False),
+        (verdict("healthy"), 60, False),
+    ],
+)
+def test_another_look_is_waited_for_only_where_it_may_tell(found: Verdict, passed: float, goes_on: bool) -> None:
+    """Through the bake, and then until a deadline that can be met."""
+    assert again(found, POLICY, passed) is goes_on
+
+
+@pytest.mark.parametrize("failing", [0.02, 0.05, 0.5])
+def test_the_outlook_is_what_happens(failing: float) -> None:
+    """As many minutes as in the median of runs."""
+    policy, traffic = replace(POLICY, alpha=ALPHA), Traffic("", (), blue=0.001, green=failing, slower=1.0)
+    runs = sorted(judged(traffic, seed) for seed in range(15))
+
+    assert minutes_to("unhealthy", policy, 600, failing) == pytest.approx(runs[7], rel=0.5, abs=1)
+
+
+def test_the_doctor_s_sentence() -> None:
+    """At an endpoint's traffic, by the policy; with little of it there is no verdict."""
+    policy = RolloutPolicy(0.05, 3, 60, {10: POLICY})
+
+    assert sentence(policy, 10, 600) == (
+        "10 % of 600 requests a minute: 2, 5, 50 % failing noticed after 12, 7, 4 minutes; else healthy after 18"
+    )
+    assert sentence(policy, 10, 0.5).endswith(
+        "noticed after never, never, never minutes; else no verdict: the reviewer decides"
+    )
+
+
+def test_an_outage_before_does_not_blind() -> None:
+    """All that blue failed then tells of no bursts that hide a green of which half fails."""
+    before = minutes(30, 600, 1, first=-60) + minutes(5, 600, 600, first=-30) + minutes(25, 600, 1, first=-25)
+
+    assert look(minutes(4, 540), minutes(4, 60, 30), before).word == "unhealthy"
+
+
+def alarms(traffic: Traffic, runs: int) -> int:
+    with get_context("spawn").Pool() as pool:
+        return sum(look <= LOOKS for look in pool.map(partial(judged, traffic), range(runs)))
+
+
+@pytest.mark.parametrize("traffic", EQUAL, ids=lambda it: it.name)
+def test_an_equal_green_is_left_alone(traffic: Traffic) -> None:
+    """A few runs of each kind of traffic."""
+    assert sum(judged(traffic, seed) <= LOOKS for seed in range(12)) <= 2
+
+
+@pytest.mark.drill
+@pytest.mark.parametrize("traffic", EQUAL, ids=lambda it: it.name)
+def test_a_thousand_equal_greens_are_taken_back_in_at_most_alpha(traffic: Traffic) -> None:
+    """By an exact binomial bound."""
+    assert within(alarms(traffic, 1000), 1000, ALPHA)
