@@ -85,6 +85,7 @@ def test_who_asks_for_columns_takes_no_list() -> None:
         ([[1, 2, 3]], [tensor("float64", -1, 2)], "it has the shape [1, 3], where the model asks for [-1, 2]"),
         ([["x", 2]], [tensor("float64", -1, 2)], "a value is 'x', where the model asks for float64"),
         ({"a": [[1]]}, [tensor("int64", -1, 1, name="a"), tensor("int64", -1, name="b")], "it has no tensor b"),
+        ({"a": [[1]], "other": ["x"]}, [tensor("int64", -1, 1, name="a")], ""),
         ({"a": [1]}, [tensor("int64", -1, 1, name="a")], "a has the shape [1], where the model asks for [-1, 1]"),
         (
             {"columns": ["a"], "data": [["x"]]},
@@ -118,6 +119,11 @@ def test_params_have_types() -> None:
                 f"a request whose b is {NO_VALUE}": {"columns": ["a", "b"], "index": [0], "data": [["x", NO_VALUE]]},
             },
         ),
+        (
+            frame(a="x", b=1, c="y"),
+            [column("b", "long", required=False)],
+            {f"a request whose b is {NO_VALUE}": {**frame(a="x", b=NO_VALUE, c="y")["input_data"]}},
+        ),
         (frame(a="x"), [column("a", "string", required=False)], {}),  # nothing is required, and any text is one
         (frame(a=True), [column("a", "boolean", required=False)], {}),  # the scorer takes any text for true
         (frame(a=1), None, {}),  # without a signature nothing must be refused
@@ -140,3 +146,8 @@ def test_what_must_be_refused_follows_from_the_signature(body: Any, takes: Specs
 
     assert {what: it["input_data"] for what, it in found.items()} == made
     assert all(it["params"] == {"p": 1} for it in found.values())
+
+
+def test_of_several_requests_the_first_that_can_be_spoilt_is() -> None:
+    """What isn't a frame tells nothing of columns."""
+    assert list(refusable([{"input_data": "[[1]]"}, frame(a="x")], [column("a", "string")])) == ["a request without a"]

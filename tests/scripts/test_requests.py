@@ -56,6 +56,7 @@ def test_a_file_may_hold_several_requests() -> None:
         ({"input_data": {"columns": ["a"], "data": [[1, 2]]}}, "a frame must be"),
         ({"input_data": {"columns": ["a"], "data": 3}}, "a frame must be"),
         ({"input_data": {"data": [[1]]}}, "a frame must be"),
+        ({"input_data": {"columns": ["a"], "index": [0], "data": 3}}, "a frame must be"),
     ],
 )
 def test_what_azure_takes_for_no_request_is_wrong_usage(tmp_path: Path, content: Any, why: str) -> None:
@@ -82,6 +83,8 @@ def test_a_missing_file_is_wrong_usage(tmp_path: Path) -> None:
         ({"a": [[1, 2]], "b": [[3, 4]]}, [{**TENSOR, "name": "a"}, {**TENSOR, "name": "b"}], 1),
         ([[1, 2]], [{"type": "tensor", "tensor-spec": {"dtype": "float64", "shape": [1, 2]}}], None),
         ([1, 2], [{"type": "double"}], None),
+        ({"a": [[1, 2]], "b": [[1, 2], [3, 4]]}, [{**TENSOR, "name": "a"}, {**TENSOR, "name": "b"}], None),
+        ({"a": [[1, 2]], "b": 3}, [{**TENSOR, "name": "a"}], 1),
     ],
 )
 def test_how_many_rows_a_request_has(sent: Any, takes: Any, count: int | None) -> None:
