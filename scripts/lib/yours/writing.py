@@ -79,7 +79,7 @@ def _pretty(body: Mapping[str, Any]) -> str:
     """JSON with a line for each row."""
     frame = body["input_data"]
     if not (isinstance(frame, dict) and "columns" in frame):
-        return json.dumps(body, indent=2) + "\n"
-    rows = ",\n".join(f"      {json.dumps(row)}" for row in frame["data"])
-    head = f'    "columns": {json.dumps(frame["columns"])},\n    "index": {json.dumps(frame["index"])},\n'
+        return json.dumps(body, indent=2, ensure_ascii=False) + "\n"
+    rows = ",\n".join(f"      {json.dumps(row, ensure_ascii=False)}" for row in frame["data"])
+    head = f'    "columns": {json.dumps(frame["columns"], ensure_ascii=False)},\n    "index": {json.dumps(frame["index"])},\n'
     return f'{{\n  "input_data": {{\n{head}    "data": [\n{rows}\n    ]\n  }}\n}}\n'
