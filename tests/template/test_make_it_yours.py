@@ -122,6 +122,9 @@ def tree(tmp_path: Path) -> Path:
 
 
 GIVEN = ["--name", "mine", "--data", "../few.csv"]
+ODD = 'price,"a, b",Größe \\d,new,of many\n' + "".join(
+    f"{n},{n % 7},{['kurz', 'lang'][n % 2]},{('True', 'False', '')[n % 3]},{n * 1.5}\n" for n in range(40)
+)
 REFUSALS: dict[str, tuple[list[str], int, str]] = {
     "no name": (["--kind", "regression"], 2, "--name is missing"),
     "no kind": (GIVEN, 2, "--kind is missing"),
@@ -136,6 +139,12 @@ REFUSALS: dict[str, tuple[list[str], int, str]] = {
     "another kind's metric": ([*GIVEN, "--kind", "regression", "--target", "price", "--metric", "auc"], 2, "rmse, mae"),
     "no CSV": (["--name", "mine", "--kind", "other", "--data", "docs/summary.svg"], 1, "can't be read as a CSV"),
     "no endpoint's name": (["--name", "a b", "--kind", "other", "--data", "../few.csv"], 2, "3 to 32 letters"),
+    "one column": (["--name", "mine", "--kind", "other", "--data", "endpoints/endpoint.yml"], 1, "endpoint.yml"),
+    "a bound that none reaches": (
+        [*GIVEN, "--kind", "regression", "--target", "price", "--bound", "nan"],
+        2,
+        "no number",
+    ),
     "a folder that is no model": (["--name", "mine", "--model", "docs"], 1, "MLmodel"),
 }
 
@@ -149,6 +158,19 @@ def test_a_refusal_changes_nothing(case: str, tree: Path) -> None:
 
     assert (done.returncode, words in done.stderr, "Traceback" in done.stderr) == (code, True, False), done.stderr
     assert git(tree, "status", "--porcelain") == []
+
+
+def test_odd_names_and_values(tree: Path) -> None:
+    """Commas, backslashes and umlauts in names; true and false with gaps: training and the requests agree."""
+    (tree.parent / "odd.csv").write_text(ODD, encoding="utf-8")
+
+    done = make(tree, "--name", "odd", "--kind", "regression", "--data", "../odd.csv", "--target", "price")
+    trained = subprocess.run([sys.executable, "model/train.py"], cwd=tree, check=False, capture_output=True, text=True)
+
+    assert (done.returncode, trained.returncode) == (0, 0), done.stderr + trained.stderr
+    body = json.loads((tree / "endpoints/smoke-requests.json").read_text())["input_data"]
+    assert body["columns"] == ["a, b", "Größe \\d", "new", "of many"]
+    assert {type(row[2]) for row in body["data"]} == {str, type(None)}
 
 
 def test_what_is_not_committed_is_not_risked(tree: Path) -> None:

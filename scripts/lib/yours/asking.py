@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+import math
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -59,8 +62,8 @@ def asked(given: Given) -> Wanted:
 def _csv(name: str, kind: str, data: Path, given: Given) -> Wanted:
     read = table.read(data)
     target = ask(given, "target", "Column to predict", default=str(read.columns[-1]))
-    others = ",".join(str(column) for column in read.columns if column != target)
-    columns = [column.strip() for column in ask(given, "columns", "Columns to predict from", default=others).split(",")]
+    others = _listed([str(column) for column in read.columns if column != target])
+    columns = _columns(ask(given, "columns", "Columns to predict from", default=others))
     if missing := [column for column in (target, *columns) if column not in read.columns]:
         raise click.UsageError(f"{data} has no column {', '.join(missing)}; it has {', '.join(map(str, read.columns))}")
     if target in columns:
@@ -73,15 +76,28 @@ def _csv(name: str, kind: str, data: Path, given: Given) -> Wanted:
     less = table.METRICS[kind][metric]
     question = f"{'Most' if less else 'Least'} {metric} to roll out; whoever guesses reaches"
     bound = ask(given, "bound", question, default=table.guessing(read[target], metric), kind=float)
+    if not math.isfinite(bound):
+        raise click.UsageError(f"--bound {bound} is no number to reach")
     types = table.kinds(read, columns)
     constants = {
-        "TARGET": f"TARGET = {json.dumps(target)}",
-        "COLUMNS": f"COLUMNS = {json.dumps(types)}  # the features, as callers send them: double, boolean or string",
+        "TARGET": f"TARGET = {target!r}",
+        "COLUMNS": f"COLUMNS = {types!r}  # the features, as callers send them: double, boolean or string",
         "METRIC, BOUND": f"METRIC, BOUND = {json.dumps(metric)}, {float(bound)}  # a worse model is not rolled out",
     }
     sample, rows = table.requests(read, types)
     ends = (float(read[target].min()), float(read[target].max())) if kind == "regression" else None
     return Wanted(Answers(name, kind, constants, sample, rows, ends), data, DATA)
+
+
+def _listed(columns: list[str]) -> str:
+    """With commas between, as a CSV's head: a name that has one stands in quotes."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow(columns)
+    return text.getvalue()
+
+
+def _columns(text: str) -> list[str]:
+    return next(csv.reader([text], skipinitialspace=True), [])
 
 
 def _metrics(kind: str) -> click.Choice[str]:

@@ -27,8 +27,8 @@ def read(path: Path) -> pd.DataFrame:
         table = pd.read_csv(path)
     except (OSError, ValueError) as error:
         raise Refused(f"{path} can't be read as a CSV: {error}") from error
-    if table.empty:
-        raise Refused(f"{path} has no rows")
+    if table.empty or len(table.columns) < 2:
+        raise Refused(f"{path} has {len(table)} rows of {len(table.columns)} columns. Are there commas between?")
     return table
 
 
@@ -50,7 +50,8 @@ def requests(table: pd.DataFrame, columns: dict[str, str]) -> tuple[dict[str, An
     whole = table[list(columns)].dropna()
     if whole.empty:
         raise Refused("no row has a value in each column; give --columns that are filled together")
-    return _body(whole.head(1)), _body(table.loc[_edges(table, columns)[:ROWS], list(columns)])
+    rows = table.loc[_edges(table, columns)[:ROWS], list(columns)]
+    return _body(whole.head(1), columns), _body(rows, columns)
 
 
 def _edges(table: pd.DataFrame, columns: dict[str, str]) -> list[Any]:
@@ -64,10 +65,12 @@ def _edges(table: pd.DataFrame, columns: dict[str, str]) -> list[Any]:
     return list(found)
 
 
-def _body(rows: pd.DataFrame) -> dict[str, Any]:
+def _body(rows: pd.DataFrame, columns: dict[str, str]) -> dict[str, Any]:
+    """As a request; what is true, false or missing is read as text by training, so it is text here."""
     import json
 
-    rows = rows.reset_index(drop=True)
+    texts = {name: rows[name].map(str, na_action="ignore") for name, kind in columns.items() if kind == "string"}
+    rows = rows.assign(**texts).reset_index(drop=True)
     return {"input_data": json.loads(rows.to_json(orient="split", double_precision=15))}
 
 

@@ -69,7 +69,7 @@ def _start(name: str, answers: Answers) -> str:
 def _changed(text: str, edits: Mapping[str, str], file: str) -> str:
     """The text with a line in the place of each that fits. Raises Refused where there is none, or more than one."""
     for pattern, line in edits.items():
-        text, changes = re.subn(pattern, line, text, flags=re.MULTILINE)
+        text, changes = re.subn(pattern, lambda _, line=line: line, text, flags=re.MULTILINE)  # type: ignore[misc]
         if changes != 1:
             raise Refused(f"{file} isn't the template's any more: {changes} lines fit {pattern}")
     return text
