@@ -104,6 +104,7 @@ def test_numbers_stay_numbers() -> None:
     all_fail = Failures([Counts(1e6, 0)] * 500, [Counts(1e6, 1e6)] * 500, [])
 
     assert np.isfinite(all_fail.rise()).all() and np.isfinite(all_fail.no_rise(0.01))
+    assert np.isfinite(capital([[1e5], [1e5], [-1e5]], [1.0])).all()
 
 
 def test_minutes_without_requests_say_nothing() -> None:
@@ -138,6 +139,7 @@ def drawn(share: float, bursts: float | None, minutes: int, rate: int = 600, las
         (drawn(0.02, 50, 60, lasting=5), 0.04, 0.5),
         ([], ASSUMED, ASSUMED),
         (drawn(0.005, None, 1), ASSUMED, ASSUMED),
+        ([Counts(600, 0), Counts(600, 1)] * 4, ASSUMED, ASSUMED),
         ([Counts(600, 0)] * 60, ASSUMED, ASSUMED),
         ([Counts(600, 600)] * 60, ASSUMED, ASSUMED),
         ([Counts(0, 0)] * 60, ASSUMED, ASSUMED),

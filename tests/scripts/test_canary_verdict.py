@@ -65,6 +65,8 @@ def look(
         (minutes(1, 540), minutes(1, 60, 30), "unhealthy", "since 12:00"),
         (minutes(30, 540, 3), minutes(20, 60) + minutes(3, 60, 30, first=20), "unhealthy", "since 12:2"),
         (minutes(15, 540), minutes(15, 60, slower=5), "unhealthy", "above 1.5 times blue's in 15 of 15 minutes"),
+        (minutes(60, 540, 3), minutes(52, 60) + minutes(8, 60, 5, first=52), "unhealthy", "since 12:5"),
+        (minutes(8, 540), minutes(8, 60, slower=5), "inconclusive", ""),  # latency has but a part of alpha
         (minutes(15, 540), minutes(15, 60, 20, slower=5), "unhealthy", " and green's latency is above"),
         (minutes(15, 540), minutes(15, 60, slower=1.4), "healthy", "P90 +40 %"),
         (minutes(30, 5400), minutes(30, 600, 1), "healthy", "0.2 % failed of 18,000"),
@@ -117,6 +119,22 @@ def test_what_was_bad_once_stays_bad() -> None:
 
     assert look(minutes(3, 540), green[:3]).word == "unhealthy"
     assert look(minutes(43, 540), green).reason.endswith("since 12:00")
+    slow = minutes(12, 60, slower=5) + minutes(31, 60, first=12)
+    assert "above 1.5 times blue's in 12 of 43 minutes" in look(minutes(43, 540), slow).reason
+
+
+def test_means_are_by_requests() -> None:
+    """A minute of few requests says little of a latency."""
+    found = look(minutes(2, 540), minutes(1, 90) + minutes(1, 10, slower=3, first=1))
+
+    assert found.latency["P90"] == (50, pytest.approx(60))
+
+
+def test_who_is_out_is_no_measure() -> None:
+    """Also if blue was out before."""
+    out = minutes(30, 540, 530)
+
+    assert "blue itself fails 98.1 %" in look(out, minutes(30, 60, 58), minutes(60, 600, 590, first=-60)).reason
 
 
 @pytest.mark.parametrize("traffic", [*EQUAL[2:4], *BAD[:2]], ids=lambda it: it.name)
@@ -180,6 +198,13 @@ def test_after_the_last_stage_green_is_held_against_blue_before() -> None:
     assert look((), minutes(20, 600), before=(), policy=AFTER).word == "inconclusive"
 
 
+def test_after_the_last_stage_blue_s_newest_minutes_count() -> None:
+    """As many as green's, so that each look sees the pairs of earlier ones."""
+    before = minutes(40, 600, 60, first=-60) + minutes(20, 600, first=-20)
+
+    assert "blue 0 % of 12,000" in look((), minutes(20, 600), before, AFTER).reason
+
+
 def verdict(word: str, needed: float | None = None, green: float = 5) -> Verdict:
     return replace(look((), ()), word=word, minutes=needed, requests=(45, green))  # type: ignore[arg-type]
 
@@ -208,7 +233,7 @@ def test_another_look_is_waited_for_only_where_it_may_tell(found: Verdict, passe
 @pytest.mark.parametrize("failing", [0.02, 0.05, 0.5])
 def test_the_outlook_is_what_happens(failing: float) -> None:
     """As many minutes as in the median of runs."""
-    policy, traffic = replace(POLICY, alpha=ALPHA), Traffic("", (), blue=0.001, green=failing, slower=1.0)
+    policy, traffic = replace(POLICY, alpha=ALPHA), Traffic("", (), blue=0.0, green=failing, slower=1.0)
     runs = sorted(judged(traffic, seed) for seed in range(15))
 
     assert minutes_to("unhealthy", policy, 600, failing) == pytest.approx(runs[7], rel=0.5, abs=1)

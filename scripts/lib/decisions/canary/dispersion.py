@@ -15,8 +15,8 @@ from scripts.lib.decisions.canary.betting import Counts
 
 ASSUMED = 0.02  # the failures of a minute scatter as if its share were drawn anew from a beta distribution of 49
 ENOUGH = 10  # failures, and minutes, from which on blue's scatter is believed
-QUANTILE = -1.64  # of the normal distribution: nineteen in twenty upper ends are above the truth
-BLOCKS = (1, 5)  # minutes
+BLOCKS = {1: -1.64, 5: -1.28}
+"""Minutes, and the normal quantile of the upper end: blocks are few, so theirs is less strict."""
 MOST = 0.25  # what scatters more is an outage, after which something shall still be noticed
 
 
@@ -28,7 +28,7 @@ def independent(counts: Counts, correlation: float) -> Counts:
 
 def correlations(before: Iterable[Counts], since: Iterable[Counts]) -> Iterable[float]:
     """What is known at the beginning of each of the minutes since the split: from those before it alone."""
-    scatters = [Scatter(size) for size in BLOCKS]
+    scatters = [Scatter(*it) for it in BLOCKS.items()]
     for counts in before:
         for scatter in scatters:
             scatter.add(counts)
@@ -43,6 +43,7 @@ class Scatter:
     """Sums over blocks of `size` minutes, of which the unfinished one is `open`."""
 
     size: int
+    quantile: float
     blocks: int = 0
     requests: float = 0.0
     failures: float = 0.0
@@ -70,7 +71,7 @@ class Scatter:
         if known < 2 or not 0 < share < 1:
             return assumed
         scattered = (self.squares - self.failures * share) / (share * (1 - share)) / (self.blocks - 1)
-        upper = scattered / (1 - 2 / (9 * known) + QUANTILE * math.sqrt(2 / (9 * known))) ** 3
+        upper = scattered / (1 - 2 / (9 * known) + self.quantile * math.sqrt(2 / (9 * known))) ** 3
         mean = self.requests / self.blocks
         least = assumed if known < ENOUGH else 0.0
         return min(MOST, max(least, self.size * (upper - 1) / max(mean - 1, 1.0)))

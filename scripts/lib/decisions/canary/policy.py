@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
@@ -108,7 +107,7 @@ def _no_number(value: Any, least: float, most: float, null: bool) -> str:
     """Why it is none from `least` to `most`, "" where it is one."""
     if value is None and null:
         return ""
-    number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    number = isinstance(value, int | float) and not isinstance(value, bool)
     if number and least <= value <= most:
         return ""
     return f"must be a number from {least:g} to {most:g}{', or null' * null}, not {value!r}"
