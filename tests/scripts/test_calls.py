@@ -23,7 +23,7 @@ VERBS = {  # in this order, on one endpoint
     "deploy --version 1": FILES + LOOK + CREATE + LOOK,
     "promote --first default": LOOK + KEYS + LOOK + WRITE + LOOK,
     "deploy --version 2": FILES + LOOK + CREATE + LOOK,
-    f"smoke_test {GREEN}": LOOK + KEYS,
+    f"smoke_test {GREEN}": FILES + LOOK + KEYS,  # its signature says what is right
     f"check_contract {GREEN}": LOOK + 2 * (FILES + KEYS),
     "show_endpoint": LOOK,
     "review --next promote-10 --percent 10": LOOK,

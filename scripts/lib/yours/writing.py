@@ -81,5 +81,6 @@ def _pretty(body: Mapping[str, Any]) -> str:
     if not (isinstance(frame, dict) and "columns" in frame):
         return json.dumps(body, indent=2, ensure_ascii=False) + "\n"
     rows = ",\n".join(f"      {json.dumps(row, ensure_ascii=False)}" for row in frame["data"])
-    head = f'    "columns": {json.dumps(frame["columns"], ensure_ascii=False)},\n    "index": {json.dumps(frame["index"])},\n'
+    names = json.dumps(frame["columns"], ensure_ascii=False)
+    head = f'    "columns": {names},\n    "index": {json.dumps(frame["index"])},\n'
     return f'{{\n  "input_data": {{\n{head}    "data": [\n{rows}\n    ]\n  }}\n}}\n'
