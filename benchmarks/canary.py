@@ -122,7 +122,7 @@ def repeated_z(traffic: Traffic, seed: int) -> float:
     pooled = (blue_failed + green_failed) / np.maximum(blue + green, 1)
     error = np.sqrt(np.maximum(pooled * (1 - pooled), 1e-12) * (1 / np.maximum(blue, 1) + 1 / np.maximum(green, 1)))
     z = (green_failed / np.maximum(green, 1) - blue_failed / np.maximum(blue, 1)) / error
-    return _first(z > 1.645)
+    return _first(z > 1.645)  # where blue has no requests there is no z
 
 
 def five_looks(traffic: Traffic, seed: int) -> float:
@@ -161,7 +161,7 @@ def _minutes_until(found: Sequence[float]) -> tuple[float, float]:
 def _cell(traffic: Traffic, found: Sequence[float]) -> str:
     if len(traffic.goal) == 1:
         return f"{sum(it < inf for it in found) / len(found):.1%}".replace("%", " %")
-    return " / ".join(f"{it:.0f}" for it in _minutes_until(found)) + " min"
+    return " / ".join(f"{it:.0f}" if it < inf else "–" for it in _minutes_until(found)) + " min"
 
 
 def _table(runs: int) -> bool:
@@ -171,7 +171,11 @@ def _table(runs: int) -> bool:
     with Pool() as pool:
         for traffic in (*EQUAL, *EXTREME, *BAD):
             found = [pool.map(partial(rule, traffic), range(runs)) for rule in RULES.values()]
-            goal = f"≤ {traffic.goal[0]:.0%}" if len(traffic.goal) == 1 else " / ".join(map(str, traffic.goal)) + " min"
+            goal = (
+                f"≤ {traffic.goal[0]:.0%}".replace("%", " %")
+                if len(traffic.goal) == 1
+                else " / ".join(map(str, traffic.goal)) + " min"
+            )
             good.append(reached(traffic, found[0]))
             click.echo(f"| {traffic.name} | {' | '.join(_cell(traffic, it) for it in found)} | {goal} |")
     click.echo(f"{sum(good)} of {len(good)} goals reached: all were to be")

@@ -103,7 +103,7 @@ def test_numbers_stay_numbers() -> None:
     """Through a day in which everything fails, at any rate, and afterwards."""
     all_fail = Failures([Counts(1e6, 0)] * 500, [Counts(1e6, 1e6)] * 500, [])
 
-    assert np.isfinite(all_fail.rise()).all() and np.isfinite(all_fail.no_rise(0.01))
+    assert np.isfinite(all_fail.rise()).all() and np.isfinite(all_fail.no_rise(0.01)).all()
     assert np.isfinite(capital([[1e5], [1e5], [-1e5]], [1.0])).all()
 
 
@@ -136,6 +136,7 @@ def drawn(share: float, bursts: float | None, minutes: int, rate: int = 600, las
         (drawn(0.005, None, 60), 0.0, 0.004),
         (drawn(0.02, 50, 60), 1 / 51, 0.1),
         (drawn(0.02, 10, 60), 1 / 11, 0.5),
+        ([Counts(600, 1.3), Counts(600, 4.7)] * 7, 0.001, 0.01),
         (drawn(0.02, 50, 60, lasting=5), 0.04, 0.5),
         ([], ASSUMED, ASSUMED),
         (drawn(0.005, None, 1), ASSUMED, ASSUMED),
