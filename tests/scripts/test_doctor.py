@@ -108,7 +108,7 @@ def test_all_is_well(copy: Copy, tmp_path: Path) -> None:
 
     findings = json.loads(result.stdout)
     assert (result.exit_code, {found["verdict"] for found in findings}) == (0, {"ok"}), result.stderr
-    assert len(findings) == 28
+    assert len(findings) == 29
     assert all(f"{found['name']}: ok. {found['say']}" in result.stderr for found in findings)
     assert summary.read_text().count("| ✅ |") == len(findings)
 
@@ -741,7 +741,7 @@ def test_what_fails_a_rollout_for_sure(copy: Copy, tmp_path: Path, environ: dict
 
     assert result.exit_code == 1
     assert "not ready: " in result.stderr and check in result.stderr.splitlines()[-1]
-    assert len(json.loads(result.stdout)) in (17, 19)  # who can't log in asks for nothing more
+    assert len(json.loads(result.stdout)) in (20, 22)  # who can't log in asks for nothing more
 
 
 @pytest.mark.parametrize(("role", "asked"), [("", False), ("Reader", True)])
