@@ -256,6 +256,7 @@ def test_the_doctor_s_sentence() -> None:
     assert sentence(policy, 10, 600) == (
         "10 % of 600 requests a minute: 2, 5, 50 % failing noticed after 12, 7, 4 minutes; else healthy after 18"
     )
+    assert sentence(policy, 50, 600).endswith("healthy after 13")
     assert sentence(policy, 10, 0.5).endswith(
         "noticed after never, never, never minutes; else no verdict: the reviewer decides"
     )
