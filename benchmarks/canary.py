@@ -1,7 +1,7 @@
 """How often an equal green is taken back, and how soon a bad one: the judgement beside two rules that people use.
 
-`python -m benchmarks.canary` prints the table of docs/EVIDENCE.md, and ends with exit code 1 if a goal is missed: five
-minutes at full size, `--runs 100` for a glance. `--policy` prints what the policy notices at an endpoint's traffic.
+`python -m benchmarks.canary` prints the first table of docs/EVIDENCE.md, and ends with exit code 1 if a goal is missed:
+six minutes at full size, `--runs 100` for a glance. `--power` prints the second: what is noticed at which traffic.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from functools import partial
+from itertools import product
 from math import comb, inf
 from multiprocessing import Pool
 
 import click
 import numpy as np
 
-from scripts.lib.azure.policy_file import of_the_file
 from scripts.lib.decisions.canary.minutes import Evidence, Minute
-from scripts.lib.decisions.canary.outlook import sentence
-from scripts.lib.decisions.canary.policy import StagePolicy
+from scripts.lib.decisions.canary.outlook import SHARES, minutes_to
+from scripts.lib.decisions.canary.policy import LONGEST, StagePolicy
 from scripts.lib.decisions.canary.verdict import judge
 
 ALPHA = 0.05
@@ -122,7 +122,7 @@ def repeated_z(traffic: Traffic, seed: int) -> float:
     pooled = (blue_failed + green_failed) / np.maximum(blue + green, 1)
     error = np.sqrt(np.maximum(pooled * (1 - pooled), 1e-12) * (1 / np.maximum(blue, 1) + 1 / np.maximum(green, 1)))
     z = (green_failed / np.maximum(green, 1) - blue_failed / np.maximum(blue, 1)) / error
-    return _first(z > 1.645)
+    return _first(z > 1.645)  # where blue has no requests there is no z
 
 
 def five_looks(traffic: Traffic, seed: int) -> float:
@@ -161,7 +161,7 @@ def _minutes_until(found: Sequence[float]) -> tuple[float, float]:
 def _cell(traffic: Traffic, found: Sequence[float]) -> str:
     if len(traffic.goal) == 1:
         return f"{sum(it < inf for it in found) / len(found):.1%}".replace("%", " %")
-    return " / ".join(f"{it:.0f}" for it in _minutes_until(found)) + " min"
+    return " / ".join(f"{it:.0f}" if it < inf else "–" for it in _minutes_until(found)) + " min"
 
 
 def _table(runs: int) -> bool:
@@ -171,23 +171,35 @@ def _table(runs: int) -> bool:
     with Pool() as pool:
         for traffic in (*EQUAL, *EXTREME, *BAD):
             found = [pool.map(partial(rule, traffic), range(runs)) for rule in RULES.values()]
-            goal = f"≤ {traffic.goal[0]:.0%}" if len(traffic.goal) == 1 else " / ".join(map(str, traffic.goal)) + " min"
+            goal = (
+                f"≤ {traffic.goal[0]:.0%}".replace("%", " %")
+                if len(traffic.goal) == 1
+                else " / ".join(map(str, traffic.goal)) + " min"
+            )
             good.append(reached(traffic, found[0]))
             click.echo(f"| {traffic.name} | {' | '.join(_cell(traffic, it) for it in found)} | {goal} |")
     click.echo(f"{sum(good)} of {len(good)} goals reached: all were to be")
     return all(good)
 
 
+def _power() -> None:
+    """Prints minutes until a verdict of a stage that may last as long as a job can; – where none comes."""
+    shares = " | ".join(f"{share:.0%} failing".replace("%", " %") for share in SHARES)
+    click.echo(f"| requests a minute | on green | tolerated rise | {shares} | healthy |\n|{'---|' * (len(SHARES) + 4)}")
+    for rate, percent, rise in product(RATES, (10, 50), (0.03, 0.01)):
+        policy = StagePolicy(percent, deadline_minutes=LONGEST, tolerated_rise=rise, fewest_requests=0)
+        found = [minutes_to("unhealthy", policy, rate, share) for share in SHARES]
+        cells = [str(it or "–") for it in (*found, minutes_to("healthy", policy, rate, 0.0))]
+        click.echo(f"| {rate:,} | {percent} % | {100 * rise:g} % | {' | '.join(cells)} |")
+
+
 @click.command()
 @click.option("--runs", default=1000, show_default=True, help="Of each row.")
-@click.option("--policy", is_flag=True, help="What endpoints/rollout-policy.yml notices instead.")
-def main(runs: int, policy: bool) -> None:
+@click.option("--power", is_flag=True, help="The second table instead.")
+def main(runs: int, power: bool) -> None:
     """The table, and whether it is as it was to be."""
-    if policy:
-        known = of_the_file()
-        for rate in RATES:
-            for percent in known.stages:
-                click.echo(sentence(known, percent, rate))
+    if power:
+        _power()
         return
     sys.exit(not _table(runs))
 

@@ -45,6 +45,7 @@ TESTS = {  # of a pure decision: the tests that are about it, the nearest first
     "requests": ["requests"],
     "authors": ["authors", "check_approval"],
     "tags": ["tags"],
+    "canary/policy": ["canary_policy"],
     "lfs": ["lfs"],
     **dict.fromkeys(["answers", "contract", "model_example", "number_types", "signature"], CONTRACT),
 }  # not what is tested only through files and Azure

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from itertools import product
 from math import comb, exp, log
 
@@ -13,6 +14,7 @@ from scripts.lib.decisions.canary import betting, comparing
 from scripts.lib.decisions.canary.betting import HEADS, RISES, Counts, capital, gain, rises
 from scripts.lib.decisions.canary.comparing import Failures
 from scripts.lib.decisions.canary.dispersion import ASSUMED, MOST, correlations, independent
+from scripts.lib.decisions.canary.minutes import Minute
 
 
 def chance(requests: int, failures: int, share: float) -> float:
@@ -103,7 +105,7 @@ def test_numbers_stay_numbers() -> None:
     """Through a day in which everything fails, at any rate, and afterwards."""
     all_fail = Failures([Counts(1e6, 0)] * 500, [Counts(1e6, 1e6)] * 500, [])
 
-    assert np.isfinite(all_fail.rise()).all() and np.isfinite(all_fail.no_rise(0.01))
+    assert np.isfinite(all_fail.rise()).all() and np.isfinite(all_fail.no_rise(0.01)).all()
     assert np.isfinite(capital([[1e5], [1e5], [-1e5]], [1.0])).all()
 
 
@@ -136,6 +138,7 @@ def drawn(share: float, bursts: float | None, minutes: int, rate: int = 600, las
         (drawn(0.005, None, 60), 0.0, 0.004),
         (drawn(0.02, 50, 60), 1 / 51, 0.1),
         (drawn(0.02, 10, 60), 1 / 11, 0.5),
+        ([Counts(600, 1.3), Counts(600, 4.7)] * 7, 0.001, 0.01),
         (drawn(0.02, 50, 60, lasting=5), 0.04, 0.5),
         ([], ASSUMED, ASSUMED),
         (drawn(0.005, None, 1), ASSUMED, ASSUMED),
@@ -166,6 +169,24 @@ def test_independent_requests_fail_in_the_same_share() -> None:
     assert independent(Counts(51, 5.1), 0.02) == Counts(25.5, 2.55)
     assert independent(Counts(1e9, 0), 0.02).requests == pytest.approx(50)
     assert independent(Counts(0.5, 0.1), 0.9) == Counts(0.5, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("requests", "green", "above"),
+    [
+        (10, {"P50": 99, "P90": 30}, [False]),
+        (10, {"P50": 1, "P90": 30.1}, [True]),
+        (9, {"P50": 15, "P90": 99}, [False]),
+        (9, {"P50": 15.1, "P90": 1}, [True]),
+        (10, {"P50": 99}, []),
+        (0, {"P50": 99, "P90": 99}, []),
+    ],
+)
+def test_a_throw_is_above_the_budget_or_none(requests: float, green: dict[str, float], above: list[bool]) -> None:
+    """By the P90 where ten requests tell of it, else by the median; a minute that doesn't tell is no throw."""
+    one, other = (Minute(datetime(2026, 1, 1), requests, 0, 0, told) for told in ({"P50": 10, "P90": 20}, green))
+
+    assert comparing.throws([one], [other], 1.5) == above
 
 
 def test_blue_s_share_is_guessed_from_what_was_before() -> None:

@@ -38,6 +38,13 @@ def test_all_that_it_may_say() -> None:
     assert found.stages[25] == StagePolicy(25, alpha=0.02) and [*found.stages] == [10, 25, 50, 100]
 
 
+def test_a_stage_may_be_the_least_and_bake_to_its_end() -> None:
+    """At 1 %, with a deadline that ends with the bake."""
+    found = read('alpha: 0.5\n"1": {bake_minutes: 60}')
+
+    assert found.stage(9).bake_minutes == found.stage(1).deadline_minutes == 60
+
+
 @pytest.mark.parametrize(("percent", "stage"), [(10, 10), (1, 10), (49, 10), (50, 50), (99, 50), (100, 100)])
 def test_each_percentage_has_a_policy(percent: int, stage: int) -> None:
     """Its own or that of the next lower one."""

@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from functools import partial
+from math import log
 from multiprocessing import get_context
 
 import pytest
 
 from benchmarks.canary import ALPHA, BAD, EQUAL, LOOKS, Traffic, judged, within
+from scripts.lib.decisions.canary import figures
+from scripts.lib.decisions.canary.comparing import Failures
 from scripts.lib.decisions.canary.minutes import Evidence, Minute
 from scripts.lib.decisions.canary.outlook import minutes_to, sentence
 from scripts.lib.decisions.canary.policy import RolloutPolicy, StagePolicy
@@ -137,6 +140,13 @@ def test_who_is_out_is_no_measure() -> None:
     assert "blue itself fails 98.1 %" in look(out, minutes(30, 60, 58), minutes(60, 600, 590, first=-60)).reason
 
 
+def test_a_failure_or_two_are_no_trouble_of_blue_s() -> None:
+    """With little traffic they are a large share."""
+    blue, policy = minutes(59, 10) + minutes(1, 10, 2, first=59), replace(POLICY, tolerated_rise=0.05)
+
+    assert look(blue, minutes(60, 10), scattered(60, 10, 60, first=-60), policy).word == "healthy"
+
+
 @pytest.mark.parametrize("traffic", [*EQUAL[2:4], *BAD[:2]], ids=lambda it: it.name)
 def test_each_look_finds_what_earlier_ones_found(traffic: Traffic) -> None:
     """Whatever the minutes are: from the first look that finds green bad, all do."""
@@ -246,6 +256,7 @@ def test_the_doctor_s_sentence() -> None:
     assert sentence(policy, 10, 600) == (
         "10 % of 600 requests a minute: 2, 5, 50 % failing noticed after 12, 7, 4 minutes; else healthy after 18"
     )
+    assert sentence(policy, 50, 600).endswith("healthy after 13")
     assert sentence(policy, 10, 0.5).endswith(
         "noticed after never, never, never minutes; else no verdict: the reviewer decides"
     )
@@ -274,3 +285,18 @@ def test_an_equal_green_is_left_alone(traffic: Traffic) -> None:
 def test_a_thousand_equal_greens_are_taken_back_in_at_most_alpha(traffic: Traffic) -> None:
     """By an exact binomial bound."""
     assert within(alarms(traffic, 1000), 1000, ALPHA)
+
+
+def called_healthy(seed: int) -> bool:
+    """Whether a green that fails by one in a hundred more is so by any look."""
+    traffic = Traffic("", (), blue=0.01, green=0.02, bursts=50)
+    whole = traffic.evidence(seed)
+    failed = Failures(*(figures.failing(it) for it in (whole.blue, whole.green, whole.before)))
+    return max(failed.no_rise(0.01)) >= log(1 / ALPHA)
+
+
+@pytest.mark.drill
+def test_a_thousand_bad_greens_are_called_healthy_in_at_most_alpha() -> None:
+    """The same bound for the other mistake, in bursts, too."""
+    with get_context("spawn").Pool() as pool:
+        assert within(sum(pool.map(called_healthy, range(1000))), 1000, ALPHA)

@@ -82,7 +82,7 @@ def _nearest(blue: float, green: float, bet: tuple[float, float], margin: float)
     """Blue's share in the refuted pair that is hardest to tell from the bet; green's is greater by the margin."""
     if not margin:
         return (blue * bet[0] + green * bet[1]) / (blue + green)
-    low, high = 0.0, min(bet[0], 1 - margin)
+    low, high = 0.0, 1 - margin
     for _ in range(40):
         middle = (low + high) / 2
         other = middle + margin

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from scripts.lib.decisions.canary import betting
 from scripts.lib.decisions.canary.betting import HEADS, RISES, Counts
@@ -28,9 +29,10 @@ class Failures:
         gains = (betting.rises(blue, green, guess) for blue, green, guess in self._independent())
         return betting.capital(gains, RISES.values())
 
-    def no_rise(self, margin: float) -> float:
-        """The logarithm of the capital of who bets that green fails like blue, against a rise by the margin."""
-        return sum(betting.gain(blue, green, (guess, guess), margin) for blue, green, guess in self._independent())
+    def no_rise(self, margin: float) -> list[float]:
+        """The same of who bets that green fails like blue, against a rise by the margin; as logarithms."""
+        pairs = self._independent()
+        return [*accumulate(betting.gain(blue, green, (guess, guess), margin) for blue, green, guess in pairs)]
 
     def _independent(self) -> Iterator[tuple[Counts, Counts, float]]:
         """Both counts, as many as are independent, and blue's share as it could be guessed before that minute."""

@@ -20,6 +20,7 @@ from scripts.lib.decisions.canary.policy import StagePolicy
 
 RECENT = 10  # minutes that tell how things are now
 SLOW = 0.25  # the part of alpha for latency, where that is judged: a coin needs but two minutes more for it
+SEVERAL = 3  # failures: one or two of blue's are no trouble of its own
 OUT = 0.5  # who fails more often than this is no measure for anybody
 SHARES = (0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0)
 
@@ -129,9 +130,11 @@ def _silent(blue: Counts, green: Counts, minutes: int) -> str:
 
 def _doubt(failed: Failures, blue: Sequence[Minute], green: Sequence[Minute], policy: StagePolicy, alpha: float) -> str:
     """Why green doesn't count as healthy whatever its failures say, "" where nothing stands against it."""
-    now, before = total(failed.blue[-RECENT:]).share, total(failed.before).share
-    if now > OUT or (total(failed.before).requests and now > before + policy.tolerated_rise):
-        return f"blue itself fails {percent(now)} of late ({percent(before)} before): that is no reason to promote"
+    now, before = total(failed.blue[-RECENT:]), total(failed.before)
+    more = bool(before.requests) and now.share > before.share + policy.tolerated_rise
+    if now.failures >= SEVERAL and (now.share > OUT or more):
+        shares = f"{percent(now.share)} of late ({percent(before.share)} before)"
+        return f"blue itself fails {shares}: that is no reason to promote"
     refused = Failures(figures.refusing(blue), figures.refusing(green), [])
     if noticed(refused, policy, alpha) is not None:
         shares = f"{percent(total(refused.green).share)}, blue {percent(total(refused.blue).share)}"
@@ -145,7 +148,7 @@ def _missing(failed: Failures, throws: Sequence[bool], policy: StagePolicy, alph
     if not requests:
         return None
     needs = [max(0.0, policy.fewest_requests - requests)]
-    needs.append(_still(failed.no_rise(policy.tolerated_rise), alpha, requests))
+    needs.append(_still(failed.no_rise(policy.tolerated_rise)[-1], alpha, requests))
     if policy.latency_budget:
         needs.append(_still(log(comparing.below(throws)), alpha, requests))
     return max(needs) if isfinite(max(needs)) else None
