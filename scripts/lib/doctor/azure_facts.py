@@ -11,6 +11,7 @@ from scripts.lib.azure.trying import asked
 from scripts.lib.azure.waiting import Deadline
 from scripts.lib.azure.workspace import Workspace, manager
 from scripts.lib.decisions.state import Refused
+from scripts.lib.doctor import azure_checks
 from scripts.lib.doctor.azure_checks import NO_LOGIN, NO_RIGHT, NO_WORKSPACE, REACHED, UNKNOWN, Endpoint, Reach
 from scripts.lib.doctor.facts import told
 from scripts.lib.doctor.finding import Unknown, shorten
@@ -71,7 +72,7 @@ def _permitted(call: Callable[[Workspace], T], workspace: Workspace) -> T:
         return asked(workspace, Deadline(PATIENCE), lambda: call(workspace))
     except HttpResponseError as error:
         if error.status_code == 403:
-            raise Refused(f"the login has no right to read it: {shorten(reason(error))}") from error
+            raise Refused(f"{azure_checks.REFUSED}: {shorten(reason(error))}") from error
         raise
 
 
