@@ -1,245 +1,95 @@
-"""What scripts make of Azure Monitor's answers: pure cases, and live traffic through the real SDK."""
+"""Two models' metrics side by side: which there are, by how much each moved, and whether that is better."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-from datetime import datetime, timedelta, timezone
-from pathlib import Path
+from collections.abc import Mapping
 
 import pytest
 
-from azureml_emulator.faults.client import Faults
-from azureml_emulator.process import running
-from azureml_emulator.testing import SAMPLE, Arm, blobs, toy_model
-from scripts.lib.azure.endpoint import OnlineEndpoint
-from scripts.lib.azure.metrics import SOURCE, evidence
-from scripts.lib.azure.workspace import Workspace
-from scripts.lib.cli.exit_codes import exit_code
-from scripts.lib.decisions.canary import points
-from scripts.lib.decisions.canary.minutes import Evidence, NoEvidence
-from scripts.lib.decisions.canary.points import Point, Window
-
-MINUTE = 0.5  # seconds of one
-SINCE = datetime(2026, 3, 1, 12, 0, 30, tzinfo=timezone.utc)
-NO_DELAY = timedelta()
-
-
-def at(minute: float) -> datetime:
-    """So many minutes after noon."""
-    return SINCE.replace(second=0) + timedelta(minutes=minute)
+from scripts.lib.decisions.metrics import better_sign, comparison, data, metrics
 
 
 @pytest.mark.parametrize(
-    ("status", "model_status", "whose"),
+    ("tags", "found"),
     [
-        ("200", "200", ""),
-        ("400", "N/A", "client"),
-        ("413", "N/A", "client"),
-        ("424", "400", "client"),
-        ("424", "422", "client"),
-        ("424", "500", "model"),
-        ("424", "429", "model"),
-        ("424", "", "model"),
-        ("424", "N/A", "model"),
-        ("408", "N/A", "model"),
-        ("429", "N/A", "model"),
-        ("500", "N/A", "model"),
-        ("502", "N/A", "model"),
-        ("503", "N/A", "model"),
+        ({"auc": "0.9", "f1": "1", "brier": "1e-3"}, {"auc": 0.9, "f1": 1.0, "brier": 0.001}),
+        ({"labels": "[0, 1]", "range": "[0, 1]", "note": "good", "flag": "true", "bad": "nan", "huge": "9e999"}, {}),
+        (dict.fromkeys(["version", "digest", "data_sha256", "commit"], "12345"), {}),
     ],
 )
-def test_whose_doing_a_status_is(status: str, model_status: str, whose: str) -> None:
-    """A 4xx is the client's, of the container, too; what no client can cause is the model's or the platform's."""
-    found = {"model": points.failed(status, model_status), "client": points.clients(status, model_status)}
-
-    assert [name for name, so in found.items() if so] == [whose] * bool(whose)
+def test_metrics_are_the_tags_that_are_numbers(tags: Mapping[str, str], found: dict[str, float]) -> None:
+    """Whatever the training code calls them; hashes made of digits are none."""
+    assert metrics(tags) == found
 
 
-def told(*found: Point, now: float = 10, delay: float = 3, before: float = 5, since: datetime = SINCE) -> Evidence:
-    window = Window.of(since, at(now), timedelta(minutes=delay), timedelta(minutes=before))
-    return points.evidence(found, "blue", "green", window, at(now), SOURCE)
+def test_a_metric_of_one_side_has_no_change() -> None:
+    """A dash stands where there is nothing."""
+    rows = comparison({"auc": "0.9", "accuracy": "0.8"}, {"auc": "0.9", "f1": "0.7"})
+
+    assert rows == [("auc", "0.9", "0.9", "0"), ("accuracy", "0.8", "–", "–"), ("f1", "–", "0.7", "–")]
 
 
-def requests(name: str, minute: int, value: float, status: str = "200") -> Point:
-    return Point(name, at(minute), value, status=status, model_status=status)
+def test_a_change_has_its_sign_and_no_noise() -> None:
+    """0.9 - 0.8 is 0.09999999999999998 to a computer; of a name that says nothing nobody knows what is better."""
+    old, new = {"a": "0.8", "b": "0.9"}, {"a": "0.9", "b": "0.8"}
+
+    assert [row[-1] for row in comparison(old, new)] == ["+0.1", "-0.1"]
 
 
-def test_both_have_the_same_closed_minutes() -> None:
-    """The split's own minute is nobody's; none is younger than the delay; what one lacks is without requests."""
-    found = told(
-        *(requests("blue", minute, 90) for minute in range(-5, 9)), requests("GREEN", 2, 10), requests("other", 3, 5)
-    )
+def test_it_is_said_which_is_better() -> None:
+    """Less of an error is better, more of a score."""
+    old, new = {"rmse": "3.5", "auc": "0.8", "mae": "1"}, {"rmse": "3", "auc": "0.7", "mae": "2"}
 
-    assert (
-        [minute.start for minute in found.blue] == [minute.start for minute in found.green] == [*map(at, range(1, 7))]
-    )
-    assert [minute.requests for minute in found.green] == [0, 10, 0, 0, 0, 0]
-    assert {minute.requests for minute in found.blue} == {90}
-    assert [minute.start for minute in found.before] == [*map(at, range(-5, 0))]
-    assert found.until == at(7)
+    assert [row[-1] for row in comparison(old, new)] == ["-0.5, better", "-0.1, worse", "+1, worse"]
 
 
-def test_counts_and_latencies_of_a_minute() -> None:
-    """Statuses are added up by whose doing they are; a percentile without requests isn't told."""
-    found = told(
-        requests("green", 1, 7.5), requests("green", 1, 1, "503"), requests("green", 1, 0.5, "400"),
-        Point("green", at(1), 12.5, "P90"), Point("green", at(2), 0.0, "P90"), requests("blue", 6, 1),
-    )  # fmt: skip
-
-    first, second = found.green[:2]
-    assert (first.requests, first.failures, first.client_errors, dict(first.latency)) == (9, 1, 0.5, {"P90": 12.5})
-    assert (second.requests, dict(second.latency)) == (0, {})
+ERRORS = (
+    "rmse RMSE val_rmse test_log_loss logLoss binary_logloss brier brier_score mean_squared_error max_error mape l2 "
+    "MAE crossEntropy false_positive_rate negative_log_likelihood hinge-loss rmse_2024 neg_accuracy"
+)
+SCORES = (
+    "auc ROC_AUC AUC_ROC accuracy f1 F1Score r2 R2 r2_score precision_at_5 neg_log_loss neg_brier_score mAP "
+    "true_negative_rate explained_variance test.accuracy"
+)
 
 
-def test_silence_may_be_lateness() -> None:
-    """Minutes after the newest that was told of don't count, unless they are so old that it would have been told."""
-    late = told(requests("blue", 2, 90), now=10)
-    silent = told(requests("blue", 2, 90), now=30)
-    nothing = told(now=30)
-
-    assert late.until == at(3) and len(late.blue) == len(late.green) == 2
-    assert silent.until == at(15) and len(silent.green) == 14
-    assert len(nothing.blue) == 14 and not sum(minute.requests for minute in nothing.blue)
-    assert told(now=10).blue == ()
+@pytest.mark.parametrize("name", ERRORS.split())
+def test_less_is_better(name: str) -> None:
+    """Errors, losses and rates of what is false, however they are spelt."""
+    assert better_sign(name, {}) == -1
 
 
-def test_nothing_is_closed_yet() -> None:
-    """Right after the split there are no minutes of it, but blue's before."""
-    found = told(*(requests("blue", minute, 90) for minute in range(-5, 3)), now=2)
-
-    assert (found.blue, found.green, found.until) == ((), (), at(1))
-    assert [minute.requests for minute in found.before] == [90] * 5
+@pytest.mark.parametrize("name", SCORES.split())
+def test_more_is_better(name: str) -> None:
+    """Scores, and scikit-learn's losses with another sign."""
+    assert better_sign(name, {}) == 1
 
 
-def test_a_split_on_the_minute() -> None:
-    """Where it was written in a minute's first second, that minute is the first."""
-    found = told(requests("blue", 0, 90), requests("blue", 5, 90), since=at(0))
-
-    assert found.blue[0].start == at(0)
-    assert [minute.start for minute in found.before] == [*map(at, range(-5, 0))]
+@pytest.mark.parametrize("name", ["rows", "age", "mapping", "loser", "epochs", "ä"])
+def test_what_is_better_may_not_be_known(name: str) -> None:
+    """Then nothing is said."""
+    assert better_sign(name, {}) == 0
 
 
-@pytest.fixture(scope="module")
-def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("fast")
+@pytest.mark.parametrize("said", ["cost", "auc, cost", '["cost", "auc"]', "cost;x"])
+def test_training_may_say_what_is_better(said: str) -> None:
+    """By the name of the metric, which goes before what is known."""
+    assert better_sign("cost", {"lower_is_better": said}) == -1
+    assert better_sign("cost", {"higher_is_better": said}) == 1
+    assert better_sign("cos", {"lower_is_better": said}) == 0
 
 
-@pytest.fixture(scope="module")
-def arm(state: Path) -> Iterator[Arm]:
-    """An Azure with short minutes and an endpoint, 90 % on blue; the SDK is led to it as the identity of rollouts."""
-    with running(state, f"--minute={MINUTE}") as variables, pytest.MonkeyPatch.context() as patch:
-        for name, value in variables.items():
-            patch.setenv(name, value)
-        arm, folder = Arm(variables), toy_model(state / "toy")
-        for path in folder.rglob("*.*"):
-            blobs(arm).upload_blob(f"toy/{path.relative_to(folder)}", path.read_bytes())
-        blobs(arm).upload_blob("toy/MLmodel", (folder / "MLmodel").read_bytes())
-        uri = f"azureml:/{arm.workspace}/datastores/workspaceblobstore/paths/toy"
-        arm("PUT", "models/toy/versions/1", {"properties": {"modelUri": uri, "modelType": "mlflow_model"}})
-        arm.endpoint("watched")
-        for name in ("blue", "green"):
-            assert arm.deployment("watched", name, "models/toy/versions/1")["status"] == "Succeeded"
-        arm.endpoint("watched", traffic={"blue": 90, "green": 10})
-        yield arm
-
-
-@pytest.fixture
-def faulty(state: Path, arm: Arm) -> Iterator[Faults]:
-    found = Faults(state)
-    yield found
-    assert all(fault["hit"] for fault in found.all()), "these faults met nothing"
-    found.clear()
-
-
-@pytest.fixture
-def endpoint(arm: Arm) -> OnlineEndpoint:
-    names = ("AZURE_SUBSCRIPTION_ID", "AZURE_RESOURCE_GROUP", "AZURE_ML_WORKSPACE")
-    return OnlineEndpoint(Workspace(*(arm.variables[name] for name in names)), "watched")
-
-
-def send(arm: Arm, deployment: str, number: int) -> None:
-    key = arm("POST", "onlineEndpoints/watched/listKeys").json()["primaryKey"]
-    headers = {"Authorization": f"Bearer {key}", "azureml-model-deployment": deployment}
-    for _ in range(number):
-        arm.session.post(f"{arm.base}/endpoints/watched/score", json=SAMPLE, headers=headers, timeout=30)
-
-
-def look(endpoint: OnlineEndpoint, since: datetime, before: float = 3) -> Evidence:
-    found = {"delay": timedelta(minutes=3), "before": timedelta(minutes=before)}
-    return evidence(endpoint, "blue", "green", since, **found)
-
-
-def test_live_traffic_is_counted(arm: Arm, endpoint: OnlineEndpoint, faulty: Faults) -> None:
-    """What clients sent to both is told minute by minute, what failed and how long it took; in two calls."""
-    since = endpoint.workspace.now()
-    time.sleep(MINUTE)
-    faulty.add("misbehave", deployment="green", status=500)
-    send(arm, "blue", 20)
-    send(arm, "green", 6)
-    time.sleep(6 * MINUTE)
-    endpoint.read()
-    faulty.forget()
-
-    found = look(endpoint, since)
-
-    assert sum("/onlineEndpoints/" in call["path"] for call in faulty.calls()) == 2
-    assert (sum(it.requests for it in found.blue), sum(it.failures for it in found.blue)) == (20, 0)
-    assert (sum(it.requests for it in found.green), sum(it.failures for it in found.green)) == (6, 6)
-    assert [it.start for it in found.blue] == [it.start for it in found.green]
-    assert {tuple(it.latency) for it in found.blue if it.requests} == {("P50", "P90", "P95", "P99")}
-    assert all(0 < it.latency["P50"] <= it.latency["P99"] for it in found.blue if it.requests)
-    assert found.source == "Azure Monitor"
-
-
-def test_now_is_azures(arm: Arm, endpoint: OnlineEndpoint) -> None:
-    """Not the machine's own: the Date of Azure's last answer, and what has passed since."""
-    before = endpoint.workspace.now()
-    time.sleep(10 * MINUTE)
-    endpoint.read()
-
-    assert endpoint.workspace.now() - before > timedelta(minutes=9)
-
-
-def test_missing_rights_are_no_evidence(endpoint: OnlineEndpoint, faulty: Faults) -> None:
-    """Who may not read metrics is told so, and which role he lacks: that isn't "no failures", nor "no traffic"."""
-    faulty.add("refuse", path="*/Microsoft.Insights/metrics", like="AuthorizationFailed")
-
-    with pytest.raises(NoEvidence, match="Monitoring Reader") as refused:
-        look(endpoint, endpoint.workspace.now())
-
-    assert "Microsoft.Insights/metrics/read" in str(refused.value)
-    assert exit_code(refused.value) == 1
-
-
-def test_an_outage_is_no_evidence(endpoint: OnlineEndpoint, faulty: Faults, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nor is one, and that ends with another exit code."""
-    monkeypatch.setattr("scripts.lib.azure.metrics.LOOKING", 1.0)
-    faulty.add("refuse", path="*/Microsoft.Insights/metrics", status=503, times=0)
-
-    with pytest.raises(NoEvidence, match="out of order") as refused:
-        look(endpoint, endpoint.workspace.now())
-
-    assert exit_code(refused.value) == 4
-
-
-def test_what_passes_is_asked_again(endpoint: OnlineEndpoint, faulty: Faults) -> None:
-    """One refusal that passes, or an expired login, changes nothing."""
-    faulty.add("refuse", path="*/Microsoft.Insights/metrics", like="TooManyRequests")
-    faulty.add("refuse", path="*/Microsoft.Insights/metrics", like="ExpiredAuthenticationToken", skip=1)
-
-    assert look(endpoint, endpoint.workspace.now()).source == "Azure Monitor"
-
-
-def test_late_metrics_are_waited_for(arm: Arm, endpoint: OnlineEndpoint, faulty: Faults) -> None:
-    """While nothing of the minutes since has been told, there are none: nobody takes them for no traffic."""
-    since = endpoint.workspace.now()
-    time.sleep(MINUTE)
-    send(arm, "blue", 3)
-    faulty.add("lag", minutes=10)
-    time.sleep(5 * MINUTE)
-    endpoint.read()
-
-    found = look(endpoint, since)
-
-    assert found.blue == found.green == ()
+@pytest.mark.parametrize(
+    ("old", "new", "same_code", "rows"),
+    [
+        ("a1" * 32, "b2" * 32, False, [("data", "`a1a1a1a1a1a1`", "`b2b2b2b2b2b2`", "other data")]),
+        ("a1", "b2", True, [("data", "`a1`", "`b2`", "other data, **same code**")]),
+        ("a1", "a1", True, [("data", "`a1`", "`a1`", "")]),
+        ("", "a1", True, [("data", "–", "`a1`", "")]),
+        ("a`|1", "a1", False, [("data", "`a1`", "`a1`", "")]),
+        ("", "", True, []),
+    ],
+)
+def test_the_data_is_a_row(old: str, new: str, same_code: bool, rows: list[tuple[str, ...]]) -> None:
+    """By the beginning of its hash; with a note where it alone makes the difference."""
+    assert data({"data_sha256": old}, {"data_sha256": new}, same_code) == rows
