@@ -145,6 +145,14 @@ def test_what_passes_is_asked_again(endpoint: OnlineEndpoint, faulty: Faults) ->
     assert look(endpoint, endpoint.workspace.now()).source == "Azure Monitor"
 
 
+def test_a_refused_login_is_taken_anew(endpoint: OnlineEndpoint) -> None:
+    """A token that Azure refused isn't shown again."""
+    refused = endpoint.workspace.credential
+    endpoint.workspace.sign_in_again()
+
+    assert endpoint.workspace.credential is not refused
+
+
 def test_late_metrics_are_waited_for(arm: Arm, endpoint: OnlineEndpoint, faulty: Faults) -> None:
     """While nothing of the minutes since has been told, there are none: nobody takes them for no traffic."""
     since = endpoint.workspace.now()
