@@ -46,6 +46,7 @@ TESTS = {  # of a pure decision: the tests that are about it, the nearest first
     "authors": ["authors", "check_approval"],
     "tags": ["tags"],
     "canary/policy": ["canary_policy"],
+    "canary/points": ["canary_points"],
     "lfs": ["lfs"],
     **dict.fromkeys(["answers", "contract", "model_example", "number_types", "signature"], CONTRACT),
 }  # not what is tested only through files and Azure

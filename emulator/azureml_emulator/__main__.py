@@ -40,6 +40,13 @@ from azureml_emulator.resources.azure import Options
     help="Factor on the seconds that Azure waits before and between probes, and before a restart.",
 )
 @click.option(
+    "--minute",
+    default=60.0,
+    show_default=True,
+    type=click.FloatRange(0.01),
+    help="Seconds that a minute of Azure's takes, by which it tells of traffic and dates its answers.",
+)
+@click.option(
     "--azure-polling", is_flag=True, help="Let clients poll operations as they poll Azure: the SDK every 5 to 30 s."
 )
 @click.option(

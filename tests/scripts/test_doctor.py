@@ -108,7 +108,7 @@ def test_all_is_well(copy: Copy, tmp_path: Path) -> None:
 
     findings = json.loads(result.stdout)
     assert (result.exit_code, {found["verdict"] for found in findings}) == (0, {"ok"}), result.stderr
-    assert len(findings) == 29
+    assert len(findings) == 30
     assert all(f"{found['name']}: ok. {found['say']}" in result.stderr for found in findings)
     assert summary.read_text().count("| ✅ |") == len(findings)
 
@@ -741,13 +741,13 @@ def test_what_fails_a_rollout_for_sure(copy: Copy, tmp_path: Path, environ: dict
 
     assert result.exit_code == 1
     assert "not ready: " in result.stderr and check in result.stderr.splitlines()[-1]
-    assert len(json.loads(result.stdout)) in (20, 22)  # who can't log in asks for nothing more
+    assert len(json.loads(result.stdout)) in (21, 23)  # who can't log in asks for nothing more
 
 
 @pytest.mark.parametrize(("role", "asked"), [("", False), ("Reader", True)])
 def test_a_rollout_asks_what_it_may(copy: Copy, role: str, asked: bool) -> None:
-    """As the Data Scientist that set-up makes of it, no question of a rollout's doctor is refused: what lies outside of
-    the workspace is left to the doctor by hand, which asks and says what it may not read; a Reader is told.
+    """As what set-up makes of it, a rollout's doctor says nothing of what it is refused: what lies outside of the
+    workspace is left to the doctor by hand, which says what it may not read; a Reader is told.
     """
     subscription = copy.arm.workspace.partition("/resourceGroups/")[0]
     assignment = f"{copy.arm.base}{subscription}/providers/{routes.roles.KIND}/reader"

@@ -342,6 +342,24 @@ def test_role(roles: Any, expected: str, says: str) -> None:
     assert expected != "wrong" or "AzureML Data Scientist" in found.mend
 
 
+@pytest.mark.parametrize(
+    ("roles", "expected"),
+    [
+        ([ROLES[IDS["AzureML Data Scientist"]]], "wrong"),
+        ([ROLES[IDS["AzureML Data Scientist"]], ROLES[IDS["Monitoring Reader"]]], "ok"),
+        ([permissions("Microsoft.Insights/*/read")], "ok"),
+        ([permissions("*", without=("Microsoft.Insights/metrics/*",))], "wrong"),
+        (UNTOLD, "cannot tell"),
+    ],
+)
+def test_who_may_read_metrics(roles: Any, expected: str) -> None:
+    """No role of Azure ML's does; who lacks the right is told which role has it."""
+    found = azure_checks.metrics(roles)
+
+    assert found.verdict == expected
+    assert expected != "wrong" or "Monitoring Reader" in found.mend
+
+
 def trusts(*subjects: str, issuer: str = ISSUER, audiences: tuple[str, ...] = (AUDIENCE,)) -> list[dict[str, Any]]:
     return [{"subject": subject, "issuer": issuer, "audiences": list(audiences)} for subject in subjects]
 

@@ -519,8 +519,8 @@ class TestAzure:
 
         calls = self.shell(github, tmp_path, f"{twice}\n{twice}")
 
-        for created in (["group", "create"], ["identity", "create"], ["role", "assignment", "create"]):
-            assert [call[: len(created)] for call in calls].count(created) == 1
+        for created, times in (("group create", 1), ("identity create", 1), ("role assignment create", 2)):
+            assert sum(" ".join(call).startswith(created) for call in calls) == times
         done(github, "--client-id", ID, "--tenant-id", ID)
         assert "--client-id" not in done(github, "--location", "westeurope").stdout
 
@@ -659,7 +659,9 @@ class TestAzure:
             f"/subscriptions/{ID}/resourceGroups/rg"
         }
         given = [call[call.index("--role") + 1] for call in calls if call[:3] == ["role", "assignment", "create"]]
-        assert given == ["AzureML Data Scientist", *(role["Name"] for role in roles)]
+        assert given == ["AzureML Data Scientist", "Monitoring Reader", *(role["Name"] for role in roles)]
+        asked = [call[call.index("--role") + 1] for call in calls if call[:3] == ["role", "assignment", "list"]]
+        assert asked[2:] == [roles[0]["Name"], "Monitoring Reader", roles[1]["Name"]]  # rollback reads no metrics
         assert {"PRODUCTION_AZURE_CLIENT_ID", "ROLLBACK_AZURE_CLIENT_ID", "AZURE_CLIENT_ID"} <= set(github.variables)
 
     def test_undo_own_identities(self, github: LocalGitHub) -> None:
@@ -690,7 +692,7 @@ class TestAzure:
         assert all(line.startswith("#") for line in lines if "workspace delete" in line or "group delete" in line)
 
     def test_undo_runs(self, github: LocalGitHub, tmp_path: Path) -> None:
-        """Each identity loses its own role, by the assignment's id, and goes; a second run finds nothing."""
+        """Each identity loses its roles, by the assignment's id, and goes; a second run finds nothing."""
         made = done(github, *ALICE, *PLACE, "--location", "westeurope", "--own-identities").stdout
         self.shell(github, tmp_path, made)
         made = "\n".join(line for line in made.splitlines() if "setup_github" not in line)
@@ -700,7 +702,7 @@ class TestAzure:
 
         assert [call for call in calls if call[:3] == ["role", "assignment", "delete"]] == [
             ["role", "assignment", "delete", "--ids", ID]
-        ] * 3
+        ] * 5
         assert len([call for call in calls if call[:2] == ["identity", "delete"]]) == 3
         assert not [call for call in self.shell(github, tmp_path, lines) if call[1:2] == ["delete"]]
 

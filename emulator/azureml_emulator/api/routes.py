@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote
 
@@ -10,7 +11,7 @@ from azureml_emulator.arm.documents import Document
 from azureml_emulator.arm.errors import BadRequest, NotFound
 from azureml_emulator.arm.messages import Call, Reply
 from azureml_emulator.arm.names import CLOUD, LOCATION, PROVIDER
-from azureml_emulator.resources import quotas, roles
+from azureml_emulator.resources import metrics, quotas, roles
 from azureml_emulator.resources.azure import Azure
 from azureml_emulator.resources.blobs import ACCOUNT, SUFFIX
 from azureml_emulator.resources.federation import Refused
@@ -81,6 +82,15 @@ def endpoint_token(azure: Azure, call: Call) -> Document:
 def regenerate_key(azure: Azure, call: Call) -> Reply:
     operation = azure.endpoints.regenerate_key(call.scope, call["endpoint"], call.document)
     return _accepted(azure, call, operation, Reply(status=202))
+
+
+def endpoint_metrics(azure: Azure, call: Call) -> Document:
+    """A fault may hide a deployment from them, as from a list."""
+    id, now = azure.endpoints.get(call.scope, call["endpoint"])["id"], azure.clock.now()
+    asked, minutes = metrics.Asked.of(call.query, now), dict(azure.traffic.minutes(call["endpoint"]))
+    told = {name for reports in minutes.values() for one in reports for name in one.latencies}
+    shown = {found["name"] for found in azure.listed([{"name": name} for name in sorted(told)])}
+    return metrics.answer(id, replace(asked, hidden=frozenset(told - shown)), minutes, now, azure.lag())
 
 
 def deployments(azure: Azure, call: Call) -> Document:
@@ -220,6 +230,7 @@ MANAGER = [
     ("POST", f"{E}/listKeys", endpoint_keys),
     ("POST", f"{E}/token", endpoint_token),
     ("POST", f"{E}/regenerateKeys", regenerate_key),
+    ("GET", f"{E}/providers/{metrics.KIND}", endpoint_metrics),
     ("GET", f"{E}/deployments", deployments),
     ("GET", D, deployment),
     ("PUT", D, put_deployment),

@@ -8,6 +8,7 @@ import socket
 import ssl
 import uuid
 from collections.abc import AsyncIterator, Iterable
+from email.utils import formatdate
 from urllib.parse import unquote
 from xml.sax.saxutils import escape
 
@@ -39,9 +40,13 @@ class Server:
         self._base = base
         self._rows = table()
         self.app = web.Application(client_max_size=MAX_BLOB, middlewares=[*around, refusals])
+        self.app.on_response_prepare.append(self._date)
         self.app.router.add_post("/endpoints/{endpoint}/score", self._score)
         self.app.router.add_get("/endpoints/{endpoint}/swagger.json", self._score)
         self.app.router.add_route("*", r"/{path:[\s\S]*}", self._answer)
+
+    async def _date(self, _request: web.Request, answer: web.StreamResponse) -> None:
+        answer.headers["Date"] = formatdate(self._azure.clock.now(), usegmt=True)
 
     async def _score(self, request: web.Request) -> web.Response:
         body = await whole(request, received(request, self._azure.options.max_payload))
@@ -171,7 +176,7 @@ def _error(refusal: ApiError, request: web.Request) -> web.Response:
     if isinstance(refusal, Unauthorized):
         headers["WWW-Authenticate"] = f'Bearer error="invalid_token", error_description="{refusal}"'
     if not request.path.startswith(f"/{ACCOUNT}.blob."):
-        body = json.dumps({"error": refusal.body})
+        body = json.dumps({"error": refusal.body} if refusal.enveloped else refusal.body)
         return web.Response(text=body, status=refusal.status, headers=headers, content_type="application/json")
     told = f"<Error><Code>{refusal.code}</Code><Message>{escape(str(refusal))}</Message></Error>"
     text = (

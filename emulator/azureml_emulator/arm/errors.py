@@ -21,6 +21,7 @@ class ApiError(Exception):
 
     status, code = 500, "InternalServerError"
     means = ""  # what the service adds as its inner error
+    enveloped = True  # in `error`, as nearly everything is
 
     def __init__(self, message: str, code: str | None = None, **more: Any):
         super().__init__(message)

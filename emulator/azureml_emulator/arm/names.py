@@ -4,7 +4,7 @@ CLOUD = "LocalAzureML"
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"
 GROUP = "local"
 LOCATION = "local"
-#: The client id of the identity `rollout`, which is there from the start: an AzureML Data Scientist on each workspace.
+#: The client id of the identity `rollout`, which is there from the start, with its roles on each workspace.
 ROLLOUT = "00000000-0000-0000-0000-000000000001"
 TENANT = "00000000-0000-0000-0000-0000000000aa"
 PROVIDER = "Microsoft.MachineLearningServices"

@@ -11,7 +11,7 @@ from aiohttp.typedefs import Handler
 from azureml_emulator.arm.documents import Document, in_state
 from azureml_emulator.faults.fault import Injected
 from azureml_emulator.faults.kinds import Misbehave
-from azureml_emulator.faults.on_calls import Disturbance, Hide, Turn
+from azureml_emulator.faults.on_calls import Disturbance, Hide, Lag, Turn
 from azureml_emulator.faults.on_operations import ENDPOINT, Behind, Late, OnOperations, Overwrite, endpoint_at
 from azureml_emulator.resources.azure import Azure
 from azureml_emulator.resources.operations import Work
@@ -36,6 +36,7 @@ class Injection:
         azure.operations.disturb = self._begin
         azure.router.disturb = self._score
         azure.listed = self._listed
+        azure.lag = self._lag
 
     def forget(self) -> None:
         self.count, self.calls = 0, deque[Document](maxlen=MAX_CALLS)
@@ -104,6 +105,11 @@ class Injection:
         for fault in hiding:
             fault.meet().hide()
         return bool(hiding)
+
+    def _lag(self) -> float:
+        """How many minutes later the metrics come that the present call asks for."""
+        call = CALL.get()
+        return sum(fault.meet().minutes for fault in (self.faults.due(Lag, *call) if call else ()))
 
     def _score(self, endpoint: str, deployment: str) -> dict[str, str]:
         """The header of a scoring request that lets the container misbehave."""

@@ -111,6 +111,14 @@ class Hide(OnCalls):
         self._ends = min(self._ends, time.monotonic() + self.seconds)
 
 
+class Lag(OnCalls):
+    """Let metrics come so many minutes later than they do anyway."""
+
+    times: int = Field(0, ge=0, description="How many calls; 0 is all until it is cleared.")
+    path: str = Field("*/Microsoft.Insights/metrics", description="Of the calls that match; * stands for any text.")
+    minutes: float = Field(10, ge=0, description="How many.")
+
+
 class Turn(OnCalls):
     """Let a deployment, or the endpoint itself, read another state by itself, right before a matching call."""
 

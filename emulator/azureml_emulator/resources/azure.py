@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from azureml_emulator.arm.clock import Clock
 from azureml_emulator.arm.documents import Document, Scope, now
 from azureml_emulator.arm.errors import Forbidden, Unauthorized
 from azureml_emulator.arm.names import GROUP, ROLLOUT, SUBSCRIPTION
@@ -18,12 +19,14 @@ from azureml_emulator.resources.registry import Registry
 from azureml_emulator.resources.roles import IDS, Roles
 from azureml_emulator.resources.tokens import STORAGE, Tokens
 from azureml_emulator.serving.router import Router
+from azureml_emulator.serving.traffic import Traffic
 
 
 @dataclass(frozen=True)
 class Options:
     """How this Azure ML is: its workspaces, quota in cores, and the least seconds of an operation and of a token.
 
+    `minute` is how many seconds one takes by which traffic is told and the `Date` headers go: real ones, or shorter.
     `clock` multiplies the seconds that Azure waits before and between probes, and before it restarts a container.
     `max_payload` is in bytes; no page we found documents Azure's. With `azure_polling` clients are left to ask for an
     operation as seldom as they ask Azure.
@@ -33,6 +36,7 @@ class Options:
     core_quota: int = 100
     operation_seconds: float = 0.2
     token_seconds: int = 3600
+    minute: float = 60
     clock: float = 0.05  # a model process starts in half a second: as soon as the first probe then comes
     max_payload: int = 10 * 1024 * 1024
     datastore_auth: str = "accesskey"  # or identity: the storage account allows no keys and signatures
@@ -40,11 +44,15 @@ class Options:
 
 
 class Azure:
-    """Everything that a handler can ask. `listed` is what the list of resources looks like that it answers."""
+    """Everything that a handler can ask.
+
+    `listed` is what the list of resources looks like that it answers, `lag` how many minutes later metrics come.
+    """
 
     def __init__(self, folder: Path, base: str, options: Options):
         self.options = options
         self.listed: Callable[[list[Document]], list[Document]] = lambda found: found
+        self.lag: Callable[[], float] = lambda: 0
         self.scopes = [Scope(SUBSCRIPTION, GROUP, name) for name in options.workspaces]
         self.store = Store(folder)
         self.tokens = Tokens(self.store, options.token_seconds)
@@ -55,6 +63,10 @@ class Azure:
         self.roles = Roles(self.store)
         self.federation = Federation(self.identities, self.tokens, self.scopes[0].group)
         self.router = Router()
+        self.clock = Clock(self.store, options.minute)
+        self.traffic = Traffic(self.clock.now, self._keep)
+        self.traffic.restore(self.store.children("traffic"))
+        self.router.tell = self.traffic.count
         self.deployments = Deployments(
             self.store, self.registry, self.operations, folder / "deployments", options.core_quota, options.clock
         )
@@ -90,14 +102,22 @@ class Azure:
             why = "This request is not authorized to perform this operation using this permission."
             raise Forbidden(why, "AuthorizationPermissionMismatch")
 
+    def _keep(self, minute: int, told: Document | None) -> None:
+        if told is None:
+            self.store.delete(f"traffic/{minute}")
+        else:
+            self.store.put(f"traffic/{minute}", told)
+
     def _let_rollouts_in(self) -> None:
-        """The identity that rollouts log in as, with what the set-up gives it: a role on each workspace."""
+        """The identity that rollouts log in as, with what the set-up gives it: two roles on each workspace."""
         rollout, _ = self.identities.put(self.scopes[0].group, "rollout", {}, client=ROLLOUT)
-        who = {"principalId": rollout["properties"]["principalId"], "roleDefinitionId": IDS["AzureML Data Scientist"]}
-        for scope in self.scopes:
-            self.roles.put(scope.id, f"rollout-{scope.workspace}", {"properties": who})
+        for name, role in (("rollout", "AzureML Data Scientist"), ("evidence", "Monitoring Reader")):
+            who = {"principalId": rollout["properties"]["principalId"], "roleDefinitionId": IDS[role]}
+            for scope in self.scopes:
+                self.roles.put(scope.id, f"{name}-{scope.workspace}", {"properties": who})
 
     async def close(self) -> None:
         await self.operations.close()
         await self.deployments.close()
+        self.traffic.close()
         self.store.close()

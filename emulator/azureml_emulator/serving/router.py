@@ -11,6 +11,7 @@ import contextlib
 import hmac
 import json
 import random
+import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -18,6 +19,7 @@ from dataclasses import dataclass, field
 
 from azureml_emulator.serving.container import FAULT
 from azureml_emulator.serving.pool import Answer, ConnectionLost, NotReady, Pool, PoolError, TimedOut, TooManyRequests
+from azureml_emulator.serving.traffic import NO_MODEL, Answered
 
 Accepts = Callable[[str], bool]
 
@@ -65,12 +67,16 @@ def any_of(keys: Iterable[str]) -> Accepts:
 
 
 class Router:
-    """Routes by endpoint name. `counts`: how often (endpoint, deployment, status) was answered, mirrored ones aside."""
+    """Routes by endpoint name. `counts`: how often (endpoint, deployment, status) was answered, mirrored ones aside.
+
+    `tell` is told of each scoring request that a deployment was asked, and how many milliseconds that took.
+    """
 
     def __init__(self, chance: random.Random | None = None) -> None:
         self.routes: dict[str, Route] = {}
         self.counts: Counter[tuple[str, str, int]] = Counter()
         self.disturb: Callable[[str, str], dict[str, str]] = lambda endpoint, deployment: {}
+        self.tell: Callable[[str, Answered, float], None] = lambda endpoint, answered, milliseconds: None
         self._chance = chance or random.Random()  # noqa: S311  # a split is no secret
         self._mirrored: set[asyncio.Task[None]] = set()
 
@@ -89,8 +95,12 @@ class Router:
             return _error(refused.status, refused.code, str(refused), {"x-request-id": request["x-request-id"]})
         if not named and isinstance(body, bytes):
             self._mirror(route, body, request)
+        began = time.perf_counter()
         answer = await _ask(deployment, pool, body, request | self.disturb(endpoint, deployment))
         self.counts[endpoint, deployment, answer.status] += 1
+        if isinstance(body, bytes):
+            answered = (deployment, str(answer.status), _model_status(answer))
+            self.tell(endpoint, answered, 1000 * (time.perf_counter() - began))
         return answer
 
     def _enter(self, endpoint: str, headers: Mapping[str, str]) -> Route:
@@ -146,6 +156,12 @@ def _translated(answer: Answer, ours: dict[str, str]) -> Answer:
     headers["ms-azureml-model-error-statuscode"] = str(answer.status)
     headers["ms-azureml-model-error-reason"] = "model_error"
     return Answer(424, headers, answer.body)
+
+
+def _model_status(answer: Answer) -> str:
+    """What the container itself answered."""
+    unsaid = "200" if answer.status == 200 else NO_MODEL
+    return answer.headers.get("ms-azureml-model-error-statuscode", unsaid)
 
 
 def _forwarded(headers: Mapping[str, str]) -> dict[str, str]:

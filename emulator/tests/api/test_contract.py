@@ -12,6 +12,7 @@ import operator
 import os
 import re
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -48,7 +49,10 @@ def recording(outside: dict[str, str], tmp_path_factory: pytest.TempPathFactory)
     """What an emulator of its own recorded while the SDK, and then plain HTTP, asked it for everything it has."""
     folder = tmp_path_factory.mktemp("contract")
     path = folder / "trace.jsonl"
-    with running(folder / "state", "--trace", str(path)) as variables, pytest.MonkeyPatch.context() as patch:
+    with (
+        running(folder / "state", "--trace", str(path), "--minute=0.2") as variables,
+        pytest.MonkeyPatch.context() as patch,
+    ):
         for name, value in variables.items():
             patch.setenv(name, value)
         roll_out(folder)
@@ -120,6 +124,10 @@ def ask(client: MLClient) -> None:
         headers = {"Authorization": f"Bearer {key}", **chosen}
         uri = client.online_endpoints.get("contract").scoring_uri
         assert requests.post(uri, json=SAMPLE, headers=headers, timeout=30).status_code == 200
+    time.sleep(1)  # five minutes, after which it is told
+    metrics = "onlineEndpoints/contract/providers/Microsoft.Insights/metrics?api-version=2024-02-01"
+    for names in ("RequestsPerMinute,RequestLatency_P90", "none"):
+        Arm(dict(os.environ))("GET", f"{metrics}&metricnames={names}&$filter=deployment eq '*'")
 
 
 def ask_for_the_rest(arm: Arm) -> list[str]:
@@ -242,6 +250,16 @@ def test_every_route_was_answered(calls: list[Call]) -> None:
     assert missing == []
 
 
+def test_metrics_were_told(calls: list[Call]) -> None:
+    """The recording holds series with points, and a refusal of a metric that isn't there."""
+    asked = [call for call in calls if call["path"].endswith("/metrics")]
+    series = [one for call in asked if call["status"] == 200 for one in call["body"]["value"][0]["timeseries"]]
+
+    assert [call["status"] for call in asked] == [200, 400]
+    assert {one["metadatavalues"][0]["value"] for one in series} == {"default", GREEN}
+    assert any(point["average"] for one in series for point in one["data"])
+
+
 def test_whole_rollout(calls: list[Call]) -> None:
     """The recording holds a rollout: both versions, the split's stages, a failed operation and a deleted blue."""
     puts = [call for call in calls if call["method"] == "PUT" and "/onlineEndpoints/contract" in call["path"]]
@@ -260,7 +278,7 @@ def test_what_was_made_says_when(calls: list[Call]) -> None:
     items = [item for body in read if isinstance(body, dict) for item in body.get("value", [body])]
     made: dict[str, set[str]] = {}
     for item in items:
-        if "/onlineEndpoints/contract" in item.get("id", ""):
+        if "/onlineEndpoints/contract" in item.get("id", "") and "/Microsoft.Insights/" not in item["id"]:
             made.setdefault(item["id"], set()).add(item["systemData"]["createdAt"])
 
     assert len(made) == 4

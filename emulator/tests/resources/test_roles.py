@@ -29,7 +29,7 @@ def owner(azure: dict[str, str]) -> Arm:
 
 @pytest.fixture(scope="module")
 def rollout(azure: dict[str, str]) -> Arm:
-    """Calls of the identity that is a Data Scientist on the workspace, and nothing else."""
+    """Calls of the identity that is a Data Scientist and a Monitoring Reader on the workspace, and nothing else."""
     return Arm(azure, client=ROLLOUT)
 
 
@@ -254,17 +254,18 @@ def test_a_scope_holds_what_is_below_it(owner: Arm, rollout: Arm, cut: str, read
 
 
 def test_permissions_are_the_caller_s(owner: Arm, rollout: Arm) -> None:
-    """The owner may do anything, a rollout what the role AzureML Data Scientist may, of further roles each is told."""
+    """The owner may do anything, a rollout what its two roles may, of further roles each is told."""
 
     def told(arm: Arm) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = arm("GET", "providers/Microsoft.Authorization/permissions").json()["value"]
         return found
 
     assert [role["actions"] for role in told(owner)] == [["*"]]
-    [role] = told(rollout)
+    role, monitoring = told(rollout)
+    assert monitoring["actions"] == ["*/read"]
     assert f"{ML}/workspaces/*/write" in role["actions"] and f"{ML}/workspaces/write" in role["notActions"]
     with assigned(owner, "Reader", owner.workspace):
-        assert [role["actions"][-1] for role in told(rollout)] == [f"{ML}/workspaces/*/write", "*/read"]
+        assert [role["actions"][-1] for role in told(rollout)] == [f"{ML}/workspaces/*/write", "*/read", "*/read"]
 
 
 def test_assignments_are_listed(owner: Arm) -> None:
@@ -277,7 +278,7 @@ def test_assignments_are_listed(owner: Arm) -> None:
         nobody = owner("GET", address, params={"$filter": "principalId eq 'nobody'"}).json()["value"]
 
     roles = [one["properties"]["roleDefinitionId"].rpartition("/")[2] for one in listed]
-    assert roles == [IDS["AzureML Data Scientist"], IDS["Reader"]]
+    assert roles == [IDS["AzureML Data Scientist"], IDS["Monitoring Reader"], IDS["Reader"]]
     assert nobody == []
 
 

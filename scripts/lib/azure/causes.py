@@ -84,7 +84,7 @@ CODES = {
     "authorizationfailed": Cause(
         NO_RIGHT,
         "Give the identity a role that has the action named: AzureML Data Scientist on the workspace has those of "
-        "Microsoft.MachineLearningServices that these scripts need.",
+        "Microsoft.MachineLearningServices that these scripts need, Monitoring Reader those of Microsoft.Insights.",
     ),
     "linkedauthorizationfailed": Cause(
         "the login may not use a resource that this one refers to",

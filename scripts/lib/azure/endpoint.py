@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from math import inf
 from operator import attrgetter
 from typing import NoReturn, Protocol, TypeVar
@@ -13,7 +14,7 @@ from scripts.lib.azure.errors import Passing, explain, signed_out
 from scripts.lib.azure.resources import Resources
 from scripts.lib.azure.trying import Tries, patiently
 from scripts.lib.azure.waiting import Deadline, TimedOut
-from scripts.lib.decisions.record import written_since
+from scripts.lib.decisions.record import dated, written_since
 from scripts.lib.decisions.roles import pairs
 from scripts.lib.decisions.state import EndpointState, Overwritten, Refused, Shift, percentages
 from scripts.lib.decisions.tags import fitting
@@ -112,6 +113,7 @@ class OnlineEndpoint(Resources):
         steady = Steady()
 
         def write(shift: Shift, state: EndpointState) -> None:
+            shift = replace(shift, tags=dated(dict(shift.tags), self.workspace.now()))  # Azure dates the traffic, too
             self._write(shift, state, deadline)
             self._read_back(shift, state, Deadline(min(patience, deadline.left)), tags=forward)
 

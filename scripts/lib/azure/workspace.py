@@ -6,8 +6,11 @@ import contextlib
 import gc
 import logging
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +21,8 @@ from scripts.lib.decisions.strict_yaml import Document
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
+    from azure.core.credentials import TokenCredential
+    from azure.core.pipeline import PipelineResponse
 
 ENDPOINT = Path("endpoints/endpoint.yml")
 # The SDK doesn't try again itself: a write that was lost on the way would be made over what others wrote meanwhile.
@@ -32,12 +37,43 @@ class Workspace:
     resource_group: str
     name: str
     _client: MLClient | None = field(default=None, init=False, repr=False, compare=False)
+    _credential: TokenCredential | None = field(default=None, init=False, repr=False, compare=False)
+    _heard: tuple[datetime, float] | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
     def variables(self) -> dict[str, str]:
         """What leads a command to it."""
         names = ("AZURE_SUBSCRIPTION_ID", "AZURE_RESOURCE_GROUP", "AZURE_ML_WORKSPACE")
         return dict(zip(names, (self.subscription_id, self.resource_group, self.name), strict=True))
+
+    @property
+    def group(self) -> str:
+        """The id of the resource group that it is in."""
+        return f"/subscriptions/{self.subscription_id}/resourceGroups/{self.resource_group}"
+
+    @property
+    def id(self) -> str:
+        return f"{self.group}/providers/Microsoft.MachineLearningServices/workspaces/{self.name}"
+
+    @property
+    def credential(self) -> TokenCredential:
+        """Who calls, with the tokens that were had already."""
+        if self._credential is None:
+            self._credential = login()
+        return self._credential
+
+    def now(self) -> datetime:
+        """By Azure's clock, as its last answer dates itself: what it dates isn't compared with a runner's own."""
+        if self._heard is None:
+            self.client.workspaces.get(self.name)
+        said, at = self._heard or (datetime.now(timezone.utc), time.monotonic())
+        return said + timedelta(seconds=time.monotonic() - at)
+
+    def hear(self, answer: PipelineResponse[Any, Any]) -> None:
+        """For each answer of Azure's."""
+        with contextlib.suppress(ValueError, TypeError):  # none, or a proxy's own
+            date = parsedate_to_datetime(answer.http_response.headers.get("Date", ""))
+            self._heard = date.astimezone(timezone.utc), time.monotonic()
 
     @property
     def client(self) -> MLClient:
@@ -48,16 +84,25 @@ class Workspace:
 
     def sign_in_again(self) -> None:
         """Get a new token for the next call: the present one was refused."""
-        self._client = None
+        self._client = self._credential = None
 
     def _connect(self) -> MLClient:
         _hush()  # it warns while it is imported, and some of its loggers then have a level of their own
         with uncollected():
             from azure.ai.ml import MLClient
 
-        place, credential = (self.subscription_id, self.resource_group, self.name), login()
+        place, credential = (self.subscription_id, self.resource_group, self.name), self.credential
+        options: dict[str, Any] = {"enable_telemetry": False, "raw_response_hook": self.hear, **CALLS}
         _hush()
-        return MLClient(credential, *place, show_progress=False, enable_telemetry=False, **CALLS)
+        return MLClient(credential, *place, show_progress=False, **options)
+
+
+def manager() -> tuple[str, list[str]]:
+    """The address of the resource manager in the cloud that the variables select, and the scopes of a token for it."""
+    from azure.ai.ml._azure_environments import _get_base_url_from_metadata, _resource_to_scopes
+
+    base = _get_base_url_from_metadata()  # not public, but the one place that knows other clouds and the local one
+    return base, _resource_to_scopes(base)
 
 
 @contextlib.contextmanager

@@ -13,7 +13,8 @@ from datetime import datetime, timezone
 
 from scripts.lib.decisions.state import Deployment, EndpointState, Ref, written_out
 
-TAGS = ("rollout", "rollout-blue", "rollout-green", "rollout-split", "rollout-direction", "rollout-at")
+AT = "rollout-at"
+TAGS = ("rollout", "rollout-blue", "rollout-green", "rollout-split", "rollout-direction", AT)
 OF, MARK = "rollout-of-", "mark-"
 BY_HAND = "by hand"
 Tags = dict[str, str | None]
@@ -110,6 +111,11 @@ def written(state: EndpointState, found: Record) -> Tags:
     return tags
 
 
+def dated(tags: Tags, at: datetime) -> Tags:
+    """The tags with another time of the split, where they record one."""
+    return {**tags, AT: _told(at)} if AT in tags else tags
+
+
 def mark(deployment: Deployment, text: str) -> Tags:
     """The tag that tells the next review what was learnt of a deployment."""
     return {MARK + deployment.name: f"{deployment.created} {text}"[:256]}
@@ -123,7 +129,11 @@ def marks(state: EndpointState) -> dict[str, str]:
 
 def now() -> str:
     """UTC, to the second, as ISO text."""
-    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _told(datetime.now(timezone.utc))
+
+
+def _told(at: datetime) -> str:
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _marked(state: EndpointState) -> list[str]:

@@ -14,7 +14,7 @@ from packaging.specifiers import SpecifierSet
 from scripts.lib.cli import names
 from scripts.lib.doctor.finding import Finding, Unknown, cannot_tell, listed, ok, shorten, wrong
 from scripts.lib.doctor.quota import Shape
-from scripts.lib.setup.azure import ROLE
+from scripts.lib.setup.azure import MONITORING, ROLE
 
 PROVIDER = "Microsoft.MachineLearningServices/workspaces"
 #: What the scripts do (role-based-access-control/permissions/ai-machine-learning).
@@ -26,9 +26,11 @@ NEEDED = tuple(
         "models/versions/read", "models/versions/write", "datastores/listSecrets/action",
     )
 )  # fmt: skip
-#: What the role that the scripts ask for doesn't let read: it is had over the workspace, and these lie above it.
+METRICS = "Microsoft.Insights/metrics/read"
+#: What the roles that the scripts ask for don't let read: they are had over the workspace, and these lie above it.
 IDENTITIES = "Microsoft.ManagedIdentity/userAssignedIdentities/read"
 USAGES = "Microsoft.MachineLearningServices/locations/usages/read"
+REFUSED = "the login has no right to read it"
 #: Packages of a model that Azure's no-code image doesn't serve: which versions, and who says so.
 REJECTED = {"mlflow": (">=3.7", "the image crashes with it (Azure/azureml-examples#3873, #4051)")}
 
@@ -89,8 +91,24 @@ def role(reach: Reach, permissions: Sequence[Mapping[str, Any]] | Unknown) -> Fi
     return ok("role", "the login may do all that the scripts do.")
 
 
+def metrics(permissions: Sequence[Mapping[str, Any]] | Unknown) -> Finding:
+    """Whether the login may read what live traffic shows. Without that a rollout goes on, but asks a person each time.
+
+    The role for it is none of Azure ML's (azure-monitor/roles-permissions-security).
+    """
+    if isinstance(permissions, Unknown):
+        return cannot_tell("metrics", permissions)
+    if may(permissions, METRICS):
+        return ok("metrics", "the login may read what live traffic shows.")
+    say = "the login may not read what live traffic shows, so no stage is judged: a person decides alone."
+    return wrong("metrics", say, f"Give the identity the role {MONITORING} on the workspace: setup_github prints how.")
+
+
 def reads(permissions: Sequence[Mapping[str, Any]] | Unknown, action: str) -> bool:
-    """Whether the login, as far as is known, has a role such as Reader, so that asking is no mere refusal."""
+    """Whether the login, as far as is known, has a role such as Reader, so that asking is no mere refusal.
+
+    Known is what it may in the workspace: a Monitoring Reader there is refused what lies above.
+    """
     return not isinstance(permissions, Unknown) and may(permissions, action)
 
 

@@ -9,13 +9,13 @@ from scripts.lib.azure.errors import explain, reason
 from scripts.lib.azure.login import login
 from scripts.lib.azure.trying import asked
 from scripts.lib.azure.waiting import Deadline
-from scripts.lib.azure.workspace import Workspace
+from scripts.lib.azure.workspace import Workspace, manager
 from scripts.lib.decisions.state import Refused
+from scripts.lib.doctor import azure_checks
 from scripts.lib.doctor.azure_checks import NO_LOGIN, NO_RIGHT, NO_WORKSPACE, REACHED, UNKNOWN, Endpoint, Reach
 from scripts.lib.doctor.facts import told
 from scripts.lib.doctor.finding import Unknown, shorten
 from scripts.lib.doctor.quota import Shape, Usage
-from scripts.lib.setup.azure import group_id, workspace_id
 
 T = TypeVar("T")
 PATIENCE = 10.0  # seconds for which one question is asked again through what passes
@@ -45,7 +45,7 @@ class AzureFacts:
         """The caller's permissions on the workspace, of each role one."""
 
         kind, version = "Microsoft.Authorization/permissions", "2022-04-01"
-        return self.ask(lambda workspace: list(_listing(f"{workspace_id(workspace)}/providers/{kind}", version)))
+        return self.ask(lambda workspace: list(_listing(f"{workspace.id}/providers/{kind}", version)))
 
     def trusted(self, client_id: str) -> list[Document] | Unknown:
         """The properties of the federated credentials that the identity with this client id has."""
@@ -72,7 +72,7 @@ def _permitted(call: Callable[[Workspace], T], workspace: Workspace) -> T:
         return asked(workspace, Deadline(PATIENCE), lambda: call(workspace))
     except HttpResponseError as error:
         if error.status_code == 403:
-            raise Refused(f"the login has no right to read it: {shorten(reason(error))}") from error
+            raise Refused(f"{azure_checks.REFUSED}: {shorten(reason(error))}") from error
         raise
 
 
@@ -93,13 +93,12 @@ def _reach(workspace: Workspace) -> Reach:
 
 def _listing(path: str, version: str) -> Iterator[Document]:
     """The members of a collection of Azure's resource manager that the SDK has no method for, from all its pages."""
-    from azure.ai.ml._azure_environments import _get_base_url_from_metadata, _resource_to_scopes
     from azure.core import PipelineClient
     from azure.core.pipeline.policies import BearerTokenCredentialPolicy, RetryPolicy
     from azure.core.rest import HttpRequest, HttpResponse
 
-    base = _get_base_url_from_metadata()  # not public, but the one place that knows other clouds and the local one
-    signed = BearerTokenCredentialPolicy(login(), *_resource_to_scopes(base))
+    base, scopes = manager()
+    signed = BearerTokenCredentialPolicy(login(), *scopes)
     client: PipelineClient[HttpRequest, HttpResponse] = PipelineClient(base, policies=[RetryPolicy(), signed])
 
     def ask(address: str, **query: str) -> Document:
@@ -123,7 +122,7 @@ def _credentials(workspace: Workspace, client_id: str) -> Iterator[Document]:
     if not client_id:
         raise Refused("which identity? AZURE_CLIENT_ID is not set.")
     version, kind = "2023-01-31", "Microsoft.ManagedIdentity/userAssignedIdentities"
-    for identity in _listing(f"{group_id(workspace)}/providers/{kind}", version):
+    for identity in _listing(f"{workspace.group}/providers/{kind}", version):
         if identity["properties"]["clientId"].lower() == client_id.lower():
             found = _listing(f"{identity['id']}/federatedIdentityCredentials", version)
             yield from ({**one["properties"], "id": one["id"]} for one in found)

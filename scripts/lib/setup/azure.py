@@ -18,6 +18,7 @@ from scripts.lib.azure.workspace import Workspace
 from scripts.lib.github import host
 
 ROLE = "AzureML Data Scientist"
+MONITORING = "Monitoring Reader"  # metrics are none of Microsoft.MachineLearningServices'
 _LOOK = ("read", "onlineEndpoints/read", "onlineEndpoints/deployments/read")
 RIGHTS = {
     "production": (
@@ -46,15 +47,6 @@ THERE = (
 code 3 (azure-cli#6612), which not every extension keeps to (azure-cli#28318), or Azure's own word for it."""
 
 
-def group_id(workspace: Workspace) -> str:
-    """The id of the resource group that a workspace is in."""
-    return f"/subscriptions/{workspace.subscription_id}/resourceGroups/{workspace.resource_group}"
-
-
-def workspace_id(workspace: Workspace) -> str:
-    return f"{group_id(workspace)}/providers/Microsoft.MachineLearningServices/workspaces/{workspace.name}"
-
-
 @dataclass(frozen=True)
 class Identity:
     """What the workflows log in as to use a workspace; it is in the workspace's resource group."""
@@ -63,6 +55,7 @@ class Identity:
     name: str
     role_name: str = ROLE
     actions: tuple[str, ...] = ()  # of a role of its own; none for one that Azure has
+    judges: bool = True  # by what live traffic shows
 
     @property
     def group(self) -> list[str]:
@@ -74,8 +67,10 @@ class Identity:
         return ["--name", self.name, *self.group]
 
     @property
-    def role(self) -> list[str]:
-        return ["--role", self.role_name, "--scope", workspace_id(self.workspace)]
+    def roles(self) -> list[list[str]]:
+        """What it has over the workspace, each as az wants it."""
+        names = [self.role_name, *([MONITORING] if self.judges else [])]
+        return [["--role", name, "--scope", self.workspace.id] for name in names]
 
     @property
     def reader(self) -> list[str]:
@@ -113,7 +108,7 @@ def login(identity: Identity, location: str, subjects: Mapping[str, str]) -> lis
         *(_credential(identity, name, subject) for name, subject in subjects.items()),
         *([_definition(identity)] if identity.actions else []),
         f"who={identity.ask('principalId')}",
-        _role(identity.role),
+        *map(_role, identity.roles),
     ]
 
 
@@ -121,7 +116,11 @@ def own(identity: Identity, repository: str, environment: str) -> Identity:
     """The identity of one environment alone, with the rights that its jobs use and no others."""
     actions = tuple(f"Microsoft.MachineLearningServices/workspaces/{action}" for action in RIGHTS[environment])
     return Identity(
-        identity.workspace, f"{identity.name}-{environment}", f"GitHub {environment} of {repository}", actions
+        identity.workspace,
+        f"{identity.name}-{environment}",
+        f"GitHub {environment} of {repository}",
+        actions,
+        judges=environment != "rollback",
     )
 
 
@@ -158,12 +157,12 @@ def _registration(workspace: Workspace) -> str:
 
 def role_name(identity: Identity) -> list[str]:
     """By its group: in the subscription's list there is no role that only a group may assign."""
-    return ["--name", identity.role_name, "--scope", group_id(identity.workspace)]
+    return ["--name", identity.role_name, "--scope", identity.workspace.group]
 
 
 def _definition(identity: Identity) -> str:
     """The role that has just these actions. An Owner's line; that it is there already is no error."""
-    scopes = [group_id(identity.workspace)]
+    scopes = [identity.workspace.group]
     role = {"Name": identity.role_name, "IsCustom": True, "Description": "Made by setup_github"}
     document = json.dumps({**role, "Actions": list(identity.actions), "AssignableScopes": scopes})
     looked = found(az("role definition list", *role_name(identity)))

@@ -26,12 +26,12 @@ def removal(
 
 def _login(identity: Identity) -> list[str]:
     """A role is taken away by the assignment's id: for an empty assignee az would take it from everybody."""
+    taken = '  [ -z "$found" ] || az role assignment delete --ids $found'
     unassign = f'az role assignment delete --assignee "${{who:?}}" {shlex.join(identity.reader)}'
     return [
         f"if there {az('identity show', *identity.names)}; then",
         f"  who={identity.ask('principalId')}",
-        f"  {found(assignments(identity.role))}",
-        '  [ -z "$found" ] || az role assignment delete --ids $found',
+        *(line for role in identity.roles for line in (f"  {found(assignments(role))}", taken)),
         *([] if identity.actions else [f"  # {unassign}  # where it is a Reader, too"]),
         f"  {az('identity delete', *identity.names)}  # its federated credentials go with it",
         "fi",

@@ -1,0 +1,167 @@
+"""What scripts read of live traffic from Azure Monitor, through the real SDK."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+
+from azureml_emulator.faults.client import Faults
+from azureml_emulator.process import running
+from azureml_emulator.testing import SAMPLE, Arm, blobs, toy_model
+from scripts.lib.azure.endpoint import OnlineEndpoint
+from scripts.lib.azure.metrics import evidence
+from scripts.lib.azure.waiting import Deadline
+from scripts.lib.azure.workspace import Workspace
+from scripts.lib.cli.exit_codes import exit_code
+from scripts.lib.decisions.canary.minutes import Evidence, NoEvidence
+from scripts.lib.decisions.state import Shift
+
+MINUTE = 0.5  # seconds of one
+
+
+@pytest.fixture(scope="module")
+def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("fast")
+
+
+@pytest.fixture(scope="module")
+def arm(state: Path) -> Iterator[Arm]:
+    """An Azure with short minutes and an endpoint, 90 % on blue; the SDK is led to it as the identity of rollouts."""
+    with running(state, f"--minute={MINUTE}") as variables, pytest.MonkeyPatch.context() as patch:
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        arm, folder = Arm(variables), toy_model(state / "toy")
+        for path in folder.rglob("*.*"):
+            blobs(arm).upload_blob(f"toy/{path.relative_to(folder)}", path.read_bytes())
+        blobs(arm).upload_blob("toy/MLmodel", (folder / "MLmodel").read_bytes())
+        uri = f"azureml:/{arm.workspace}/datastores/workspaceblobstore/paths/toy"
+        arm("PUT", "models/toy/versions/1", {"properties": {"modelUri": uri, "modelType": "mlflow_model"}})
+        arm.endpoint("watched")
+        for name in ("blue", "green"):
+            assert arm.deployment("watched", name, "models/toy/versions/1")["status"] == "Succeeded"
+        arm.endpoint("watched", traffic={"blue": 90, "green": 10})
+        yield arm
+
+
+@pytest.fixture
+def faulty(state: Path, arm: Arm) -> Iterator[Faults]:
+    found = Faults(state)
+    yield found
+    assert all(fault["hit"] for fault in found.all()), "these faults met nothing"
+    found.clear()
+
+
+@pytest.fixture
+def endpoint(arm: Arm) -> OnlineEndpoint:
+    names = ("AZURE_SUBSCRIPTION_ID", "AZURE_RESOURCE_GROUP", "AZURE_ML_WORKSPACE")
+    return OnlineEndpoint(Workspace(*(arm.variables[name] for name in names)), "watched")
+
+
+def send(arm: Arm, deployment: str, number: int) -> None:
+    key = arm("POST", "onlineEndpoints/watched/listKeys").json()["primaryKey"]
+    headers = {"Authorization": f"Bearer {key}", "azureml-model-deployment": deployment}
+    for _ in range(number):
+        arm.session.post(f"{arm.base}/endpoints/watched/score", json=SAMPLE, headers=headers, timeout=30)
+
+
+def look(endpoint: OnlineEndpoint, since: datetime, before: float = 3) -> Evidence:
+    found = {"delay": timedelta(minutes=3), "before": timedelta(minutes=before)}
+    return evidence(endpoint, "blue", "green", since, **found)
+
+
+def test_live_traffic_is_counted(arm: Arm, endpoint: OnlineEndpoint, faulty: Faults) -> None:
+    """What clients sent to both is told minute by minute, whatever the statuses, and how long it took; in two calls."""
+    since = endpoint.workspace.now()
+    time.sleep(MINUTE)
+    for status in range(500, 512):  # more series than Azure tells of unasked
+        faulty.add("misbehave", deployment="green", status=status, times=1)
+    send(arm, "blue", 20)
+    send(arm, "green", 12)
+    time.sleep(6 * MINUTE)
+    endpoint.read()
+    faulty.forget()
+
+    found = look(endpoint, since)
+
+    assert sum("/onlineEndpoints/" in call["path"] for call in faulty.calls()) == 2
+    assert (sum(it.requests for it in found.blue), sum(it.failures for it in found.blue)) == (20, 0)
+    assert (sum(it.requests for it in found.green), sum(it.failures for it in found.green)) == (12, 12)
+    assert [it.start for it in found.blue] == [it.start for it in found.green]
+    assert {tuple(it.latency) for it in found.blue if it.requests} == {("P50", "P90", "P95", "P99")}
+    assert all(0 < it.latency["P50"] <= it.latency["P99"] for it in found.blue if it.requests)
+    assert found.source == "Azure Monitor"
+
+
+def test_now_is_azures(arm: Arm, endpoint: OnlineEndpoint) -> None:
+    """Not the machine's own: the Date of Azure's last answer, and what has passed since."""
+    before = endpoint.workspace.now()
+    time.sleep(10 * MINUTE)
+    endpoint.read()
+
+    assert endpoint.workspace.now() - before > timedelta(minutes=9)
+
+
+def test_a_split_is_dated_by_azure(endpoint: OnlineEndpoint) -> None:
+    """The record's time is that of the metrics, so that the minutes since the split can be found by it."""
+    split = {"blue": 50, "green": 50}
+    endpoint.shift(lambda _: Shift(split, "half each", tags={"rollout-at": "earlier"}), Deadline(60))
+
+    at = datetime.fromisoformat(endpoint.read().tags["rollout-at"].replace("Z", "+00:00"))
+    assert abs(endpoint.workspace.now() - at) < timedelta(minutes=10)
+    assert endpoint.workspace.now() - datetime.now(timezone.utc) > timedelta(minutes=10)
+
+
+def test_missing_rights_are_no_evidence(endpoint: OnlineEndpoint, faulty: Faults) -> None:
+    """Who may not read metrics is told so, and which role he lacks: that isn't "no failures", nor "no traffic"."""
+    faulty.add("refuse", path="*/Microsoft.Insights/metrics", like="AuthorizationFailed")
+
+    with pytest.raises(NoEvidence, match="Monitoring Reader") as refused:
+        look(endpoint, endpoint.workspace.now())
+
+    assert "Microsoft.Insights/metrics/read" in str(refused.value)
+    assert exit_code(refused.value) == 1
+
+
+def test_an_outage_is_no_evidence(endpoint: OnlineEndpoint, faulty: Faults, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor is one, and that ends with another exit code."""
+    monkeypatch.setattr("scripts.lib.azure.metrics.LOOKING", 1.0)
+    faulty.add("refuse", path="*/Microsoft.Insights/metrics", status=503, times=0)
+
+    with pytest.raises(NoEvidence, match="out of order") as refused:
+        look(endpoint, endpoint.workspace.now())
+
+    assert exit_code(refused.value) == 4
+
+
+def test_what_passes_is_asked_again(endpoint: OnlineEndpoint, faulty: Faults) -> None:
+    """One refusal that passes, or an expired login, changes nothing."""
+    faulty.add("refuse", path="*/Microsoft.Insights/metrics", like="TooManyRequests")
+    faulty.add("refuse", path="*/Microsoft.Insights/metrics", like="ExpiredAuthenticationToken", skip=1)
+
+    assert look(endpoint, endpoint.workspace.now()).source == "Azure Monitor"
+
+
+def test_a_refused_login_is_taken_anew(endpoint: OnlineEndpoint) -> None:
+    """A token that Azure refused isn't shown again."""
+    refused = endpoint.workspace.credential
+    endpoint.workspace.sign_in_again()
+
+    assert endpoint.workspace.credential is not refused
+
+
+def test_late_metrics_are_waited_for(arm: Arm, endpoint: OnlineEndpoint, faulty: Faults) -> None:
+    """While nothing of the minutes since has been told, there are none: nobody takes them for no traffic."""
+    since = endpoint.workspace.now()
+    time.sleep(MINUTE)
+    send(arm, "blue", 3)
+    faulty.add("lag", minutes=10)
+    time.sleep(5 * MINUTE)
+    endpoint.read()
+
+    found = look(endpoint, since)
+
+    assert found.blue == found.green == ()
