@@ -9,6 +9,7 @@ from importlib import import_module
 
 import yaml
 
+from scripts.lib.azure import judging as judging_ends
 from scripts.lib.github import again
 from tests.workflows import approval_rules, ci_rules, identity_rules  # noqa: F401 (their rules are among RULES, too)
 from tests.workflows.files import (
@@ -199,11 +200,11 @@ def training_has_no_rights(files: Files) -> Findings:
 @rule
 def levers_are_a_row(files: Files) -> Findings:
     """In promote.yml each job follows the one before."""
-    wanted = {"review": [], "promote": ["review"], "bake": ["review", "promote"], "delete-blue": ["promote", "bake"]}
+    wanted = {"review": [], "promote": ["review"], "delete-blue": ["promote"]}
     if (found := {name: needs(job) for name, job in files.workflows["promote"]["jobs"].items()}) != wanted:
         yield f"{found}"
     conditions = {name: job.get("if") for name, job in files.workflows["promote"]["jobs"].items() if "if" in job}
-    if conditions != {"bake": "inputs.delete-blue"}:
+    if conditions != {"delete-blue": "inputs.delete-blue"}:
         yield f"{conditions}"
 
 
@@ -308,9 +309,9 @@ def jobs_run_on_one_kind_of_machine(files: Files) -> Findings:
 
 @rule
 def jobs_end(files: Files) -> Findings:
-    """Every job has a time limit below GitHub's six hours."""
+    """Every job has a time limit below GitHub's six hours: one that is out of time rolls back."""
     limits = {where: job.get("timeout-minutes", 360) for where, job in files.jobs.items() if "uses" not in job}
-    yield from (f"{where}: {limit}" for where, limit in limits.items() if limit >= 360)
+    yield from (f"{where}: {limit}" for where, limit in limits.items() if limit > 350)
 
 
 @rule
@@ -332,7 +333,8 @@ def patience(job: Job) -> float:
         name for name in names if name in {run.split()[0] for run in (*ASKS_GITHUB, *READS_COMMITS, CANCEL, TELLS)}
     ]
     seconds = sum(option.default for option in options) + len(asking) * again.PATIENCE
-    return seconds / 60 + (300 if does(job, "sleep ") else 75 if does(job, COMPARE) else 0)
+    judging = judging_ends.MOST + judging_ends.UNDOING / 60
+    return seconds / 60 + (judging if does(job, PROMOTE) else 75 if does(job, COMPARE) else 0)
 
 
 @rule
@@ -528,7 +530,6 @@ WORK = {
     "stages.rollback": ["rollback"],
     "promote.review": ["smoke_test", "check_contract", "review", "check_approval"],
     "promote.promote": ["promote"],
-    "promote.bake": ["sleep"],
     "promote.delete-blue": ["delete_blue"],
     "rollback.rollback": ["rollback", "cancel_rollout", "rollback"],
     "teardown.review": ["delete_endpoint", "check_approval"],
