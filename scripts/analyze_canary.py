@@ -8,11 +8,12 @@ from dataclasses import asdict
 import click
 
 from scripts.lib.azure.endpoint import OnlineEndpoint
-from scripts.lib.azure.judging import Unhealthy, judged, take_back
+from scripts.lib.azure.judging import judged
 from scripts.lib.azure.policy_file import of_the_file
 from scripts.lib.azure.waiting import say
 from scripts.lib.cli.command import command
 from scripts.lib.cli.place import endpoint_options
+from scripts.lib.cli.taking_back import Unhealthy, take_back
 from scripts.lib.decisions.approval import propose
 from scripts.lib.github import review_text, step_output
 

@@ -12,13 +12,14 @@ from scripts.lib.azure.asker import PATIENCE
 from scripts.lib.azure.asking import FoundBad, ask
 from scripts.lib.azure.endpoint import OnlineEndpoint
 from scripts.lib.azure.errors import brief, explain
-from scripts.lib.azure.judging import judged, take_back
+from scripts.lib.azure.judging import judged
 from scripts.lib.azure.marking import mark
 from scripts.lib.azure.policy_file import of_the_file
 from scripts.lib.azure.waiting import Deadline, say
 from scripts.lib.cli import names, option_types
 from scripts.lib.cli.command import command, timeout_option
 from scripts.lib.cli.place import endpoint_options, rollout_option
+from scripts.lib.cli.taking_back import take_back
 from scripts.lib.decisions.approval import Proposal, has_share, offer, plan_promotion
 from scripts.lib.decisions.canary.policy import RolloutPolicy
 from scripts.lib.decisions.canary.verdict import Verdict

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from typing import NoReturn
 
 from scripts.lib.azure import metrics
 from scripts.lib.azure.deployments import LOG_LINES, read_log
 from scripts.lib.azure.endpoint import OnlineEndpoint
-from scripts.lib.azure.waiting import Deadline, say
+from scripts.lib.azure.waiting import Deadline
 from scripts.lib.decisions import ends, log_reason
 from scripts.lib.decisions.canary.minutes import NoEvidence
 from scripts.lib.decisions.canary.policy import RolloutPolicy
@@ -18,23 +17,14 @@ from scripts.lib.decisions.canary.subject import Canary, canary, unknown
 from scripts.lib.decisions.canary.verdict import Verdict, again, judge
 from scripts.lib.decisions.record import mark, record
 from scripts.lib.decisions.record import now as utc
-from scripts.lib.decisions.state import EndpointState, Refused, Shift, percentages
+from scripts.lib.decisions.state import EndpointState, Shift, percentages
 from scripts.lib.decisions.way_back import plan_own_rollback
-from scripts.lib.github import step_output
 
 MOST = 300.0  # minutes in one go: a job that judges has 350, and shifts before
 PAUSE = 10.0  # seconds between two looks: what is bad is seen as soon as Azure tells of it
 UNDOING = 300.0  # seconds
 MINUTE = timedelta(minutes=1)
 PATIENCE = 20.0  # seconds until blue's 100 % is written once more
-
-
-class Unhealthy(Refused):
-    """Live traffic shows that green is worse than blue. `result` is what the command prints all the same."""
-
-    def __init__(self, message: str, result: str = ""):
-        super().__init__(message)
-        self.result = result
 
 
 def judged(endpoint: OnlineEndpoint, state: EndpointState, policy: RolloutPolicy, wait: bool = False) -> Verdict:
@@ -63,20 +53,18 @@ def judged(endpoint: OnlineEndpoint, state: EndpointState, policy: RolloutPolicy
         whole.pause(f"{found.green} at {found.percent} %: {verdict.word} so far; {verdict.reason}", PAUSE)
 
 
-def take_back(endpoint: OnlineEndpoint, state: EndpointState, verdict: Verdict, result: str = "") -> NoReturn:
-    """Give blue all traffic at once; then show green's log. Raises Unhealthy, which says what became of it."""
-    found = canary(state)
-    shift = endpoint.shift(partial(plan_taking_back, found, verdict), Deadline(UNDOING), patience=PATIENCE)
-    say(shift.say)
-    lines = log_reason.reason(read_log(endpoint, found.green, "inference-server", LOG_LINES) or "")
-    step_output.summary(f"**Taken back**: {shift.say}. The log of {found.green} says:", "    " + "\n    ".join(lines))
-    say("\n".join([f"the log of {found.green}:", *lines]))
-    more = f"Look with logs {found.green}; then merge a better one, which makes another deployment."
-    raise Unhealthy(f"{found.green} is unhealthy at {found.percent} %: {verdict.reason}.\n{shift.say}. {more}", result)
+def undo(endpoint: OnlineEndpoint, found: Canary, verdict: Verdict) -> Shift:
+    """All traffic for blue, at once and in one write."""
+    return endpoint.shift(partial(plan_taking_back, found, verdict), Deadline(UNDOING), patience=PATIENCE)
+
+
+def log(endpoint: OnlineEndpoint, name: str) -> list[str]:
+    """The lines of its server's log that say what is wrong, as far as Azure gives them."""
+    return log_reason.reason(read_log(endpoint, name, "inference-server", LOG_LINES) or "")
 
 
 def plan_taking_back(found: Canary, verdict: Verdict, state: EndpointState) -> Shift:
-    """In one write, with the evidence as green's mark; only from the split that was judged."""
+    """With the evidence as green's mark; only from the split that was judged."""
     now = record(state)
     if now is None or (now.at != found.record.at and not now.back):
         return Shift(state.traffic, f"left alone: somebody wrote {percentages(state.traffic)}", done=True, hold=True)
