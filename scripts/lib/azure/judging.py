@@ -9,8 +9,9 @@ from functools import partial
 from scripts.lib.azure import metrics
 from scripts.lib.azure.deployments import LOG_LINES, read_log
 from scripts.lib.azure.endpoint import OnlineEndpoint
+from scripts.lib.azure.errors import passes
 from scripts.lib.azure.waiting import Deadline
-from scripts.lib.decisions import ends, log_reason
+from scripts.lib.decisions import log_reason
 from scripts.lib.decisions.canary.minutes import NoEvidence
 from scripts.lib.decisions.canary.policy import RolloutPolicy
 from scripts.lib.decisions.canary.subject import Canary, canary, unknown
@@ -39,18 +40,24 @@ def judged(endpoint: OnlineEndpoint, state: EndpointState, policy: RolloutPolicy
         return unknown(why)
     stage = replace(policy.stage(found.percent), percent=found.percent)
     delay, before = policy.delay_minutes * MINUTE, policy.before_minutes * MINUTE
-    whole, bake = Deadline(60 * MOST), Deadline(60 * stage.bake_minutes)
+    whole = Deadline(60 * MOST)
     while True:
         try:
             evidence = metrics.evidence(endpoint, found.blue, found.green, found.since, delay=delay, before=before)
             verdict = judge(evidence, stage, stage.alpha)
-            more = again(verdict, stage, (evidence.until + delay - found.since) / MINUTE)
+            more = again(verdict, stage, _passed(endpoint, found))
         except NoEvidence as why:
-            verdict = unknown(f"no metrics: {why}")
-            more = getattr(why, "exit_code", None) == ends.UNREACHED and not bake.passed
+            verdict, behind = unknown(f"no metrics: {why}"), why.__cause__
+            outage = isinstance(behind, Exception) and passes(behind) is not None
+            more = outage and _passed(endpoint, found) < stage.bake_minutes
         if not (wait and more) or whole.passed:
             return verdict
         whole.pause(f"{found.green} at {found.percent} %: {verdict.word} so far; {verdict.reason}", PAUSE)
+
+
+def _passed(endpoint: OnlineEndpoint, found: Canary) -> float:
+    """How many minutes the split has been there, by Azure's clock."""
+    return (endpoint.workspace.now() - found.since) / MINUTE
 
 
 def undo(endpoint: OnlineEndpoint, found: Canary, verdict: Verdict) -> Shift:
