@@ -7,21 +7,19 @@ from __future__ import annotations
 
 import json
 import os
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 import yaml
 
 from azureml_emulator.faults.client import Faults
 from azureml_emulator.process import running
 from azureml_emulator.testing import Arm
 from scripts.lib.azure import judging
-from tests.support.scripts import GREEN, SAMPLE, Live, outputs, pair_endpoint, restore
+from tests.support.load import asked
+from tests.support.scripts import GREEN, Live, outputs, pair_endpoint, restore
 
 RUN = ("--rollout", "octo/heart/actions/runs/1/attempts/1")
 JUDGED = ("promote", "--percent", 50, "--judge", "--next", "promote-100", "--next-percent", 100, *RUN)
@@ -62,31 +60,6 @@ def wrong(state: Path) -> Iterator[Faults]:
     faults.clear()
 
 
-@contextmanager
-def asked(live: Live) -> Iterator[None]:
-    """Clients ask the endpoint all the while."""
-    arm = Arm(dict(os.environ))
-    uri = arm("GET", f"onlineEndpoints/{live.name}").json()["properties"]["scoringUri"]
-    key = arm("POST", f"onlineEndpoints/{live.name}/listKeys").json()["primaryKey"]
-    over = threading.Event()
-
-    def ask() -> None:
-        with requests.Session() as session:
-            session.verify = os.environ["REQUESTS_CA_BUNDLE"]
-            while not over.wait(0.01):
-                session.post(uri, json=SAMPLE, headers={"Authorization": f"Bearer {key}"}, timeout=60)
-
-    threads = [threading.Thread(target=ask) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        for thread in threads:
-            thread.join()
-
-
 def step(live: Live, folder: Path, *arguments: object) -> tuple[Any, dict[str, str], str]:
     """How a verb ends, its outputs and its page."""
     output, page = folder / "output", folder / "page"
@@ -98,7 +71,7 @@ def test_a_bad_green_goes_back_at_once(pair: Live, wrong: Faults, tmp_path: Path
     """In one write, by the job that is run again, too; its log and the evidence are on the page, and it is marked."""
     wrong.add("misbehave", endpoint=pair.name, deployment=GREEN, status=500)
     wrong.forget()
-    with asked(pair):
+    with asked(dict(os.environ), pair.name):
         result, output, page = step(pair, tmp_path, *JUDGED)
     writes = [call for call in wrong.calls() if call["method"] == "PUT"]
 
@@ -111,7 +84,7 @@ def test_a_bad_green_goes_back_at_once(pair: Live, wrong: Faults, tmp_path: Path
 
 def test_an_equal_green_waits_for_a_person(pair: Live, tmp_path: Path) -> None:
     """The question stands on top, with the verdict; the split is held."""
-    with asked(pair):
+    with asked(dict(os.environ), pair.name):
         result, output, page = step(pair, tmp_path, *JUDGED)
 
     assert (result.exit_code, output["wrote"], output["verdict"]) == (0, "done", "healthy"), result.output
@@ -146,7 +119,7 @@ def test_what_cannot_be_seen_neither_promotes_nor_goes_back(
 def test_analyze_canary_tells_and_leaves_it(pair: Live, wrong: Faults, tmp_path: Path) -> None:
     """The verdict as JSON, also where it ends with 1; only --undo takes back."""
     wrong.add("misbehave", endpoint=pair.name, deployment=GREEN, status=500)
-    with asked(pair):
+    with asked(dict(os.environ), pair.name):
         result, output, page = step(pair, tmp_path, "analyze_canary")
     told = json.loads(result.stdout)
 
