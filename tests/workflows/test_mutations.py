@@ -113,6 +113,8 @@ MUTATIONS: dict[str, Mutate] = {
     "staging on the production workspace": replaced(r"\|\| inputs\.target == 'production' && ", "|| "),
     "production as staging": replaced(r"target: production", "target: staging"),
     "all variables": replaced(r"toJSON\(vars\.AZURE_TENANT_ID\)", "toJSON(vars)"),
+    "a cancelled run is told of": replaced(r"!cancelled\(\) && steps\.setup", "steps.setup"),
+    "a bad verdict that nobody hears of": replaced(r"outputs\.verdict == 'unhealthy'", "outputs.verdict == 'bad'"),
     "nobody judges": replaced(r"--judge ", ""),
     "judged till the job is out of time": replaced(r"timeout-minutes: 350", "timeout-minutes: 300"),
     "deleted unasked": dropped(r"^    if: inputs\.delete-blue"),

@@ -22,7 +22,7 @@ from scripts.lib.decisions.state import EndpointState, Shift, percentages
 from scripts.lib.decisions.way_back import plan_own_rollback
 
 MOST = 300.0  # minutes in one go: a job that judges has 350, and shifts before
-PAUSE = 10.0  # seconds between two looks: what is bad is seen as soon as Azure tells of it
+PAUSE = 5.0  # seconds between two looks: what is bad is seen as soon as Azure tells of it
 UNDOING = 300.0  # seconds
 MINUTE = timedelta(minutes=1)
 PATIENCE = 20.0  # seconds until blue's 100 % is written once more
