@@ -30,7 +30,7 @@ def canary(state: EndpointState) -> Canary:
     found = live(state)
     if found is None:
         raise NoEvidence(f"no record tells since when it is so: {percentages(state.traffic)}")
-    if found.back or not (found.blue and found.green and found.split.get(found.green.name)):
+    if not (found.blue and found.green and found.split.get(found.green.name)):
         raise NoEvidence(f"there is no green beside a blue with live traffic: {percentages(state.traffic)}")
     try:
         since = datetime.fromisoformat(found.at.replace("Z", "+00:00"))
