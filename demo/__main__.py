@@ -48,6 +48,10 @@ def main(keep: bool, file: Path | None) -> None:
         pid = holder(KEPT)
         stop = f"kill {pid} (the emulator that uses it) && " if pid else ""
         raise click.UsageError(f"{KEPT} is there already. First: {stop}rm -r {KEPT}")
+    if not Path("model/train.py").exists():
+        raise click.UsageError(
+            "The demo merges a change of model/train.py, and there is none: the model is trained elsewhere."
+        )
     with tempfile.TemporaryDirectory(prefix="demo-") as temporary:
         state = KEPT if keep else Path(temporary) / "state"
         copy_tree(Path.cwd(), tree := Path(temporary) / "tree")

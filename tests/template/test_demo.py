@@ -121,6 +121,15 @@ def test_a_demo_without_requests_is_red(rows: Path) -> None:
         report(Clients(rows))
 
 
+def test_nothing_to_train_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the model is trained elsewhere no merge rolls out, so there is nothing to show."""
+    monkeypatch.chdir(tmp_path)
+
+    result = CliRunner().invoke(main, [])
+
+    assert result.exit_code == 2 and "trained elsewhere" in result.stderr
+
+
 @pytest.mark.parametrize("used", [True, False])
 def test_what_is_kept_is_not_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, used: bool) -> None:
     """A second demo that is to stay tells which process the first one left, and how to end it."""
