@@ -55,7 +55,7 @@ def main(keep: bool, file: Path | None) -> None:
     with tempfile.TemporaryDirectory(prefix="demo-") as temporary:
         state = KEPT if keep else Path(temporary) / "state"
         copy_tree(Path.cwd(), tree := Path(temporary) / "tree")
-        with running(state.resolve()) as variables, LocalGitHub() as github:
+        with running(state.resolve(), "--minute=0.25") as variables, LocalGitHub() as github:
             github.set_up("colleague")
             use(variables)
             demo = Demo(tree, variables, github)

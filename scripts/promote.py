@@ -12,12 +12,17 @@ from scripts.lib.azure.asker import PATIENCE
 from scripts.lib.azure.asking import FoundBad, ask
 from scripts.lib.azure.endpoint import OnlineEndpoint
 from scripts.lib.azure.errors import brief, explain
+from scripts.lib.azure.judging import judged
 from scripts.lib.azure.marking import mark
+from scripts.lib.azure.policy_file import of_the_file
 from scripts.lib.azure.waiting import Deadline, say
 from scripts.lib.cli import names, option_types
 from scripts.lib.cli.command import command, timeout_option
 from scripts.lib.cli.place import endpoint_options, rollout_option
-from scripts.lib.decisions.approval import Proposal, offer, plan_promotion
+from scripts.lib.cli.taking_back import take_back
+from scripts.lib.decisions.approval import Proposal, has_share, offer, plan_promotion
+from scripts.lib.decisions.canary.policy import RolloutPolicy
+from scripts.lib.decisions.canary.verdict import Verdict
 from scripts.lib.decisions.record import live
 from scripts.lib.decisions.state import EndpointState, Ref, Refused, Shift, percentages
 from scripts.lib.decisions.traffic import gaining, plan_first_traffic, plan_shift
@@ -47,6 +52,7 @@ Plan = Callable[[EndpointState], Shift]
     "--next", "job", metavar="JOB", help="The job that asks for approval next, '' if none: its reviewer is told."
 )
 @click.option("--next-percent", type=option_types.SHARE, help="What that job gives green.")
+@click.option("--judge", is_flag=True, help="Before, live traffic judges green; one that is unhealthy is taken back.")
 @rollout_option
 @timeout_option(900)
 def main(
@@ -58,6 +64,7 @@ def main(
     at_least: bool,
     job: str | None,
     next_percent: int | None,
+    judge: bool,
     rollout: str,
     timeout: float,
 ) -> str:
@@ -66,13 +73,17 @@ def main(
     With --to another deployment gets it, 0 included, and its counterpart the rest. Who gets more is asked first, past
     the split. Refused where that is not healthy or answers wrongly, and where the endpoint is not what --expect says
     (without it: where anything but the pair has traffic). A split that is there already is done, so a repeated run goes
-    on. What the promotion of green makes superfluous is deleted. With --next it ends as `review` does.
+    on. What the promotion of green makes superfluous is deleted. With --next it ends as `review` does, after as long a
+    look at live traffic as `analyze_canary` takes with --judge.
     """
     deadline = Deadline(timeout)
     if (first is None) == (percent is None) or (first and (to or expect or at_least)):
         raise click.UsageError("--percent, or --first with nothing else.")
     if (next_percent and job is None) or (job is not None and (first or to)):
         raise click.UsageError("--next goes with green's promotion, --next-percent with --next JOB.")
+    if judge and job is None:
+        raise click.UsageError("--judge goes with --next.")
+    policy = of_the_file()  # a mistake in it is told before anything is written
     plan: Plan
     proposal: Proposal | None = None
     if first:
@@ -97,7 +108,8 @@ def main(
     if not first:  # which nothing served before
         step_output.summary(cloud_shell.way_back(endpoint.workspace.variables | {"ENDPOINT_NAME": endpoint.name}))
     if job is not None:
-        _tell_next(state, proposal, job, next_percent, rollout if at_least else "")
+        state, verdict = _judged(endpoint, state, proposal, policy, judge)
+        _tell_next(state, proposal, job, next_percent, rollout if at_least else "", verdict)
     return json.dumps(dict(shift.split))
 
 
@@ -117,18 +129,43 @@ def _asked(endpoint: OnlineEndpoint, plan: Plan, rollout: str, deadline: Deadlin
     return shift
 
 
-def _tell_next(state: EndpointState, promoted: Proposal | None, job: str, percent: int | None, own: str) -> None:
-    """What the next reviewer sees of the state as it was read back; `own`: the rollout whose stage this is.
+def _judged(
+    endpoint: OnlineEndpoint, state: EndpointState, promoted: Proposal | None, policy: RolloutPolicy, wait: bool
+) -> tuple[EndpointState, Verdict]:
+    """What live traffic says of green, and the state then: one that is bad is taken back at once where we `wait`.
 
-    Who can't be told is no reason to go back: the output `wrote` is then `done`, unless green isn't healthy any more.
+    What comes after the split is no reason to go back, but for that: the output `wrote` is then `done`, unless green
+    isn't healthy any more.
     """
-    green = promoted["green"] if promoted and promoted["blue"] else None
-    made = state.deployments.get(green) if green else None
-    if made is None or made.healthy:
+    green = promoted["green"] if promoted and promoted["blue"] else ""
+    if _stands(state, green):
         step_output.output(wrote="done")
+    verdict = judged(endpoint, state, policy, wait)
+    step_output.output(verdict=verdict.word)
+    if wait and verdict.word == "unhealthy":
+        step_output.output(wrote="true")
+        take_back(endpoint, state, verdict)
+    if wait:
+        state = endpoint.read()
+        if not _stands(state, green):
+            step_output.output(wrote="true")
+    return state, verdict
+
+
+def _stands(state: EndpointState, green: str) -> bool:
+    made = state.deployments.get(green)
+    return made is None or made.healthy
+
+
+def _tell_next(
+    state: EndpointState, promoted: Proposal | None, job: str, percent: int | None, own: str, verdict: Verdict
+) -> None:
+    """What the next reviewer sees of the state; `own`: the rollout whose stage this is."""
+    green = promoted["green"] if promoted and promoted["blue"] else None
     try:
         proposal = offer(state, job, percent, green=green, rollout=own)
-        say(tell(state, proposal, job, percent, stage=bool(own)))
+        seen = verdict if proposal and has_share(proposal) else None
+        say(tell(state, proposal, job, percent, stage=bool(own), verdict=seen))
     except Exception as error:
         done = f"The traffic is as promoted: {percentages(state.traffic)}. The next reviewer isn't told"
         if (why := explain(error)) is None:

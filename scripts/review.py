@@ -8,12 +8,14 @@ from dataclasses import replace
 import click
 
 from scripts.lib.azure.endpoint import OnlineEndpoint
+from scripts.lib.azure.judging import judged
 from scripts.lib.azure.model_files import facts
+from scripts.lib.azure.policy_file import of_the_file
 from scripts.lib.azure.waiting import ANSWER, Deadline, say
 from scripts.lib.cli import names, option_types
 from scripts.lib.cli.command import command, timeout_option
 from scripts.lib.cli.place import endpoint_options
-from scripts.lib.decisions.approval import offer
+from scripts.lib.decisions.approval import has_share, offer
 from scripts.lib.decisions.metrics import metrics
 from scripts.lib.decisions.state import EndpointState
 from scripts.lib.github.reviewing import tell
@@ -25,7 +27,7 @@ from scripts.lib.github.reviewing import tell
     "--next", "job", default="", show_default=False, metavar="JOB", help="The job that asks for approval now, if any."
 )
 @click.option("--percent", type=option_types.SHARE, help="What that job gives green.")
-@click.option("--bake", type=click.IntRange(0, 300), help="Minutes until blue is to be deleted, after 100 %.")
+@click.option("--then-delete", is_flag=True, help="After 100 % the deletion of blue is asked for.")
 @click.option("--green", type=names.deployment, metavar="NAME", help="What `deploy` printed; else whoever is green.")
 @click.option("--rollout", metavar="ID", help="Refuse unless green is this rollout's.")
 @timeout_option(300)
@@ -33,24 +35,26 @@ def main(
     endpoint: OnlineEndpoint,
     job: str,
     percent: int | None,
-    bake: int | None,
+    then_delete: bool,
     green: str | None,
     rollout: str | None,
     timeout: float,
 ) -> str:
     """Compare green with blue for whoever approves JOB; prints the proposal as JSON, for --expect.
 
-    It is the output `proposal`, too, which is empty where no job waits for it; `bake` is seconds. Refused where green
-    is not healthy, and with --next where there is none.
+    On top stands what live traffic says of green by now. The proposal is an output, too, which is empty where no job
+    waits for it. Refused where green is not healthy, and with --next where there is none.
     """
-    if bake is not None and percent != 100:
-        raise click.UsageError("--bake goes with --percent 100: blue is the way back until green has all.")
+    if then_delete and percent != 100:
+        raise click.UsageError("--then-delete goes with --percent 100: blue is the way back until green has all.")
+    policy = of_the_file()
     endpoint.look.expect(green)
     state = endpoint.settled(Deadline(timeout)) or endpoint.read()
-    proposal = offer(state, job, percent, bake, green, rollout or "")
+    proposal = offer(state, job, percent, then_delete, green, rollout or "")
     if proposal:
         state = with_metrics(endpoint, state, proposal["blue"], proposal["green"])
-    say(tell(state, proposal, job, percent, bake, stage=bool(rollout)))
+    verdict = judged(endpoint, state, policy) if proposal and has_share(proposal) else None
+    say(tell(state, proposal, job, percent, then_delete, bool(rollout), verdict))
     return json.dumps(proposal)  # null where there is no pair
 
 

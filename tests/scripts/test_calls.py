@@ -16,6 +16,7 @@ LOOK = 3  # the endpoint, its deployments
 WRITE = 2 + 3  # the endpoint right before, the call itself
 CREATE = 1 + 4  # the deployment right before, the call itself
 KEYS = 2
+EVIDENCE = 2  # requests, latencies
 FILES = 3  # of one model: its version, the place of its files, the key to that
 VERBS = {  # in this order, on one endpoint
     "create_endpoint": 2 * 3 + 3,  # twice: endpoint, workspace, all endpoints
@@ -30,7 +31,7 @@ VERBS = {  # in this order, on one endpoint
     "promote --percent 10": LOOK + KEYS + LOOK + WRITE + LOOK,
     "promote --percent 10 again": LOOK,
     "rollback": LOOK + WRITE + LOOK,
-    "promote --percent 100 --next delete-blue": LOOK + KEYS + LOOK + WRITE + LOOK,  # none to tell who reviews that
+    "promote --percent 100 --next delete-blue": LOOK + KEYS + LOOK + WRITE + LOOK + EVIDENCE,  # what its reviewer reads
     "delete_blue default": LOOK + 1,
     "delete_endpoint --yes": LOOK + 3 + LOOK + 1,  # its record names `default`, which is looked for twice
 }

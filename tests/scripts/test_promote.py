@@ -135,8 +135,7 @@ def test_the_next_job_gets_what_was_seen(pair: Live, tmp_path: Path) -> None:
         (("--next", "", "--percent", 100), ""),
         (("--percent", 25), ""),
         (("--next", "promote", "--percent", 25), "**promote** gives xgboost-model-2 25 % (now 10 %)"),
-        (("--next", "promote", "--percent", 100, "--bake", "60"), "60 min later **delete-blue** asks"),
-        (("--next", "promote", "--percent", 100, "--bake", "0"), "0 min later **delete-blue** asks"),
+        (("--next", "promote", "--percent", 100, "--then-delete"), "Once that is judged, **delete-blue** asks"),
         ((), ""),
     ],
 )
@@ -150,14 +149,6 @@ def test_what_follows(pair: Live, arm: Arm, tmp_path: Path, arguments: tuple[obj
     assert found["proposal"] == (printed if asks else "")
     assert json.loads(printed)["traffic"] == {"default": 90, GREEN: 10}
     assert (asks or "Nothing waits for approval.") in found["summary"]
-
-
-@pytest.mark.parametrize(("minutes", "seconds"), [((), ""), (("--bake", 0), "0"), (("--bake", 300), "18000")])
-def test_the_time_to_bake_is_told_in_seconds(
-    pair: Live, tmp_path: Path, minutes: tuple[object, ...], seconds: str
-) -> None:
-    """What the job that waits hands to `sleep`: only a number that was checked."""
-    assert review(pair, tmp_path, "--next", "promote", "--percent", 100, *minutes)["bake"] == seconds
 
 
 def test_the_deletion_of_blue_is_reviewed(pair: Live, arm: Arm, tmp_path: Path) -> None:
@@ -193,13 +184,8 @@ def test_a_person_who_promotes_nothing_is_told(alone: Live) -> None:
         (("--percent", 0), "0 is not in the range"),
         (("--percent", 101), "101 is not in the range"),
         (("--percent", "$(id)"), "not a valid integer"),
-        (("--percent", 50, "--bake", 60), "goes with --percent 100"),
-        (("--bake", 0), "goes with --percent 100"),
-        (("--percent", 100, "--bake", 301), "301 is not in the range"),
-        (("--percent", 100, "--bake", -1), "-1 is not in the range"),
-        (("--percent", 100, "--bake", "1.5"), "not a valid integer"),
-        (("--percent", 100, "--bake", "an hour"), "not a valid integer"),
-        (("--percent", 100, "--bake="), "not a valid integer"),
+        (("--percent", 50, "--then-delete"), "goes with --percent 100"),
+        (("--then-delete",), "goes with --percent 100"),
     ],
 )
 def test_wrong_inputs_are_refused(pair: Live, arguments: tuple[object, ...], why: str) -> None:
@@ -317,6 +303,7 @@ def test_a_green_that_fails_while_it_is_promoted_goes_back(
         ("--to", GREEN, "--percent", 10, "--next", "promote-50"),
         ("--first", "default", "--next", "promote-50"),
         ("--percent", 10, "--next-percent", 50),
+        ("--percent", 10, "--judge"),
         ("--percent", 10, "--next", "promote-50", "--next-percent", 0),
     ],
 )

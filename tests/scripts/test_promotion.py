@@ -108,7 +108,7 @@ def test_a_first_deployment_is_offered_whole(begun: Live) -> None:
     """A share of it, or a blue to delete, is refused before anybody is asked; an approval of 100 % finishes it."""
     results = [
         begun.run("review", "--next", "promote", "--percent", 50),
-        begun.run("review", "--next", "promote", "--percent", 100, "--bake", 0),
+        begun.run("review", "--next", "promote", "--percent", 100, "--then-delete"),
     ]
     approved = begun.do("review", "--next", "promote", "--percent", 100)
     begun.do("promote", "--percent", 100, "--expect", approved)

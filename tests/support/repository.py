@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from azureml_emulator.github.schema import DESCRIPTION
 from azureml_emulator.github.server import LocalGitHub
 from azureml_emulator.process import running
@@ -25,6 +27,7 @@ from azureml_emulator.workflows.act import (
     repository_variables,
     run_workflow,
 )
+from scripts.lib.azure.policy_file import POLICY
 from tests.support import ROOT
 from tests.support.forked_scripts import ForkServer, fork_server
 from tests.support.scripts import name_deployments, own_requests
@@ -142,6 +145,8 @@ def repository(folder: Path, *options: str, own_model: bool = False, **variables
     if not own_model:
         shutil.copy(ROOT / "tests/support/toy_train.py", folder / "tree/model/train.py")
         own_requests(folder / "tree")
+    unbaked = {share: {"bake_minutes": 0} for share in ("10", "50", "100")}  # a stage without traffic ends at once
+    (folder / "tree" / POLICY).write_text(yaml.safe_dump(unbaked))
     commit(folder / "tree", "Name the deployments")
     with running(folder / "state", *options) as environ, LocalGitHub("local/rollout") as github, fork_server() as forks:
         github.set_up(COLLEAGUE)

@@ -206,7 +206,7 @@ def approvals_are_insisted_on_where_they_count(files: Files) -> Findings:
     share = (
         'exec python -m scripts.promote --percent "$PERCENT" --expect "$PROPOSAL" '
         '${ROLLOUT:+--at-least --rollout "$ROLLOUT"} '
-        '--next "$NEXT" ${NEXT_PERCENT:+--next-percent "$NEXT_PERCENT"}',
+        '--judge --next "$NEXT" ${NEXT_PERCENT:+--next-percent "$NEXT_PERCENT"}',
         {
             "GITHUB_TOKEN": "github.token",
             "PERCENT": "inputs.percent",
@@ -260,7 +260,7 @@ def approvals_are_counted(files: Files) -> Findings:
         yield f"{steps}"
     action = next(parsed(text) for path, text in files.texts.items() if path.parent.name == "promote")
     values = {name: output["value"] for name, output in action["outputs"].items()}
-    tells = {"proposal": "promote", "approvals": "approval", "wrote": "promote"}
+    tells = {"proposal": "promote", "approvals": "approval", "wrote": "promote", "verdict": "promote"}
     if values != {name: expression(f"steps.{step}.outputs.{name}") for name, step in tells.items()}:
         yield f"actions/promote: {values}"
     if [step.get("id") for step in action["runs"]["steps"]] != ["approval", "promote"]:
@@ -342,7 +342,7 @@ def each_approval_is_for_what_was_reviewed(files: Files) -> Findings:
 
 @rule
 def the_first_reviewer_is_told(files: Files) -> Findings:
-    """The smoke test and promote.yml tell what is to be approved; to rest, and how long to bake, is decided there."""
+    """The smoke test and promote.yml tell what is to be approved; to rest, or to delete blue then, is decided there."""
     first = files.row[3]
     steps = {
         where: next((step for step in files.jobs[where]["steps"] if step.get("id") == "review"), {})
@@ -363,22 +363,16 @@ def the_first_reviewer_is_told(files: Files) -> Findings:
         ),
         "promote.review": (
             None,
-            'exec python -m scripts.review --next promote --percent "$PERCENT" ${BAKE:+"$BAKE"}',
+            'exec python -m scripts.review --next promote --percent "$PERCENT" ${THEN:+"$THEN"}',
             {
                 "GITHUB_TOKEN": expression("github.token"),
                 "PERCENT": "${{ inputs.percent }}",
-                "BAKE": expression("inputs.delete-blue && format('--bake={0}', inputs.bake) || ''"),
+                "THEN": expression("inputs.delete-blue && '--then-delete' || ''"),
             },
         ),
     }
     if {where: (step.get("if"), step.get("run"), step.get("env")) for where, step in steps.items()} != wanted:
         yield f"{steps}"
-    bake = files.jobs["promote.bake"]["steps"][0]
-    if (bake["run"], bake["env"]) != (
-        'exec sleep "$SECONDS_TO_BAKE"',
-        {"SECONDS_TO_BAKE": expression("needs.review.outputs.bake")},
-    ):
-        yield f"{bake}"
 
 
 @rule

@@ -9,6 +9,7 @@ from importlib import import_module
 
 import yaml
 
+from scripts.lib.azure import judging as judging_ends
 from scripts.lib.github import again
 from tests.workflows import approval_rules, ci_rules, identity_rules  # noqa: F401 (their rules are among RULES, too)
 from tests.workflows.files import (
@@ -24,6 +25,7 @@ from tests.workflows.files import (
     READS_COMMITS,
     SETUP,
     TELLS,
+    TELLS_PEOPLE,
     Files,
     Findings,
     Job,
@@ -62,10 +64,18 @@ def grants(files: Files, where: str) -> dict[str, str]:
     wanted = {
         "contents": "read" if does(job, "actions/checkout@") else "",
         "id-token": "write" if logs_in(job) or does(job, ATTEST) else "",
-        "actions": "write" if does(job, CANCEL) else "read" if does(job, PROMOTE, DELETE, *ASKS_GITHUB) else "",
-        "pull-requests": "read" if does(job, PROMOTE, DELETE, ASKS_AUTHORS) else "",
+        "actions": "write"
+        if does(job, CANCEL)
+        else "read"
+        if does(job, PROMOTE, DELETE, TELLS_PEOPLE, *ASKS_GITHUB)
+        else "",
+        "pull-requests": "write"
+        if does(job, TELLS_PEOPLE)
+        else "read"
+        if does(job, PROMOTE, DELETE, ASKS_AUTHORS)
+        else "",
         "attestations": "write" if does(job, ATTEST) else "",
-        "issues": "write" if does(job, TELLS) else "",
+        "issues": "write" if does(job, TELLS, TELLS_PEOPLE) else "",
     }
     return {name: grant for name, grant in wanted.items() if grant}
 
@@ -98,7 +108,13 @@ def rollback_watches_what_can_leave_a_split(files: Files) -> Findings:
     ):
         yield f"if {job.get('if')}"
     told = {"ROLLOUT": expression("needs.register.outputs.rollout")}
-    set_up, *goes_back = job["steps"][1:]
+    set_up, *goes_back, tells = job["steps"][1:]
+    if (tells.get("if"), tells.get("run"), tells.get("env")) != (
+        expression("!cancelled() && steps.setup.outcome == 'success'"),
+        'exec python -m scripts.tell_rollback --rollout "$ROLLOUT"',
+        told | {"GITHUB_TOKEN": expression("github.token")},
+    ):
+        yield f"{tells}: nobody hears of it, or of what somebody cancelled"
     if (set_up.get("id"), [(step.get("if"), step.get("run"), step.get("env")) for step in goes_back]) != (
         "setup",
         [
@@ -199,11 +215,12 @@ def training_has_no_rights(files: Files) -> Findings:
 @rule
 def levers_are_a_row(files: Files) -> Findings:
     """In promote.yml each job follows the one before."""
-    wanted = {"review": [], "promote": ["review"], "bake": ["review", "promote"], "delete-blue": ["promote", "bake"]}
+    wanted = {"review": [], "promote": ["review"], "tell": ["promote"], "delete-blue": ["promote"]}
     if (found := {name: needs(job) for name, job in files.workflows["promote"]["jobs"].items()}) != wanted:
         yield f"{found}"
     conditions = {name: job.get("if") for name, job in files.workflows["promote"]["jobs"].items() if "if" in job}
-    if conditions != {"bake": "inputs.delete-blue"}:
+    bad = expression("failure() && needs.promote.outputs.verdict == 'unhealthy'")
+    if conditions != {"tell": bad, "delete-blue": "inputs.delete-blue"}:
         yield f"{conditions}"
 
 
@@ -281,7 +298,9 @@ def no_stored_secret(files: Files) -> Findings:
         tokens = [name for name, value in step.get("env", {}).items() if "github.token" in str(value)]
         if tokens not in ([], ["GITHUB_TOKEN"]):
             yield f"{where}: {tokens}"
-        if bool(tokens) != any(part in step.get("run", "") for part in (*ASKS_GITHUB, *READS_COMMITS, CANCEL, TELLS)):
+        if bool(tokens) != any(
+            part in step.get("run", "") for part in (*ASKS_GITHUB, *READS_COMMITS, CANCEL, TELLS, TELLS_PEOPLE)
+        ):
             yield where
 
 
@@ -308,9 +327,9 @@ def jobs_run_on_one_kind_of_machine(files: Files) -> Findings:
 
 @rule
 def jobs_end(files: Files) -> Findings:
-    """Every job has a time limit below GitHub's six hours."""
+    """Every job has a time limit below GitHub's six hours: one that is out of time rolls back."""
     limits = {where: job.get("timeout-minutes", 360) for where, job in files.jobs.items() if "uses" not in job}
-    yield from (f"{where}: {limit}" for where, limit in limits.items() if limit >= 360)
+    yield from (f"{where}: {limit}" for where, limit in limits.items() if limit > 350)
 
 
 @rule
@@ -329,10 +348,13 @@ def patience(job: Job) -> float:
     names += [name for name in names if name == "scripts.deploy"]  # its download has as much time again
     options = [option for name in names for option in import_module(name).main.params if option.name == "timeout"]
     asking = [
-        name for name in names if name in {run.split()[0] for run in (*ASKS_GITHUB, *READS_COMMITS, CANCEL, TELLS)}
+        name
+        for name in names
+        if name in {run.split()[0] for run in (*ASKS_GITHUB, *READS_COMMITS, CANCEL, TELLS, TELLS_PEOPLE)}
     ]
     seconds = sum(option.default for option in options) + len(asking) * again.PATIENCE
-    return seconds / 60 + (300 if does(job, "sleep ") else 75 if does(job, COMPARE) else 0)
+    judging = judging_ends.MOST + judging_ends.UNDOING / 60
+    return seconds / 60 + (judging if does(job, PROMOTE) else 75 if does(job, COMPARE) else 0)
 
 
 @rule
@@ -525,10 +547,10 @@ WORK = {
     "stages.deploy": ["create_endpoint", "deploy"],
     "stages.smoke-test": ["smoke_test", "promote", "check_contract", "check_approval", "review"],
     "stages.delete-blue": ["delete_blue"],
-    "stages.rollback": ["rollback"],
+    "stages.rollback": ["rollback", "tell_rollback"],
     "promote.review": ["smoke_test", "check_contract", "review", "check_approval"],
     "promote.promote": ["promote"],
-    "promote.bake": ["sleep"],
+    "promote.tell": ["tell_rollback"],
     "promote.delete-blue": ["delete_blue"],
     "rollback.rollback": ["rollback", "cancel_rollout", "rollback"],
     "teardown.review": ["delete_endpoint", "check_approval"],

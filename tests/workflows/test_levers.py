@@ -40,7 +40,7 @@ GREEN = "xgboost-model-2"
 
 
 def promote(lever: Repository, actor: str = COLLEAGUE, **inputs: str) -> Run:
-    given = {"percent": "25", "delete-blue": "false", "bake": "0", **inputs}
+    given = {"percent": "25", "delete-blue": "false", **inputs}
     return lever.dispatch("promote", given, actor=actor)
 
 
@@ -49,7 +49,7 @@ def test_promote_gives_green_its_share(lever: Repository) -> None:
     run = promote(lever)
 
     assert (run.exit_code, lever.traffic) == (0, {"default": 75, GREEN: 25})
-    assert results(run, "skipped") == ["bake", "delete-blue"]
+    assert results(run, "skipped") == ["tell", "delete-blue"]
     assert f"gives {GREEN} 25 %" in run.jobs["review"].summary
 
 
@@ -68,8 +68,7 @@ def test_promotion_without_reviewers_wants_another_person(lever: Repository) -> 
     ("inputs", "complaint"),
     [
         ({"percent": "$(id)"}, "--percent"),
-        ({"delete-blue": "true", "percent": "50"}, "--bake goes with --percent 100"),
-        ({"delete-blue": "true", "percent": "100", "bake": ""}, "--bake"),
+        ({"delete-blue": "true", "percent": "50"}, "--then-delete goes with --percent 100"),
     ],
 )
 def test_promote_refuses_wrong_inputs(lever: Repository, inputs: dict[str, str], complaint: str) -> None:
@@ -124,7 +123,7 @@ def test_teardown_goes_past_no_reviewer(lever: Repository) -> None:
 
 
 def test_promote_to_the_end_and_tear_down(lever: Repository) -> None:
-    """At 100 % promote.yml deletes blue after the bake time; teardown.yml deletes what is left."""
+    """At 100 % promote.yml deletes blue once it is approved; teardown.yml deletes what is left."""
     done = promote(lever, percent="100", **{"delete-blue": "true"})
 
     assert done.exit_code == 0, {name: job.log for name, job in done.jobs.items() if job.result == "failure"}

@@ -69,7 +69,7 @@ def test_a_merge_trains_nothing(ours: Repository) -> None:
 @pytest.mark.parametrize(
     ("workflow", "inputs"),
     [
-        ("promote", {"percent": "100", "delete-blue": "false", "bake": "0"}),
+        ("promote", {"percent": "100", "delete-blue": "false"}),
         ("teardown", {"endpoint": "heart-classifier"}),
     ],
 )

@@ -52,7 +52,7 @@ def test_promotion_by_hand_meets_a_waiting_rollout(
     serving: Repository, approval: Approval, waiting: Future[Run]
 ) -> None:
     """promote.yml doesn't wait for a rollout, and a rollout that is approved later doesn't overrule it."""
-    by_hand = serving.dispatch("promote", {"percent": "75", "delete-blue": "false", "bake": "0"})
+    by_hand = serving.dispatch("promote", {"percent": "75", "delete-blue": "false"})
     assert (by_hand.exit_code, serving.traffic) == (0, {"default": 25, GREEN: 75})
 
     approval.give()
@@ -68,7 +68,7 @@ def test_a_promotion_by_hand_outlives_the_run_that_waited(
     serving: Repository, approval: Approval, waiting: Future[Run]
 ) -> None:
     """Whoever cancels the run that waits doesn't undo what somebody approved meanwhile; the job says whose it is."""
-    by_hand = serving.dispatch("promote", {"percent": "100", "delete-blue": "false", "bake": "0"})
+    by_hand = serving.dispatch("promote", {"percent": "100", "delete-blue": "false"})
     assert (by_hand.exit_code, serving.traffic) == (0, {GREEN: 100})
 
     approval.cancel()
@@ -101,7 +101,7 @@ def test_a_green_that_is_found_bad_is_remembered(serving: Repository) -> None:
     version = another_version(serving, answer=7)
 
     run = rollout(serving, {"version": str(version)})
-    by_hand = serving.dispatch("promote", {"percent": "100", "delete-blue": "false", "bake": "0"})
+    by_hand = serving.dispatch("promote", {"percent": "100", "delete-blue": "false"})
     tags = Arm(serving.environ)("GET", f"onlineEndpoints/{serving.variables['ENDPOINT_NAME']}").json()["tags"]
 
     assert "failed its smoke test" in tags[f"mark-xgboost-model-{version}"]
@@ -133,7 +133,7 @@ def test_a_first_rollout_that_stopped_is_finished_by_hand(ready: Repository) -> 
     stopped = rollout(begun, {"version": "1", "stop-after": "deploy"})
     assert (stopped.exit_code, begun.traffic) == (0, {})
 
-    run = begun.dispatch("promote", {"percent": "100", "delete-blue": "false", "bake": "0"})
+    run = begun.dispatch("promote", {"percent": "100", "delete-blue": "false"})
 
     assert run.exit_code == 0, {name: job.log for name, job in run.jobs.items() if job.result == "failure"}
     assert "the endpoint's first deployment, all traffic" in run.jobs["review"].summary

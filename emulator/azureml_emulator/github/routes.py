@@ -84,6 +84,8 @@ def create_issue(state: State, asked: Asked) -> Answer:
     id = max([*state.issues, *state.pulls], default=0) + 1
     labels = [{"name": name} for name in asked.body.get("labels", ())]
     people = [account(login) for login in asked.body.get("assignees", ())]
+    if unknown := [who["login"] for who in people if who["login"] not in state.users]:
+        raise Refusal(422, f"Validation Failed: {', '.join(unknown)}")
     said = {"title": asked.body["title"], "body": asked.body.get("body"), "labels": labels, "assignees": people}
     state.issues[id] = {"number": id, "html_url": f"{state.page}/issues/{id}", "state": "open", **said}
     return 201, state.issues[id]
@@ -95,6 +97,18 @@ def update_issue(state: State, asked: Asked) -> Answer:
         raise Refusal(404)
     issue |= {name: asked.body[name] for name in ("title", "body", "state") if name in asked.body}
     return 200, issue
+
+
+def list_comments(state: State, asked: Asked) -> Answer:
+    return 200, page(state.comments.get(_commented(state, asked), []), asked, 100)
+
+
+def create_comment(state: State, asked: Asked) -> Answer:
+    """An issue's, or a pull request's: that is an issue, too."""
+    id, there = _commented(state, asked), sum(map(len, state.comments.values()))
+    made = {"id": there + 1, "html_url": f"{state.page}/issues/{id}#issuecomment-{there + 1}", **asked.body}
+    state.comments.setdefault(id, []).append(made)
+    return 201, made
 
 
 def compare_commits(state: State, asked: Asked) -> Answer:
@@ -281,6 +295,8 @@ ROUTES: dict[str, Callable[[State, Asked], Answer]] = {
     "issues/list-for-repo": list_issues,
     "issues/create": create_issue,
     "issues/update": update_issue,
+    "issues/list-comments": list_comments,
+    "issues/create-comment": create_comment,
     "repos/compare-commits-with-basehead": compare_commits,
     "repos/get-environment": get_environment,
     "repos/create-or-update-environment": put_environment,
@@ -309,6 +325,12 @@ def _environment(state: State, asked: Asked) -> tuple[str, Environment]:
     if name is None:
         raise Refusal(404)
     return name, state.environments[name]
+
+
+def _commented(state: State, asked: Asked) -> int:
+    if (id := _id(asked.names["issue_number"])) not in {*state.issues, *state.pulls}:
+        raise Refusal(404)
+    return id
 
 
 def _run(state: State, asked: Asked) -> WorkflowRun:

@@ -69,6 +69,7 @@ class State:
     brought: dict[str, list[int]] = field(default_factory=dict)  # the numbers of the pull requests that have a commit
     changed: dict[str, list[str]] = field(default_factory=dict)  # files, by commit
     issues: dict[int, Document] = field(default_factory=dict)
+    comments: dict[int, list[Document]] = field(default_factory=dict)  # of issues and pull requests
     workflows: set[str] = field(default_factory=lambda: set(WORKFLOWS))
     dispatched: list[tuple[str, dict[str, str]]] = field(default_factory=list)  # workflows with their inputs
     runs: dict[int, WorkflowRun] = field(default_factory=dict)

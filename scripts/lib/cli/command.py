@@ -51,6 +51,7 @@ class Command(click.Command):
         except Exception as error:
             if (message := explain(error)) is None:
                 raise
+            click.echo(getattr(error, "result", ""), nl=hasattr(error, "result"))
             click.ClickException(message).show()
             step_output.error(message)
             ctx.exit(exit_code(error))

@@ -59,13 +59,14 @@ def offer(
     state: EndpointState,
     job: str = "",
     percent: int | None = None,
-    bake: int | None = None,
+    then: bool = False,
     green: str | None = None,
     rollout: str = "",
 ) -> Proposal | None:
     """The proposal that `job` asks approval of ("": none does). Raises Refused where nobody should be asked that.
 
-    `percent` and `bake`, minutes until blue is deleted, are what would be approved; `rollout`: green must be its own.
+    `percent`, and whether blue's deletion is asked for `then`, are what would be approved; `rollout`: green must be
+    its own.
     """
     proposal = propose(state, green)
     if proposal is None:
@@ -76,12 +77,17 @@ def offer(
     check(state, proposal)
     if rollout:
         check_owner(proposal, rollout)
-    if not proposal["blue"] and (bake is not None or percent not in (None, 100)):
+    if not proposal["blue"] and (then or percent not in (None, 100)):
         raise Refused(
             f"{proposal['green']} is the endpoint's first deployment: it gets all traffic (--percent 100), and "
             "there is no blue to delete. Start promote.yml once more."
         )
     return proposal
+
+
+def has_share(proposal: Proposal) -> bool:
+    """Whether live traffic can tell of green beside blue."""
+    return bool(proposal["blue"] and proposal["traffic"].get(proposal["green"]))
 
 
 def serving(state: EndpointState) -> Proposal:

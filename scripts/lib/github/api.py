@@ -193,6 +193,13 @@ class GitHub:
     def change_issue(self, number: int, body: Document) -> Document:
         return self._write("PATCH", f"/issues/{number}", f"change issue {number}", body)
 
+    def comments(self, number: int) -> list[Document]:
+        """The first hundred of an issue or a pull request, oldest first."""
+        return self._list(f"/issues/{number}/comments", per_page=100)
+
+    def comment(self, number: int, text: str) -> None:
+        self._write("POST", f"/issues/{number}/comments", f"comment on {number}", {"body": text})
+
     def variables(self) -> dict[str, str]:
         """What `vars` holds: the organisation's, and the repository's own. A workflow's token may not read them."""
         try:

@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 
 from scripts.lib.decisions.approval import Proposal, plan_promotion
+from scripts.lib.decisions.canary.verdict import Verdict
 from scripts.lib.decisions.metrics import comparison, data, table
 from scripts.lib.decisions.model_folder import short
 from scripts.lib.decisions.record import marks
@@ -27,22 +28,34 @@ def age(proposal: Proposal, lost: int) -> list[str]:
     return [f"⚠ The commit of {green} is **older**: it lacks {lost} that are in {blue}'s."] if lost else []
 
 
-def consequence(
-    proposal: Proposal, job: str, percent: int | None, bake: int | None = None, at_least: bool = False
-) -> str:
-    """What approving a job will do, in a sentence; in a second one what follows `bake` minutes later.
+def question(proposal: Proposal, job: str, percent: int | None, verdict: Verdict | None) -> str:
+    """What is asked, or where nobody is asked what there is, with what live traffic says of it: the first line."""
+    has, version = proposal["traffic"].get(proposal["green"], 0), proposal["green_version"]
+    asks = f"Version {version} at {has} %:"
+    if job and percent:
+        asks = f"Promote version {version} from {has} % to {percent} %?"
+    elif job:
+        asks = f"Delete version {proposal['blue_version']}, now that version {version} has {has} %?"
+    said = (
+        f"**{verdict.word}**: {verdict.reason}; {verdict.noticeable}." if verdict else "No live traffic judged it yet."
+    )
+    return f"{asks} {said}"
+
+
+def consequence(proposal: Proposal, job: str, percent: int | None, then: bool = False, at_least: bool = False) -> str:
+    """What approving a job will do, in a sentence; in a second one that blue's deletion is asked for `then`.
 
     `at_least`: a stage of a rollout, which never lowers green's share.
     """
     blue, green = proposal["blue"], proposal["green"]
-    then = f" {bake} min later **delete-blue** asks to delete blue." if bake is not None else ""
+    after = " Once that is judged, **delete-blue** asks to delete blue." if then else ""
     now = proposal["traffic"].get(green, 0)
     if at_least and percent and now >= percent:
         return f"Approving **{job}** changes nothing: {green} has {now} % already."
     if not blue:
         return f"Approving **{job}** gives {green}, the endpoint's first deployment, all traffic."
     if percent == 100:
-        return f"Approving **{job}** gives {green} all traffic; {blue} stays, without any, as the way back.{then}"
+        return f"Approving **{job}** gives {green} all traffic; {blue} stays, without any, as the way back.{after}"
     if percent:
         return f"Approving **{job}** gives {green} {percent} % (now {now} %), and {blue} keeps {100 - percent} %."
     if proposal["traffic"] == {green: 100}:

@@ -1,0 +1,94 @@
+"""tell_rollback: who wrote what was taken back, and who owns it, hear of it once, with what was found."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from azureml_emulator.github.server import LocalGitHub
+from azureml_emulator.testing import Arm
+from tests.support.scripts import GREEN, Live, repository, restore, run, toy_model
+
+RUN, OTHER = (f"local/rollout/actions/runs/{number}/attempts/1" for number in (1, 2))
+COMMITS = ["a" * 40, "e" * 40]
+
+
+@pytest.fixture(scope="module")
+def rollout(azure: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """Green is of a commit of its own."""
+    folder = tmp_path_factory.mktemp("told")
+    with repository(folder / "repository", model="toy-told") as place:
+        (place / ".github").mkdir()
+        (place / ".github/CODEOWNERS").write_text("# @nobody\n/model/ @owner @octo/team\n* @your-org/your-team\n")
+        live = Live("toy-told")
+        live.do("create_endpoint")
+        for number, commit in enumerate(COMMITS):
+            run("register_model", toy_model(folder / str(number), answer=number), GITHUB_SHA=commit)
+        live.serve(1)
+        live.do("deploy", "--version", 2, "--rollout", RUN)
+        yield live
+
+
+@pytest.fixture
+def pair(rollout: Live) -> Live:
+    """Green was rolled back from 10 % by its own rollout."""
+    restore(Arm(os.environ), rollout)
+    rollout.do("promote", "--percent", 10, "--rollout", RUN)
+    rollout.do("rollback", "--own", "--rollout", RUN)
+    return rollout
+
+
+@pytest.fixture
+def github() -> Iterator[LocalGitHub]:
+    with LocalGitHub("local/rollout") as found:
+        for name in ("author", "owner"):
+            found.know(name)
+        found.add_pull(7, "author")
+        for commit in COMMITS:
+            found.add_commit(commit, author="author", pulls=[7])
+        yield found
+
+
+def test_a_rollback_is_told_once(pair: Live, github: LocalGitHub) -> None:
+    """An issue, for author and owners, changed in place when it is told again; a comment on the pull request."""
+    first, second = (pair.do("tell_rollback", "--rollout", RUN, **github.environ()) for _ in range(2))
+
+    [issue] = github.issues.values()
+    [comment] = github.comments[7]
+    assert first == second == issue["html_url"]
+    assert [who["login"] for who in issue["assignees"]] == ["author", "owner"]
+    assert f"Version 2 ({GREEN}) is rolled back" in issue["body"] and "rolled back from 10 % on" in issue["body"]
+    assert "@octo/team" in issue["body"] and "nobody" not in issue["body"] and "your-team" not in issue["body"]
+    assert first in comment["body"]
+
+
+def test_who_may_not_be_assigned_is_named(pair: Live, github: LocalGitHub) -> None:
+    """GitHub refuses an issue for somebody without rights."""
+    del github.users["owner"]
+
+    pair.do("tell_rollback", "--rollout", RUN, **github.environ())
+
+    [issue] = github.issues.values()
+    assert issue["assignees"] == [] and "@owner" in issue["body"]
+
+
+@pytest.mark.parametrize("rollout_id", [OTHER, "by hand"])
+def test_what_another_run_took_back_is_not_told(pair: Live, github: LocalGitHub, rollout_id: str) -> None:
+    """Nobody is alarmed for a rollback that somebody else made, or that was none."""
+    told = pair.do("tell_rollback", "--rollout", rollout_id, **github.environ())
+
+    assert "nothing is to be told" in told and github.issues == {}
+
+
+def test_another_rollout_has_another_issue(pair: Live, github: LocalGitHub) -> None:
+    """One for each."""
+    pair.do("tell_rollback", "--rollout", RUN, **github.environ())
+    pair.do("deploy", "--version", 2, "--rollout", OTHER)
+    pair.do("promote", "--percent", 10, "--rollout", OTHER)
+    pair.do("rollback", "--own", "--rollout", OTHER)
+
+    pair.do("tell_rollback", "--rollout", OTHER, **github.environ())
+
+    assert len(github.issues) == 2
