@@ -25,16 +25,16 @@ def test_the_file_says_what_holds_without_it(tmp_path: Path) -> None:
 
 def test_no_job_gets_out_of_time() -> None:
     """Which would roll back: a stage ends ten minutes before the longest job."""
-    assert max(stage.deadline_minutes for stage in RolloutPolicy().stages.values()) <= LONGEST == 350 - 10
+    assert max(stage.deadline_minutes for stage in RolloutPolicy().stages.values()) <= LONGEST == 300
 
 
 def test_all_that_it_may_say() -> None:
     """For the rollout, and for stages; what it leaves out is as without it."""
-    stage = "bake_minutes: 5, deadline_minutes: 340, alpha: 0.01, tolerated_rise: 0.5, latency_budget: null"
+    stage = "bake_minutes: 5, deadline_minutes: 300, alpha: 0.01, tolerated_rise: 0.5, latency_budget: null"
     found = read(f'alpha: 0.1\ndelay_minutes: 4\nbefore_minutes: 0\n"10": {{{stage}, fewest_requests: 0}}\n"25": {{}}')
 
     assert (found.alpha, found.delay_minutes, found.before_minutes) == (0.1, 4, 0)
-    assert found.stages[10] == StagePolicy(10, 5, 340, 0.01, 0.5, None, 0)
+    assert found.stages[10] == StagePolicy(10, 5, 300, 0.01, 0.5, None, 0)
     assert found.stages[25] == StagePolicy(25, alpha=0.02) and [*found.stages] == [10, 25, 50, 100]
 
 
@@ -71,8 +71,8 @@ def test_each_percentage_has_a_policy(percent: int, stage: int) -> None:
         ("alpha: .nan", "`alpha` must be a number"),
         ("alpha:", "`alpha` must be a number from 1e-06 to 0.5, not None."),
         ('"10": {latency_budget: 0.9}', "`10.latency_budget` must be a number from 1 to 100, or null, not 0.9."),
-        ('"10": {bake_minutes: 10m}', "`10.bake_minutes` must be a number from 0 to 340, not '10m'."),
-        ('"10": {deadline_minutes: 341}', "`10.deadline_minutes` must be a number from 1 to 340, not 341."),
+        ('"10": {bake_minutes: 10m}', "`10.bake_minutes` must be a number from 0 to 300, not '10m'."),
+        ('"10": {deadline_minutes: 301}', "`10.deadline_minutes` must be a number from 1 to 300, not 301."),
         ('"10":\n  deadline_minutes: 5', "line 2: `10.deadline_minutes` is 5, before the end of its bake_minutes, 10."),
         ('"10":\n  bake_minutes: 61', "`10.deadline_minutes` is 60, before the end of its bake_minutes, 61."),
         ('"50":\n  alpha: 0.03', "line 1: `alpha` is 0.05, but its stages have 0.02 + 0.03 + 0.015 = 0.065: lower"),

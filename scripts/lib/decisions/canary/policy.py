@@ -10,7 +10,7 @@ from typing import Any
 from scripts.lib.decisions.state import Refused
 from scripts.lib.decisions.strict_yaml import Document
 
-LONGEST = 340.0  # minutes: a job that judges lasts up to ten more, and one out of its 350 would roll back
+LONGEST = 300.0  # minutes: a job has 350, waits for the write before and tells after; one out of time would roll back
 ALPHA = "alpha"
 Wrong = tuple[tuple[str, ...], str]  # where, and why
 ROLLOUT = {ALPHA: (1e-6, 0.5), "delay_minutes": (0.0, 60.0), "before_minutes": (0.0, 1440.0)}
