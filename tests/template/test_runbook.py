@@ -80,6 +80,12 @@ class Night:
         assert "70" in told
         return {"default": 70, GREEN: 30}
 
+    def taken_back(self) -> dict[str, int]:
+        """What is left of it; tests/scripts/test_judging.py has how it comes about."""
+        self.live.do("promote", "--percent", 50)
+        self.live.do("rollback")
+        return BACK
+
     def broken(self) -> dict[str, int]:
         run("register_model", toy_model(self.folder / "broken", broken=True))
         assert self.live.run("deploy", "--version", 3).exit_code == 1
@@ -107,6 +113,7 @@ STATES: dict[str, Callable[[Night], dict[str, int]]] = {
     "clients get 404: nobody has traffic": Night.empty,
     "clients get 429 since a promotion": Night.promoted_too_far,
     "a run was killed in mid-promotion": Night.promoted,
+    "a rollout is red: *unhealthy*, and went back by itself": Night.taken_back,
     "a rollout is red and says *left alone*": Night.alone,
     "a promotion is red: *the next reviewer isn't told*": Night.untold_reviewer,
     "installing fails, in the rollback, too": Night.promoted,
