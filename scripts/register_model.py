@@ -79,14 +79,16 @@ def _check(folder: Path, anyway: bool) -> None:
 def _registered(workspace: Workspace, name: str, folder: Path, tags: dict[str, str], deadline: Deadline) -> Any:
     """The SDK's Model whose stored content is the folder's. What passes is gone on with, from what is there then.
 
-    The SDK takes what was once uploaded for what is there, so where that was changed another place is needed.
+    Each upload has a place of its own. In one that it knows the SDK takes what was once uploaded for what is there;
+    and what was left there by an upload that was killed it doesn't overwrite, and waits for ever, without a word.
     """
-    tries, place = Tries(workspace, deadline), "model"
+    tries, again = Tries(workspace, deadline), False
     while True:
         model = latest(workspace, name, deadline)
-        known = model and place == "model" and _same(folder, model.tags.get("digest", ""), tags["digest"])
+        known = model and not again and _same(folder, model.tags.get("digest", ""), tags["digest"])
         try:
             if not known:
+                place = f"model-{uuid.uuid4().hex[:8]}"
                 register = functools.partial(_register, workspace.client, name, folder, place, tags)
                 model = within(deadline, f"registering {name}", register)
         except Exception as error:
@@ -99,10 +101,10 @@ def _registered(workspace: Workspace, name: str, folder: Path, tags: dict[str, s
             say(f"{which} is this very model: nothing to register" if known else f"registered {which}")
             return model
         told = f"{name} {model.version} is stored with another content: digest {stored}, not {tags['digest']}."
-        if place != "model":
+        if not known:
             raise Refused(f"{told} It was just uploaded, so somebody changes it: find out who, then run this again.")
         say(f"{told} It is uploaded to another place.")
-        place = f"model-{uuid.uuid4().hex[:8]}"
+        again = True
 
 
 def _same(folder: Path, tag: str, digest: str) -> bool:
