@@ -58,7 +58,7 @@ def test_a_promotion_hears_the_cancel(pair: Live, faults: Faults, tmp_path: Path
     given = {"PERCENT": str(percent), "PROPOSAL": proposal, "NEXT": ""}
     hang = faults.add("hang", method="PUT", path=f"*/{pair.name}")
 
-    with step("Promote, and tell the next reviewer", pair, tmp_path, deaf, **given) as process:
+    with step("Promote, judge by live traffic, and tell the next reviewer", pair, tmp_path, deaf, **given) as process:
         while not faults.get(hang["id"], wait=1)["hit"]:
             assert process.poll() is None, process.stderr and process.stderr.read()
         time.sleep(1)  # it polls by now
