@@ -47,7 +47,7 @@ Path("sample.json").write_text(json.dumps(SAMPLE))
 print()  # ends the SDK's dots
 print(client.online_endpoints.get("elsewhere").provisioning_state)
 print(client.online_endpoints.invoke("elsewhere", request_file="sample.json", deployment_name="toy"))
-print(len(schema.operations()) > 10, (STAND_INS / "azure" / "login" / "action.yml").is_file(), schema.__file__)
+print(len(schema.DESCRIPTION.table) > 10, (STAND_INS / "azure" / "login" / "action.yml").is_file(), schema.__file__)
 """
 
 
