@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from azureml_emulator.testing import toy_model
 from azureml_emulator.workflows.act import commit, copy_tree
 from demo.rollouts import change_model
 from tests.support import ROOT
@@ -173,6 +174,19 @@ def test_odd_names_and_values(tree: Path) -> None:
     assert {type(row[2]) for row in body["data"]} == {str, type(None)}
 
 
+@pytest.mark.parametrize(("metric", "less"), [("brier", True), ("auc", False), ("waste", True)])
+def test_a_folder_s_gate_knows_which_way_is_better(tree: Path, metric: str, less: bool) -> None:
+    """By the metric's name, as reviews do, or by what the model says of it."""
+    toy_model(tree.parent / "kept", metadata={metric: 0.2, "lower_is_better": ["waste"]})
+
+    done = make(tree, "--name", "kept", "--model", "../kept", "--metric", metric, "--bound", "0.3")
+    trained = subprocess.run([sys.executable, "model/train.py"], cwd=tree, check=False, capture_output=True)
+
+    assert done.returncode == 0, done.stderr
+    assert f'METRIC, BOUND, LOWER_IS_BETTER = "{metric}", 0.3, {less}' in (tree / "model/train.py").read_text()
+    assert trained.returncode == int(not less)  # 0.2 is good enough where less is better
+
+
 def test_what_is_not_committed_is_not_risked(tree: Path) -> None:
     """git takes all of it back, so there must be nothing that it doesn't have."""
     (tree / "notes.txt").write_text("mine")
@@ -195,6 +209,7 @@ def test_a_dry_run_says_and_does_nothing(tree: Path) -> None:
 @pytest.mark.parametrize("keep", [False, True])
 def test_what_is_left_behind(tree: Path, keep: bool) -> None:
     """Everything about heart disease; the workshop as well, unless it is kept. A second time is refused."""
+    ours = installed()
     done = make(tree, *GIVEN, "--kind", "classification", *["--keep-emulator"] * keep)
     left = git(tree, "ls-files", "--cached", "--others", "--exclude-standard")
     left = [name for name in left if (tree / name).exists()]
@@ -211,6 +226,13 @@ def test_what_is_left_behind(tree: Path, keep: bool) -> None:
     assert any(name.startswith("tests/scripts/") for name in left) == keep
     assert any(name.endswith(".whl") for name in left) == (not keep)
     assert make(tree, *GIVEN, "--kind", "classification").returncode == 1
+    assert installed() == ours  # only a copy's own environment gets the wheel
+
+
+def installed() -> str:
+    """Where the local Azure ML of this very environment comes from."""
+    find = "from importlib.metadata import distribution as d; print(d('azureml-emulator').read_text('direct_url.json'))"
+    return subprocess.check_output([sys.executable, "-c", find], text=True)
 
 
 def test_what_is_left_names_only_what_there_is(tree: Path) -> None:

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from scripts.lib.cli.names import endpoint
-from scripts.lib.decisions import model_example, model_folder, signature
+from scripts.lib.decisions import model_example, model_folder, model_tags, signature
+from scripts.lib.decisions.metrics import better_sign
 from scripts.lib.decisions.state import Refused
 from scripts.lib.yours import table
 from scripts.lib.yours.writing import Answers
@@ -73,7 +74,7 @@ def _csv(name: str, kind: str, data: Path, given: Given) -> Wanted:
     metric = ask(given, "metric", "Metric of the gate", default=_metric(kind, read[target]), kind=_metrics(kind))
     if metric not in table.METRICS[kind]:
         raise click.UsageError(f"--metric {metric}: of {kind} there is {', '.join(table.METRICS[kind])}")
-    less = table.METRICS[kind][metric]
+    less = better_sign(metric, {}) < 0
     question = f"{'Most' if less else 'Least'} {metric} to roll out; whoever guesses reaches"
     bound = ask(given, "bound", question, default=table.guessing(read[target], metric), kind=float)
     if not math.isfinite(bound):
@@ -101,14 +102,14 @@ def _columns(text: str) -> list[str]:
 
 
 def _metrics(kind: str) -> click.Choice[str]:
-    return click.Choice(list(table.METRICS[kind]))
+    return click.Choice(table.METRICS[kind])
 
 
 def _metric(kind: str, target: pd.Series) -> str:
     from pandas.api import types
 
     amount = types.is_numeric_dtype(target) and target.nunique() > 20
-    return next(iter(table.METRICS[kind])) if kind != "other" or not amount else "pinball_loss"
+    return "pinball_loss" if kind == "other" and amount else table.METRICS[kind][0]
 
 
 def _fits(kind: str, target: pd.Series) -> None:
@@ -133,7 +134,7 @@ def _folder(name: str, given: Given) -> Wanted:
     metric, bound = given["metric"] or "", 0.0 if given["bound"] is None else given["bound"]
     if metric and metric not in (described.get("metadata") or {}):
         raise click.UsageError(f"--metric {metric}: MLmodel's metadata has no such number")
-    less = any(metrics.get(metric, False) for metrics in table.METRICS.values())
+    less = bool(metric) and better_sign(metric, model_tags.tags(folder)) < 0
     line = f"METRIC, BOUND, LOWER_IS_BETTER = {json.dumps(metric)}, {bound}, {less}  # among MLmodel's metadata"
     return Wanted(
         Answers(name, "folder", {"METRIC, BOUND, LOWER_IS_BETTER": line}, bodies[0], bodies[-1]), folder, FOLDER
