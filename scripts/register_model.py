@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import uuid
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -79,8 +78,7 @@ def _check(folder: Path, anyway: bool) -> None:
 def _registered(workspace: Workspace, name: str, folder: Path, tags: dict[str, str], deadline: Deadline) -> Any:
     """The SDK's Model whose stored content is the folder's. What passes is gone on with, from what is there then.
 
-    Each upload has a place of its own. In one that it knows the SDK takes what was once uploaded for what is there;
-    and what was left there by an upload that was killed it doesn't overwrite, and waits for ever, without a word.
+    The SDK takes what was once uploaded for what is there, so where that was changed it is uploaded elsewhere.
     """
     tries, again = Tries(workspace, deadline), False
     while True:
@@ -88,9 +86,7 @@ def _registered(workspace: Workspace, name: str, folder: Path, tags: dict[str, s
         known = model and not again and _same(folder, model.tags.get("digest", ""), tags["digest"])
         try:
             if not known:
-                place = f"model-{uuid.uuid4().hex[:8]}"
-                register = functools.partial(_register, workspace.client, name, folder, place, tags)
-                model = within(deadline, f"registering {name}", register)
+                model = within(deadline, f"registering {name}", lambda: _register(workspace.client, name, folder, tags))
         except Exception as error:
             if not tries.another(error):
                 raise
@@ -109,16 +105,21 @@ def _registered(workspace: Workspace, name: str, folder: Path, tags: dict[str, s
 
 def _same(folder: Path, tag: str, digest: str) -> bool:
     """Whether a version's tag is the folder's digest, in the tag's own scheme."""
-    return bool(tag) and tag in (digest, model_folder.digest(folder, like=tag))
+    return tag == digest or (bool(tag) and tag == model_folder.digest(folder, like=tag))
 
 
-def _register(client: Any, name: str, folder: Path, place: str, tags: dict[str, str]) -> Any:
+def _register(client: Any, name: str, folder: Path, tags: dict[str, str]) -> Any:
+    """Each upload has a place of its own.
+
+    In one that it knows the SDK takes what was once uploaded for what is there; and what was left there by an upload
+    that was killed it doesn't overwrite, and waits for ever, without a word (azure-ai-ml 1.35).
+    """
     from azure.ai.ml.constants import AssetTypes
     from azure.ai.ml.entities import Model
     from colorama import colorama_text  # the SDK writes colours, also where nobody sees any
 
     with TemporaryDirectory(ignore_cleanup_errors=True) as temporary, colorama_text():
-        path = model_folder.clean(folder, Path(temporary, place))
+        path = model_folder.clean(folder, Path(temporary, f"model-{uuid.uuid4().hex[:8]}"))
         return client.models.create_or_update(Model(path=path, name=name, type=AssetTypes.MLFLOW_MODEL, tags=tags))
 
 

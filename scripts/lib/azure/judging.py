@@ -13,7 +13,7 @@ from scripts.lib.azure.errors import passes
 from scripts.lib.azure.waiting import Deadline
 from scripts.lib.decisions import log_reason
 from scripts.lib.decisions.canary.minutes import NoEvidence
-from scripts.lib.decisions.canary.policy import RolloutPolicy
+from scripts.lib.decisions.canary.policy import LONGEST, RolloutPolicy
 from scripts.lib.decisions.canary.subject import Canary, canary, unknown
 from scripts.lib.decisions.canary.verdict import Verdict, again, judge
 from scripts.lib.decisions.record import mark, record
@@ -21,7 +21,6 @@ from scripts.lib.decisions.record import now as utc
 from scripts.lib.decisions.state import EndpointState, Shift, percentages
 from scripts.lib.decisions.way_back import plan_own_rollback
 
-MOST = 300.0  # minutes in one go: a job that judges has 350, and shifts before
 PAUSE = 5.0  # seconds between two looks: what is bad is seen as soon as Azure tells of it
 UNDOING = 300.0  # seconds
 MINUTE = timedelta(minutes=1)
@@ -38,9 +37,9 @@ def judged(endpoint: OnlineEndpoint, state: EndpointState, policy: RolloutPolicy
         found = canary(state)
     except NoEvidence as why:
         return unknown(why)
-    stage = replace(policy.stage(found.percent), percent=found.percent)
+    stage = policy.at(found.percent)
     delay, before = policy.delay_minutes * MINUTE, policy.before_minutes * MINUTE
-    whole = Deadline(60 * MOST)
+    whole = Deadline(60 * LONGEST)
     while True:
         try:
             evidence = metrics.evidence(endpoint, found.blue, found.green, found.since, delay=delay, before=before)

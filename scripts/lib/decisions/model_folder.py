@@ -70,9 +70,10 @@ def digest(folder: Path, like: str = SCHEME) -> str:
     Raises Refused for a folder that is no model, or not all of it.
     """
     mlmodel(folder)
-    for name, path in files(folder).items():
+    found = files(folder)
+    for name, path in found.items():
         lfs.check(path, f"{name} of the model's folder")
-    return _total(files(folder)) if like.startswith(SCHEME) else stored(folder, like)
+    return _total(found) if like.startswith(SCHEME) else stored(folder, like)
 
 
 def stored(folder: Path, like: str = SCHEME) -> str:

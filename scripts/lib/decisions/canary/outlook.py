@@ -31,7 +31,7 @@ def minutes_to(word: Word, policy: StagePolicy, rate: float, failing: float) -> 
 
 def sentence(policy: RolloutPolicy, percent: int, rate: float) -> str:
     """What the doctor says of a stage."""
-    stage = replace(policy.stage(percent), percent=percent)
+    stage = policy.at(percent)
     found = [minutes_to("unhealthy", stage, rate, share) for share in SHARES]
     after = ", ".join("never" if it is None else f"{it + policy.delay_minutes:g}" for it in found)
     healthy = minutes_to("healthy", stage, rate, 0.0)

@@ -55,13 +55,17 @@ class RolloutPolicy:
         """The policy at a percentage: what there is for it, or for the next lower one, or the lowest."""
         return self.stages[max((at for at in self.stages if at <= percent), default=min(self.stages))]
 
+    def at(self, percent: int) -> StagePolicy:
+        """The same, for green at just this percentage."""
+        return replace(self.stage(percent), percent=percent)
+
 
 def policy(document: Document, file: str) -> RolloutPolicy:
     """What the file says; what it doesn't say is as without it. Raises Refused with file, line and key of all wrong."""
     wrong, found = list(_wrong(document.content)), RolloutPolicy()
     if not wrong:
         said = {int(key): value for key, value in document.content.items() if key not in ROLLOUT}
-        own = {at: replace(found.stage(at), percent=at, **value) for at, value in said.items()}
+        own = {at: replace(found.at(at), **value) for at, value in said.items()}
         rest = {key: value for key, value in document.content.items() if key in ROLLOUT}
         found = RolloutPolicy(**rest, stages=dict(sorted({**found.stages, **own}.items())))
         wrong = list(_odd(found))
