@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from azureml_emulator.faults.client import Faults
 from azureml_emulator.testing import Arm, blobs
 from scripts.lib.decisions import old_digest
 from scripts.lib.decisions.model_folder import digest
+from tests.support.forked_scripts import fork_server
 from tests.support.scripts import change, outputs, repository, run, toy_model
 
 if TYPE_CHECKING:
@@ -184,6 +189,28 @@ def test_what_is_stored_otherwise_is_uploaded_elsewhere(
     assert f"{model} 1 is stored with another content" in result.stderr
     assert stored(arm, client, model, "2")["code/toy.py"] == (folder / "code" / "toy.py").read_bytes()
     assert run("register_model", folder).stdout == "2\n"
+
+
+@pytest.mark.parametrize(("last", "before"), [("MLmodel", "toy.py"), ("toy.py", "MLmodel")])
+def test_what_a_killed_upload_left_is_in_nobody_s_way(
+    model: str, faults: Faults, tmp_path: Path, last: str, before: str
+) -> None:
+    """The SDK overwrites none of it, and waits for ever, where all was uploaded but the file by which it would know."""
+    folder = toy_model(tmp_path / "model", metadata={"killed": f"before {last}"})
+    held = faults.add("hold", method="PUT", path=f"*/{last}")
+    with fork_server() as forks:
+        killed = forks.launch("register_model", folder, output=tmp_path / "output")
+        assert faults.get(held["id"], wait=30)["hit"]
+        while not any(call["path"].endswith(f"/{before}") for call in faults.calls()):
+            time.sleep(0.1)
+        time.sleep(1)  # it is answered by then
+        os.kill(killed, signal.SIGKILL)
+        forks.wait()
+    faults.clear()
+
+    result = run("register_model", folder, "--timeout", 30)
+
+    assert (result.exit_code, result.stdout) == (0, "1\n"), result.stderr
 
 
 def test_an_older_digest_is_compared_by_its_own_scheme(model: str, client: MLClient, tmp_path: Path) -> None:
