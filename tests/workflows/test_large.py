@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from demo.clients import Clients
 from scripts.lib.azure.scoring_client import ROWS
 from scripts.lib.azure.workspace import endpoint_name
 from tests.support.repository import Repository, repository
+from tests.support.watching import watching
 from tests.workflows.drilling import BLUE, GREEN
 
 pytestmark = pytest.mark.drill
@@ -42,22 +42,15 @@ with (folder / "code/weights.bin").open("wb") as file:
 def peaks() -> Iterator[Counter[str]]:
     """The most memory, in MiB, that each script, and the local Azure ML, has resident meanwhile."""
     found: Counter[str] = Counter()
-    over = threading.Event()
 
     def look() -> None:
-        while not over.wait(0.1):
-            for process in psutil.process_iter(["cmdline", "memory_info"]):
-                name = re.search(r"-m (scripts\.\w+|azureml_emulator) ?", " ".join(process.info["cmdline"] or ()))
-                if name and process.info["memory_info"]:
-                    found[name[1]] = max(found[name[1]], process.info["memory_info"].rss >> 20)
+        for process in psutil.process_iter(["cmdline", "memory_info"]):
+            name = re.search(r"-m (scripts\.\w+|azureml_emulator) ?", " ".join(process.info["cmdline"] or ()))
+            if name and process.info["memory_info"]:
+                found[name[1]] = max(found[name[1]], process.info["memory_info"].rss >> 20)
 
-    thread = threading.Thread(target=look)
-    thread.start()
-    try:
+    with watching(look):
         yield found
-    finally:
-        over.set()
-        thread.join()
 
 
 @contextmanager

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -18,6 +17,7 @@ from azureml_emulator.workflows.act import Job, Run, copy_tree
 from scripts.lib.azure.workspace import endpoint_name
 from tests.support import ROOT
 from tests.support.repository import DEPLOYING, PERCENTS, PROMOTING, Repository, repository, results
+from tests.support.watching import watching
 
 UNHEARD_OF = '{"input_data": {"columns": ["unheard of"], "data": [["unheard of"]]}}'
 
@@ -34,20 +34,13 @@ def ours(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repository]:
 def arguments() -> Iterator[set[str]]:
     """Every command line that shows on this machine meanwhile."""
     found: set[str] = set()
-    over = threading.Event()
 
     def look() -> None:
-        while not over.wait(0.1):
-            listed = subprocess.run(["ps", "-axww", "-o", "args"], capture_output=True, text=True, check=True)
-            found.update(listed.stdout.splitlines())
+        listed = subprocess.run(["ps", "-axww", "-o", "args"], capture_output=True, text=True, check=True)
+        found.update(listed.stdout.splitlines())
 
-    thread = threading.Thread(target=look)
-    thread.start()
-    try:
+    with watching(look):
         yield found
-    finally:
-        over.set()
-        thread.join()
 
 
 @pytest.fixture(scope="module")
