@@ -9,7 +9,8 @@ from importlib import import_module
 
 import yaml
 
-from scripts.lib.azure import judging as judging_ends
+from scripts.lib.azure.judging import UNDOING
+from scripts.lib.decisions.canary.policy import LONGEST
 from scripts.lib.github import again
 from tests.workflows import approval_rules, ci_rules, identity_rules  # noqa: F401 (their rules are among RULES, too)
 from tests.workflows.files import (
@@ -353,7 +354,7 @@ def patience(job: Job) -> float:
         if name in {run.split()[0] for run in (*ASKS_GITHUB, *READS_COMMITS, CANCEL, TELLS, TELLS_PEOPLE)}
     ]
     seconds = sum(option.default for option in options) + len(asking) * again.PATIENCE
-    judging = judging_ends.MOST + judging_ends.UNDOING / 60
+    judging = LONGEST + UNDOING / 60
     return seconds / 60 + (judging if does(job, PROMOTE) else 75 if does(job, COMPARE) else 0)
 
 
