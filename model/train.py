@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 # Measured on heart.csv: AUC out of fold 0.915 with these settings (0.909-0.918 over five seeds), 0.882 (0.876-0.891)
 # with XGBoost's own defaults, 0.916 by logistic regression.
 MIN_AUC = 0.895  # between what the two reach, whatever the seed
+SAMPLE = Path("model/sample.csv")  # what pull requests train on where the data isn't in git: too little for a gate
 SEED = 7  # any would do
 FOLDS = 10  # 90 % of the rows to train on each time, and still 13 of the rarer class to rank in each fold
 REPEATS = 5  # one partition more or less moves the mean by 0.002 at most
@@ -124,15 +125,15 @@ OUT_FOLDER = click.Path(file_okay=False, resolve_path=True, path_type=Path)
 @click.command(context_settings={"show_default": True})
 @click.option("--data", type=IN_FILE, default="model/heart.csv", help="CSV or Parquet; 13 features, target.")
 @click.option("--out", type=OUT_FOLDER, default="outputs/model", callback=check_out, help="Model folder; replaced.")
-@click.option("--min-auc", type=click.FloatRange(0, 1), default=MIN_AUC, help="Below this no model is written.")
+@click.option("--min-auc", type=click.FloatRange(0, 1), help=f"Below it no model: {MIN_AUC}; of {SAMPLE}: 0.")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=SEED, help="Of the folds and of XGBoost.")
-def main(data: Path, out: Path, min_auc: float, seed: int) -> None:
+def main(data: Path, out: Path, min_auc: float | None, seed: int) -> None:
     """Train on --data, print the out-of-fold metrics as JSON, and write the MLflow model to --out."""
     features, target = load(data, rows_per_class=FOLDS)
     metrics = evaluate(boosted_trees(seed), features, target, seed)
     folds, repeats = partitions(len(target))
     report(metrics, evaluate(logistic_regression(), features, target, seed), f"{repeats} x {folds} folds")
-    check(metrics["auc"], min_auc)
+    check(metrics["auc"], min_auc if min_auc is not None else 0 if data == SAMPLE else MIN_AUC)
     model = boosted_trees(seed).fit(features, target)
     example = features.dropna().head(1).reset_index(drop=True)
     digest = hashlib.sha256(data.read_bytes()).hexdigest()

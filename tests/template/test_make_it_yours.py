@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from azureml_emulator.testing import toy_model
@@ -172,6 +173,30 @@ def test_odd_names_and_values(tree: Path) -> None:
     body = json.loads((tree / "endpoints/smoke-requests.json").read_text())["input_data"]
     assert body["columns"] == ["a, b", "Größe \\d", "new", "of many"]
     assert {type(row[2]) for row in body["data"]} == {str, type(None)}
+
+
+def test_a_start_takes_parquet_and_a_sample(tree: Path) -> None:
+    """The same model comes of the same rows in Parquet; what isn't is a sentence; of a sample there is no gate."""
+    data, parquet, sample = (tree / "model" / name for name in ("data.csv", "data.parquet", "sample.csv"))
+    done = make(tree, *GIVEN, "--kind", "classification", "--bound", "0.99")
+    assert done.returncode == 0, done.stderr
+    table = pd.read_csv(data)
+
+    def train(path: Path, *options: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "model/train.py", "--data", str(path.relative_to(tree)), *options]
+        return subprocess.run(command, cwd=tree, check=False, capture_output=True, text=True)
+
+    table.convert_dtypes().astype({"kind": "category"}).to_parquet(parquet)
+    table.head(40).to_csv(sample, index=False)
+    typed, plain, gated, few = train(parquet, "--bound", "0"), train(data, "--bound", "0"), train(data), train(sample)
+    parquet.write_bytes(data.read_bytes())
+    sample.write_bytes(b"PAR1\xff\xfe")
+    wrong = [train(path) for path in (parquet, sample)]
+
+    assert (typed.returncode, typed.stdout) == (0, plain.stdout), typed.stderr
+    assert (gated.returncode, few.returncode) == (1, 0), gated.stderr + few.stderr
+    for it in wrong:
+        assert it.returncode == 1 and "isn't what its name ends in" in it.stderr and "Traceback" not in it.stderr
 
 
 @pytest.mark.parametrize(("metric", "less"), [("brier", True), ("auc", False), ("waste", True)])

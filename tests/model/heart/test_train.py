@@ -237,6 +237,22 @@ def test_gate_is_open_from_min_auc_on(train: Train, auc: float, good: bool) -> N
         check(auc, 0.88)
 
 
+def test_a_sample_has_no_gate(train: Train, tmp_path: Path) -> None:
+    """A pull request's few rows show that training works; how good the model is, all the data say, or an option."""
+    table = TABLE.head(100).assign(target=[str(n % 2) for n in range(100)])  # nothing to learn
+    for name in ("model/sample.csv", "else.csv"):
+        Path(name).parent.mkdir(exist_ok=True)
+        table.to_csv(name, index=False)
+
+    sample, other = (
+        train_apart(tmp_path / "out", Path(name), cwd=tmp_path) for name in ("model/sample.csv", "else.csv")
+    )
+    asked = train("--data", "model/sample.csv", "--min-auc", "0.9")
+
+    assert [sample.returncode, other.returncode, asked.exit_code] == [0, 1, 1]
+    assert "is below --min-auc" in other.stderr and "is below --min-auc 0.9" in asked.output
+
+
 @pytest.mark.parametrize(("rows", "cut"), [(303, (10, 5)), (9_999, (10, 5)), (10_000, (5, 1)), (300_000, (5, 1))])
 def test_partitions_follow_the_rows(train: Train, rows: int, cut: tuple[int, int]) -> None:
     """A small table is cut into many folds five times, since chance says much there; a large one into few, once."""
