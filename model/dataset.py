@@ -48,7 +48,7 @@ def read_parquet(path: Path) -> pd.DataFrame:
     import pandas as pd
 
     with path.open("rb") as file:
-        table = pd.read_parquet(file).reset_index(drop=True)
+        table = pd.read_parquet(file).reset_index(drop=True).rename(columns=str)
     others = {name: column.astype(object) for name, column in table.items() if column.dtype.kind not in "biuf"}
     return table.assign(**{name: column.map(text).where(column.notna()) for name, column in others.items()})
 

@@ -118,7 +118,8 @@ def checks(tree: Path, program: str, *arguments: str) -> str:
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     """A fresh copy, and a CSV beside it."""
-    (tmp_path / "few.csv").write_text(FEW)
+    for name in ("few.csv", "few.parquet"):
+        (tmp_path / name).write_text(FEW)
     copy_tree(ROOT, tmp_path / "tree")
     return tmp_path / "tree"
 
@@ -141,6 +142,7 @@ REFUSALS: dict[str, tuple[list[str], int, str]] = {
     "another kind's metric": ([*GIVEN, "--kind", "regression", "--target", "price", "--metric", "auc"], 2, "rmse, mae"),
     "no CSV": (["--name", "mine", "--kind", "other", "--data", "docs/summary.svg"], 1, "can't be read as a CSV"),
     "no endpoint's name": (["--name", "a b", "--kind", "other", "--data", "../few.csv"], 2, "3 to 32 letters"),
+    "no Parquet": (["--name", "mine", "--kind", "other", "--data", "../few.parquet"], 1, "can't be read as Parquet"),
     "one column": (["--name", "mine", "--kind", "other", "--data", "endpoints/endpoint.yml"], 1, "endpoint.yml"),
     "a bound that none reaches": (
         [*GIVEN, "--kind", "regression", "--target", "price", "--bound", "nan"],
@@ -178,17 +180,20 @@ def test_odd_names_and_values(tree: Path) -> None:
 def test_a_start_takes_parquet_and_a_sample(tree: Path) -> None:
     """The same model comes of the same rows in Parquet; what isn't is a sentence; of a sample there is no gate."""
     data, parquet, sample = (tree / "model" / name for name in ("data.csv", "data.parquet", "sample.csv"))
-    done = make(tree, *GIVEN, "--kind", "classification", "--bound", "0.99")
-    assert done.returncode == 0, done.stderr
-    table = pd.read_csv(data)
+    table = pd.read_csv(tree.parent / "few.csv")
+    table.convert_dtypes().astype({"kind": "category"}).to_parquet(tree.parent / "few.parquet")
+    given = ["--name", "mine", "--kind", "classification", "--bound", "0.99", "--data", "../few.parquet"]
+    done = make(tree, *given)
+    assert (done.returncode, parquet.is_file(), data.exists()) == (0, True, False), done.stderr
+    table.to_csv(data, index=False)
 
-    def train(path: Path, *options: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "model/train.py", "--data", str(path.relative_to(tree)), *options]
+    def train(path: Path | None = None, *options: str) -> subprocess.CompletedProcess[str]:
+        data = ["--data", str(path.relative_to(tree))] if path else []
+        command = [sys.executable, "model/train.py", *data, *options]
         return subprocess.run(command, cwd=tree, check=False, capture_output=True, text=True)
 
-    table.convert_dtypes().astype({"kind": "category"}).to_parquet(parquet)
     table.head(40).to_csv(sample, index=False)
-    typed, plain, gated, few = train(parquet, "--bound", "0"), train(data, "--bound", "0"), train(data), train(sample)
+    typed, plain, gated, few = train(parquet, "--bound", "0"), train(data, "--bound", "0"), train(), train(sample)
     parquet.write_bytes(data.read_bytes())
     sample.write_bytes(b"PAR1\xff\xfe")
     wrong = [train(path) for path in (parquet, sample)]

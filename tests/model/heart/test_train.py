@@ -359,6 +359,16 @@ def test_refuses_other_values_in_parquet(train: Train, change: dict[str, Any], s
     assert isinstance(result.exception, SystemExit) and said in result.output
 
 
+def test_refuses_numbers_for_names(train: Train) -> None:
+    """Parquet keeps columns' names as pandas had them: those of a table without a head are numbers."""
+    pd.read_csv(MODEL / "heart.csv").set_axis(range(14), axis="columns").to_parquet("data.parquet")
+
+    result = train("--data", "data.parquet")
+
+    assert result.exit_code == 1
+    assert isinstance(result.exception, SystemExit) and "missing columns: age, sex" in result.output
+
+
 def test_refuses_what_is_no_parquet(train: Train) -> None:
     """A CSV by the name of Parquet, and a file that is cut off or damaged anywhere, are named without a traceback."""
     pd.read_csv(MODEL / "heart.csv").to_parquet("whole")
