@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import subprocess
@@ -16,6 +17,7 @@ import pytest
 from azureml_emulator.testing import toy_model
 from azureml_emulator.workflows.act import commit, copy_tree
 from demo.rollouts import change_model
+from scripts.lib.yours.table import sample
 from tests.support import ROOT
 from tests.support.repository import DEPLOYING, PROMOTING, repository, results
 
@@ -202,6 +204,29 @@ def test_a_start_takes_parquet_and_a_sample(tree: Path) -> None:
     assert (gated.returncode, few.returncode) == (1, 0), gated.stderr + few.stderr
     for it in wrong:
         assert it.returncode == 1 and "isn't what its name ends in" in it.stderr and "Traceback" not in it.stderr
+
+
+LATE = ["no"] * 9_000 + ["yes"] * 12 + ["no"] * 500 + ["perhaps"] * 6
+
+
+@pytest.mark.parametrize(
+    ("target", "rows", "least"),
+    [
+        (LATE, [*range(184), *range(9_000, 9_010), *range(9_512, 9_518)], 6),
+        ([n / 7 for n in range(900)], [*range(200)], 1),
+        (["yes", "no"] * 20, [*range(40)], 20),
+    ],
+    ids=["labels that come late", "amounts", "few"],
+)
+def test_a_sample_has_what_training_needs(target: list[Any], rows: list[int], least: int) -> None:
+    """The first rows, at most 200, in their order, and among them enough of each label."""
+    made = sample(pd.DataFrame({"row": range(len(target)), "it": target}), "it")
+
+    found = pd.read_csv(io.StringIO(made))
+    assert found["row"].is_monotonic_increasing and len(found) <= 200
+    assert set(rows) <= set(found["row"])
+    assert set(found["it"].astype(str)) == set(map(str, target)) or len(set(target)) > 20
+    assert found["it"].value_counts().min() >= least
 
 
 @pytest.mark.parametrize(("metric", "less"), [("brier", True), ("auc", False), ("waste", True)])

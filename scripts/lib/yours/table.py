@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ROWS = 14  # of the smoke test, at most
+SAMPLE, FEWEST = 200, 10  # rows of a sample at most, and of each label among them, if it has as many
 #: What is measured by the training that make_it_yours writes.
 METRICS = {
     "classification": ("auc", "accuracy", "log_loss"),
@@ -32,6 +33,14 @@ def read(path: Path) -> pd.DataFrame:
     if table.empty or len(table.columns) < 2:
         raise Refused(f"{path} has {len(table)} rows of {len(table.columns)} columns. Are there commas between?")
     return table
+
+
+def sample(table: pd.DataFrame, target: str) -> str:
+    """A CSV of its first rows, for pull requests: at most SAMPLE, but of each label so many that training works."""
+    labels = table[target].nunique() <= SAMPLE // FEWEST
+    needed = table.groupby(target, sort=False).head(FEWEST).index if labels else table.index[:0]
+    rows = needed.append(table.index.difference(needed, sort=False))[:SAMPLE]
+    return str(table.loc[rows.sort_values()].to_csv(index=False))
 
 
 def kinds(table: pd.DataFrame, columns: list[str]) -> dict[str, str]:
