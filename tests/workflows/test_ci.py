@@ -249,7 +249,8 @@ def test_a_fork_trains_on_the_sample(tree: Path, run: Run) -> None:
 
     assert compared.result == "success", compared.log[-3000:]
     assert "Trained on the sample `model/sample.csv` alone" in compared.summary
-    assert f"| data | `{hashlib.sha256(''.join(rows).encode()).hexdigest()[:12]}` | the same |" in compared.summary
+    digest = hashlib.sha256("".join(rows).encode()).hexdigest()[:12]
+    assert f"| data | `{digest}` | `{digest}` |" in compared.summary
 
 
 @pytest.mark.drill
