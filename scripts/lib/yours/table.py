@@ -28,7 +28,7 @@ def read(path: Path) -> pd.DataFrame:
     parquet = path.suffix == ".parquet"
     try:
         table = pd.read_csv(io.StringIO(pd.read_parquet(path).to_csv(index=False)) if parquet else path)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, LookupError, NotImplementedError) as error:  # of damaged Parquet, too
         raise Refused(f"{path} can't be read as {'Parquet' if parquet else 'a CSV'}: {error}") from error
     if table.empty or len(table.columns) < 2:
         raise Refused(f"{path} has {len(table)} rows of {len(table.columns)} columns. Are there commas between?")

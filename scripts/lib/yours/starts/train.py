@@ -29,7 +29,7 @@ def load(path: Path) -> pd.DataFrame:
     try:
         as_csv = {"dtype": dict.fromkeys(texts, str)}
         table = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, **as_csv)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, LookupError, NotImplementedError) as error:  # of a file that is damaged, too
         raise click.ClickException(f"{path} isn't what its name ends in: {error}; no model was written") from error
     if missing := [name for name in (*COLUMNS, TARGET) if name not in table]:
         raise click.ClickException(f"{path} has no column {', '.join(missing)}; no model was written")
