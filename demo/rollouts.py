@@ -81,10 +81,11 @@ class Demo:
             raise click.ClickException(f"the bad model was not noticed in {self.asking[0]}, or not undone:\n{job.log}")
         noticed, undone = (self.moments[it] - self.moments["shifted"] for it in ("noticed", "undone"))
         click.echo(
-            f"  {len(self.clients.excused)} requests to the bad model failed. {noticed:.1f} s after the shift it was "
-            f"noticed; after {undone:.1f} s {blue} had all traffic again.\n"
-            + "".join(f"  An issue tells of it: {issue['title']}\n" for issue in self.github.issues.values())
+            f"  {len(self.clients.excused)} requests to the bad model failed; it was noticed {noticed:.0f} s after the"
         )
+        click.echo(f"  shift, and after {undone:.0f} s {blue} had all traffic again")
+        for issue in self.github.issues.values():
+            click.echo(f"  an issue tells of it: {issue['title']}")
 
     def rollout(self) -> Run:
         click.echo(LINE.format("job", "took", "traffic then", "answered meanwhile"))
