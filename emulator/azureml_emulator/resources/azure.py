@@ -18,6 +18,7 @@ from azureml_emulator.resources.operations import Operations
 from azureml_emulator.resources.registry import Registry
 from azureml_emulator.resources.roles import IDS, Roles
 from azureml_emulator.resources.tokens import STORAGE, Tokens
+from azureml_emulator.resources.watching import Watching
 from azureml_emulator.serving.router import Router
 from azureml_emulator.serving.traffic import Traffic
 
@@ -61,6 +62,7 @@ class Azure:
         self.operations = Operations(self.store, options.operation_seconds, base, self.tokens.identity)
         self.identities = Identities(self.store)
         self.roles = Roles(self.store)
+        self.watching = Watching(self.store)
         self.federation = Federation(self.identities, self.tokens, self.scopes[0].group)
         self.router = Router()
         self.clock = Clock(self.store, options.minute)
