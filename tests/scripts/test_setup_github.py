@@ -772,11 +772,11 @@ class TestAzure:
     def test_watch_staging(self, github: LocalGitHub) -> None:
         """Staging's endpoint has alerts of its own."""
         done(github, *ALICE, *PLACE, "--endpoint", "heart")
-        done(github, "--staging", "--workspace", "ws-2")
+        done(github, "--staging", "--workspace", "ws-2", "--endpoint", "trial")
 
         lines = done(github, "--staging", "--watch").stdout
 
-        assert "--name ws-2-heart-failures" in lines and "workspaces/ws-2/onlineEndpoints/heart" in lines
+        assert "--name ws-2-trial-failures" in lines and "workspaces/ws-2/onlineEndpoints/trial" in lines
 
     def test_nothing_to_watch(self, github: LocalGitHub) -> None:
         """Without a workspace there are no lines, and it says which options it takes."""
@@ -798,7 +798,7 @@ class TestAzure:
     )
     def test_watch_wrongly(self, github: LocalGitHub, wrong: tuple[str, ...]) -> None:
         """What az couldn't read, or nobody would, is wrong usage."""
-        result = setup(github, *wrong)
+        result = setup(github, *ALICE, *wrong)
 
         assert (result.exit_code, writes(github)) == (2, [])
 

@@ -116,9 +116,10 @@ def test_a_webhook_hears_of_it_once(pair: Live, github: LocalGitHub, webhook: Li
 def test_a_webhook_that_fails_fails_nothing(pair: Live, github: LocalGitHub, webhook: Listener, tmp_path: Path) -> None:
     """It is a warning; the issue is there, the pull request told; and nothing of the address is said anywhere."""
     webhook.status, summary = 500, tmp_path / "summary.md"
-    job = {**github.environ(), **webhook.environ, "GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary)}
+    copied = {"ROLLBACK_WEBHOOK": f" {webhook.environ['ROLLBACK_WEBHOOK']}\n"}
+    job = {**github.environ(), **webhook.environ, **copied, "GITHUB_STEP_SUMMARY": str(summary)}
 
-    told = pair.run("tell_rollback", "--rollout", RUN, **job)
+    told = pair.run("tell_rollback", "--rollout", RUN, GITHUB_ACTIONS="true", **job)
 
     [issue] = github.issues.values()
     assert (told.exit_code, len(webhook.heard)) == (0, 1), told.output
