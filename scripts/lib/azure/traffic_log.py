@@ -76,9 +76,11 @@ def _ask(endpoint: OnlineEndpoint, blue: str, green: str, start: datetime, end: 
 
 
 def _client(endpoint: OnlineEndpoint) -> Any:
+    """Its answers are dated, too: who looks at the log alone hears no other clock of Azure's."""
     from azure.monitor.query import LogsQueryClient
 
-    return LogsQueryClient(endpoint.workspace.credential, endpoint=_service(manager()[0]), **CALLS)
+    workspace, options = endpoint.workspace, {**CALLS, "raw_response_hook": endpoint.workspace.hear}
+    return LogsQueryClient(workspace.credential, endpoint=_service(manager()[0]), **options)
 
 
 @cache
