@@ -1,4 +1,4 @@
-"""What scripts read of live traffic from Azure Monitor, through the real SDK."""
+"""What scripts read of live traffic from Azure Monitor and from Log Analytics, through the real SDKs."""
 
 from __future__ import annotations
 
@@ -6,18 +6,24 @@ import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from azureml_emulator.arm.names import LOGS
 from azureml_emulator.faults.client import Faults
 from azureml_emulator.process import running
 from azureml_emulator.testing import SAMPLE, Arm, blobs, toy_model
+from scripts.lib.azure import traffic_log
 from scripts.lib.azure.endpoint import OnlineEndpoint
-from scripts.lib.azure.metrics import evidence, usual
+from scripts.lib.azure.live_traffic import evidence
+from scripts.lib.azure.metrics import usual
 from scripts.lib.azure.waiting import Deadline
 from scripts.lib.azure.workspace import Workspace
 from scripts.lib.cli.exit_codes import exit_code
 from scripts.lib.decisions.canary.minutes import Evidence, NoEvidence
+from scripts.lib.decisions.canary.policy import RolloutPolicy
+from scripts.lib.decisions.canary.verdict import judge
 from scripts.lib.decisions.state import Shift
 
 MINUTE = 0.5  # seconds of one
@@ -183,3 +189,153 @@ def test_late_metrics_are_waited_for(arm: Arm, endpoint: OnlineEndpoint, faulty:
     found = look(endpoint, since)
 
     assert found.blue == found.green == ()
+
+
+QUERY = "*/query"
+
+
+@pytest.fixture(scope="module")
+def table(arm: Arm) -> None:
+    """The log has a row at least."""
+    send(arm, "blue", 1)
+    time.sleep(4 * MINUTE)
+
+
+@pytest.fixture
+def logged(table: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOG_ANALYTICS_WORKSPACE_ID", LOGS)
+
+
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This machine may be: its minutes are no measure for how far the log is behind."""
+    monkeypatch.setattr("scripts.lib.azure.traffic_log.LATEST", timedelta(days=1))
+
+
+def counts(evidence: Evidence) -> dict[datetime, tuple[float, ...]]:
+    """Both deployments' of each minute that had requests."""
+    pairs = zip(evidence.blue, evidence.green, strict=True)
+    found = {
+        blue.start: tuple(n for it in (blue, green) for n in (it.requests, it.failures, it.client_errors))
+        for blue, green in pairs
+    }
+    return {start: told for start, told in found.items() if any(told)}
+
+
+@pytest.mark.usefixtures("slow")
+def test_the_log_tells_what_the_metrics_tell(
+    arm: Arm, endpoint: OnlineEndpoint, faulty: Faults, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the same traffic both have the same counts, and the verdict is the same; the log needs one call."""
+    send(arm, "blue", 3)
+    time.sleep(MINUTE)
+    since = endpoint.workspace.now()
+    time.sleep(MINUTE)
+    for status in (500, 503, 422):
+        faulty.add("misbehave", deployment="green", status=status, times=4)
+    send(arm, "blue", 20)
+    send(arm, "green", 16)
+    time.sleep(8 * MINUTE)
+    send(arm, "blue", 1)
+    time.sleep(4 * MINUTE)
+    endpoint.read()
+
+    by_metrics = look(endpoint, since, before=600)
+    monkeypatch.setenv("LOG_ANALYTICS_WORKSPACE_ID", LOGS)
+    faulty.forget()
+    by_log = look(endpoint, since, before=600)
+
+    assert sum(call["path"].endswith("/query") for call in faulty.calls()) == 1
+    assert not [call for call in faulty.calls() if call["path"].endswith("/metrics")]
+    told = counts(by_log)
+    assert told == {start: value for start, value in counts(by_metrics).items() if start < by_log.until}
+    assert tuple(map(sum, zip(*told.values(), strict=True))) == (20, 0, 0, 16, 8, 4)
+    assert {tuple(it.latency) for it in by_log.blue if it.requests} == {("P50", "P90", "P95", "P99")}
+    assert all(0 < it.latency["P50"] <= it.latency["P99"] for it in by_log.blue if it.requests)
+    before = [[(it.start, it.requests) for it in found.before if it.requests] for found in (by_metrics, by_log)]
+    assert before[0] == before[1] and sum(requests for _, requests in before[1]) >= 3
+    stage = RolloutPolicy().at(10)
+    verdicts = [judge(found, stage, stage.alpha) for found in (by_metrics, by_log)]
+    assert len({verdict.word for verdict in verdicts}) == 1
+    assert verdicts[1].reason.endswith("(told by Log Analytics)") and "told by" not in verdicts[0].reason
+
+
+@pytest.mark.usefixtures("logged", "slow")
+def test_a_minute_that_counts_is_whole(arm: Arm, endpoint: OnlineEndpoint, faulty: Faults) -> None:
+    """Of minutes whose rows are still coming in none counts, however late the log is."""
+    faulty.add("lag", path=QUERY, minutes=3)
+    since, looks = endpoint.workspace.now(), list[Evidence]()
+    time.sleep(MINUTE)
+    for _ in range(24):
+        send(arm, "blue", 6)
+        time.sleep(MINUTE / 8)
+        looks.append(look(endpoint, since))
+    seen = [counts(found) for found in looks if found.source == "Log Analytics"]
+
+    assert len(seen) > 3 and len(seen[-1]) > 1
+    assert [told for told in seen if not told.items() <= seen[-1].items()] == []
+
+
+@pytest.mark.usefixtures("logged")
+@pytest.mark.parametrize(
+    ("fault", "why"),
+    [
+        (
+            {"kind": "refuse", "status": 403, "code": "InsufficientAccessError"},
+            "Give the identity Log Analytics Reader",
+        ),
+        ({"kind": "refuse", "status": 503, "times": 0}, "Azure is out of order"),
+        ({"kind": "refuse", "status": 429, "code": "ThrottledError", "times": 0}, "Azure is busy"),
+        ({"kind": "drop", "times": 0}, "Azure can't be reached"),
+        ({"kind": "part"}, "answers in part only: PartialError: There were some errors"),
+        ({"kind": "part", "path": "*/metadata/endpoints", "skip": 1}, "answers what can't be read: KeyError"),
+        ({"kind": "lag", "minutes": 100_000}, "the log isn't there (yet)"),
+        ({"kind": "hide", "method": "POST", "times": 0}, "tells of no request in the last 15 minutes"),
+    ],
+)
+def test_metrics_stand_in_for_the_log(
+    endpoint: OnlineEndpoint, faulty: Faults, monkeypatch: pytest.MonkeyPatch, fault: dict[str, Any], why: str
+) -> None:
+    """Where the log isn't there, is empty, late, refused or answers in part, Azure Monitor tells, and that is said."""
+    monkeypatch.setattr("scripts.lib.azure.traffic_log.LOOKING", 1.0)
+    traffic_log._service.cache_clear()
+    endpoint.read()
+    faulty.add(**{"path": QUERY, **fault})
+
+    source = look(endpoint, endpoint.workspace.now()).source
+
+    assert source.startswith("Azure Monitor, since Log Analytics ")
+    assert why in source and "\n" not in source
+
+
+@pytest.mark.parametrize(
+    ("id", "why"),
+    [("/subscriptions/s/resourceGroups/g", "is no customer id"), (LOGS[:-1] + "9", "Check LOG_ANALYTICS_WORKSPACE_ID")],
+)
+def test_a_wrong_id_is_told(endpoint: OnlineEndpoint, monkeypatch: pytest.MonkeyPatch, id: str, why: str) -> None:
+    """An id that is none, or no workspace's, doesn't keep a rollout from being judged."""
+    monkeypatch.setenv("LOG_ANALYTICS_WORKSPACE_ID", id)
+
+    assert why in look(endpoint, endpoint.workspace.now()).source
+
+
+@pytest.mark.usefixtures("logged")
+def test_neither_tells(endpoint: OnlineEndpoint, faulty: Faults) -> None:
+    """Then both reasons are said."""
+    faulty.add("refuse", path=QUERY, status=403, code="InsufficientAccessError")
+    faulty.add("refuse", path="*/Microsoft.Insights/metrics", like="AuthorizationFailed")
+
+    with pytest.raises(NoEvidence, match=r"(?s)Monitoring Reader.*Log Analytics Reader"):
+        look(endpoint, endpoint.workspace.now())
+
+
+@pytest.mark.usefixtures("logged", "slow")
+def test_a_query_that_passes_is_asked_again(arm: Arm, endpoint: OnlineEndpoint, faulty: Faults) -> None:
+    """One refusal that passes, or an expired login, changes nothing."""
+    send(arm, "blue", 1)
+    time.sleep(4 * MINUTE)
+    endpoint.read()
+    faulty.add("refuse", path=QUERY, status=429, code="ThrottledError", retry_after=0)
+    faulty.add("refuse", path=QUERY, like="ExpiredAuthenticationToken")
+
+    assert look(endpoint, endpoint.workspace.now(), before=600).source == "Log Analytics"

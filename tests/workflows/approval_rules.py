@@ -5,7 +5,7 @@ import re
 from scripts import doctor
 from scripts.lib.decisions import authors
 from scripts.lib.github.environment import ENVIRONMENTS
-from scripts.lib.github.repository_variables import PLACE, VARIABLES
+from scripts.lib.github.repository_variables import LOGS, PLACE, VARIABLES
 from tests.workflows.files import (
     CALL,
     DELETE,
@@ -111,11 +111,12 @@ def scripts_are_told_where_they_work(files: Files) -> Findings:
     """Jobs that log in have the endpoint's variables; of staging its own first, and never production's workspace."""
     production = {name: expression(f"vars.{name}") for name in PLACE}
     for where in ("compare", "promote", "rollback", "teardown"):
-        if files.workflows[where].get("env") != production:
+        judges = {LOGS: expression(f"vars.{LOGS}")} if where == "promote" else {}
+        if files.workflows[where].get("env") != production | judges:
             yield f"{where}: {files.workflows[where].get('env')}"
     if files.jobs["rollout.doctor"].get("env") != production:
         yield f"rollout.doctor: {files.jobs['rollout.doctor'].get('env')}"
-    names = {**{name: name for name in PLACE}, "TENANT_ID": "AZURE_TENANT_ID"}
+    names = {**{name: name for name in (*PLACE, LOGS)}, "TENANT_ID": "AZURE_TENANT_ID"}
     wanted = {
         own: expression(f"inputs.target == 'staging' && vars.STAGING_{name} || vars.{name}")
         for own, name in names.items()

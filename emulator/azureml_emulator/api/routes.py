@@ -6,12 +6,12 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote
 
-from azureml_emulator.api import assets, mlflow, workspace
+from azureml_emulator.api import assets, logs, mlflow, workspace
 from azureml_emulator.arm.documents import Document
 from azureml_emulator.arm.errors import BadRequest, NotFound
 from azureml_emulator.arm.messages import Call, Reply
 from azureml_emulator.arm.names import CLOUD, LOCATION, PROVIDER
-from azureml_emulator.resources import metrics, quotas, roles, watching
+from azureml_emulator.resources import metrics, quotas, roles, tokens, traffic_log, watching
 from azureml_emulator.resources.azure import Azure
 from azureml_emulator.resources.blobs import ACCOUNT, SUFFIX
 from azureml_emulator.resources.federation import Refused
@@ -28,7 +28,8 @@ def metadata(azure: Azure, call: Call) -> list[Document]:
     login = {"loginEndpoint": call.base, "audiences": [call.base], "tenant": "common", "identityProvider": "AAD"}
     suffixes = {"storage": SUFFIX, "keyVaultDns": "vault.local", "acrLoginServer": "azurecr.local"}
     cloud = {"name": CLOUD, "portal": call.base, "resourceManager": call.base, "graph": call.base}
-    return [{**cloud, "authentication": login, "suffixes": suffixes}]
+    log_analytics = {"logAnalyticsResourceId": f"{call.base}{tokens.LOGS_PATH}"}
+    return [{**cloud, **log_analytics, "authentication": login, "suffixes": suffixes}]
 
 
 def identity_token(azure: Azure, call: Call) -> Reply:
@@ -215,6 +216,7 @@ W = f"{G}/providers/{PROVIDER}/workspaces/{{workspace}}"
 E = f"{W}/onlineEndpoints/{{endpoint}}"
 D = f"{E}/deployments/{{deployment}}"
 A = f"{G}/providers/Microsoft.Storage/storageAccounts/{{account}}"
+O = f"{G}/providers/{traffic_log.PROVIDER}/workspaces/{{logs}}"  # noqa: E741
 I = f"{G}/providers/{IDENTITIES}"  # noqa: E741 (a table's letter)
 LOWERED = {"endpoint", "deployment"}  # the service itself lower-cases these; other names are kept as they were given
 STORAGE = f"/{ACCOUNT}.blob.{SUFFIX}/{{container}}"
@@ -269,7 +271,7 @@ MANAGER = [
     *(("PUT", f"{scope}/providers/{roles.DEFINITIONS}/{{role}}", put_role) for scope in (S, G, W, A)),
     *(
         (method, f"{scope}/providers/{roles.KIND}{path}", handler)
-        for scope in (S, G, W, E, A)
+        for scope in (S, G, W, E, A, O)
         for method, path, handler in (
             ("GET", "", assignments),
             ("PUT", "/{assignment}", put_assignment),
@@ -287,6 +289,8 @@ MLFLOW = [
     ("GET", f"{M}/model-versions/search", mlflow.search_model_versions),
     ("POST", f"/artifact/v{{api}}{W}/artifacts/{{origin}}/{{folder}}/batch/metadata", mlflow.uploads),
 ]
+#: Log Analytics: a bearer token for it.
+LOGS = [("POST", logs.PATH, logs.query)]
 #: Blobs: a shared access signature on every call.
 BLOBS = [
     (method, path, blob) for path in (STORAGE, f"{STORAGE}/{{name:.+}}") for method in ("GET", "HEAD", "PUT", "DELETE")
@@ -306,7 +310,7 @@ def table() -> list[Row]:
     """The rows above, compiled; ARM paths ignore case."""
     rows = [
         (*row, guarded)
-        for rows, guarded in ((LOGIN, False), (MANAGER, True), (MLFLOW, True), (BLOBS, False))
+        for rows, guarded in ((LOGIN, False), (MANAGER, True), (MLFLOW, True), (LOGS, False), (BLOBS, False))
         for row in rows
     ]
     return [Row(method, pattern(path), handler, guarded) for method, path, handler, guarded in rows]

@@ -62,6 +62,16 @@ class Delay(Disturbance):
         await within(self.seconds, self._cleared)
 
 
+class Part(Disturbance):
+    """Answer a query of logs in part: without a row, and with an error that says so (azure-monitor/logs/api/errors)."""
+
+    path: str = Field("*/query", description="Of the calls that match; * stands for any text.")
+
+    async def disturb(self, request: web.Request) -> web.Response:
+        error = {"code": "PartialError", "message": "There were some errors when processing your query."}
+        return web.json_response({"tables": [{"name": "PrimaryResult", "columns": [], "rows": []}], "error": error})
+
+
 class Drop(Disturbance):
     """Close the connection without an answer."""
 
@@ -92,7 +102,7 @@ class Hold(Disturbance):
 class Hide(OnCalls):
     """Let lists lack what they hold: each list that would show it counts once. A GET of the thing itself finds it."""
 
-    method: Literal["GET"] = Field("GET", description="GET.")
+    method: Literal["GET", "POST"] = Field("GET", description="GET, or POST for a query of logs.")
     name: str = Field("*", description="The name of what is hidden; * stands for any text.")
     seconds: float = Field(0, ge=0, description="For how long from the first such list on; instead of `times`.")
 
@@ -112,7 +122,7 @@ class Hide(OnCalls):
 
 
 class Lag(OnCalls):
-    """Let metrics come so many minutes later than they do anyway."""
+    """Let metrics, or what `path` names, come so many minutes later than they do anyway."""
 
     times: int = Field(0, ge=0, description="How many calls; 0 is all until it is cleared.")
     path: str = Field("*/Microsoft.Insights/metrics", description="Of the calls that match; * stands for any text.")

@@ -9,6 +9,7 @@ from azureml_emulator.arm.documents import Document, Scope, now
 from azureml_emulator.arm.errors import Forbidden, Unauthorized
 from azureml_emulator.arm.names import GROUP, ROLLOUT, SUBSCRIPTION
 from azureml_emulator.arm.store import Store
+from azureml_emulator.resources import traffic_log
 from azureml_emulator.resources.blobs import ACCOUNT, Blobs
 from azureml_emulator.resources.deployments import Deployments
 from azureml_emulator.resources.endpoints import Endpoints
@@ -111,12 +112,15 @@ class Azure:
             self.store.put(f"traffic/{minute}", told)
 
     def _let_rollouts_in(self) -> None:
-        """The identity that rollouts log in as, with what the set-up gives it: two roles on each workspace."""
+        """The identity that rollouts log in as, with what the set-up gives it: two roles on each workspace, and one on
+        the log's.
+        """
         rollout, _ = self.identities.put(self.scopes[0].group, "rollout", {}, client=ROLLOUT)
-        for name, role in (("rollout", "AzureML Data Scientist"), ("evidence", "Monitoring Reader")):
+        given = [(scope.id, f"rollout-{scope.workspace}", "AzureML Data Scientist") for scope in self.scopes]
+        given += [(scope.id, f"evidence-{scope.workspace}", "Monitoring Reader") for scope in self.scopes]
+        for over, name, role in (*given, (traffic_log.ID, "evidence-logs", "Log Analytics Reader")):
             who = {"principalId": rollout["properties"]["principalId"], "roleDefinitionId": IDS[role]}
-            for scope in self.scopes:
-                self.roles.put(scope.id, f"{name}-{scope.workspace}", {"properties": who})
+            self.roles.put(over, name, {"properties": who})
 
     async def close(self) -> None:
         await self.operations.close()

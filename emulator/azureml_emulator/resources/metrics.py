@@ -88,7 +88,7 @@ class Asked:
     @classmethod
     def of(cls, query: Mapping[str, str], now: float) -> "Asked":
         """Raises Refused."""
-        first, end = _timespan(query.get("timespan", ""), now)
+        first, end = timespan(query.get("timespan", ""), now)
         if (interval := query.get("interval", "PT1M")).upper() != "PT1M":
             raise Refused(f"Detected invalid time grain input: {interval}, supported ones are: 00:01:00")
         names = tuple(_known(name.strip()) for name in query.get("metricnames", "RequestsPerMinute").split(","))
@@ -205,7 +205,7 @@ def _known(name: str) -> str:
     return spelt
 
 
-def _timespan(text: str, now: float) -> tuple[int, int]:
+def timespan(text: str, now: float) -> tuple[int, int]:
     """The first minute, and the one after the last, of the hour past if nothing is said. Raises Refused."""
     if not text:
         return int(now // 60) - 60, int(now // 60)

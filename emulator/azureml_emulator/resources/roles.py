@@ -26,6 +26,7 @@ ROLES: dict[str, Document] = {
     },
     "acdd72a7-3385-48ef-bd42-f606fba81ae7": {"name": "Reader", "actions": ["*/read"]},
     "43d0d8ad-25c7-4714-9337-8ba259a9fe05": {"name": "Monitoring Reader", "actions": ["*/read"]},
+    "73c42c96-874c-492b-b04d-ab87d138a893": {"name": "Log Analytics Reader", "actions": ["*/read"]},
     "f6c7c914-8db3-469d-8ca1-694a8f32e121": {
         "name": "AzureML Data Scientist",
         "actions": [f"{PROVIDER}/workspaces/*/{verb}" for verb in ("read", "action", "delete", "write")],

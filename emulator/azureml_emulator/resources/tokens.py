@@ -17,10 +17,15 @@ ARM = "https://management.local/"
 ML = "https://ml.azure.com"
 #: That of blobs, for whoever shows no signature.
 STORAGE = "https://storage.azure.com"
+#: That of Log Analytics, which is asked below this path.
+LOGS = "https://api.loganalytics.io"
+LOGS_PATH = "/loganalytics"
 
 
 def known(audience: str) -> str:
-    """Which of the three a resource, or an OAuth scope, asks for: the resource manager's unless it names another."""
+    """Which of the four a resource, or an OAuth scope, asks for: the resource manager's unless it names another."""
+    if f"{LOGS_PATH}/" in f"{audience}/":
+        return LOGS
     return next((one for one in (ML, STORAGE) if f"{audience}/".startswith(f"{one}/")), ARM)
 
 

@@ -49,6 +49,16 @@ class Report:
         ]
 
     @classmethod
+    def sum(cls, reports: "Iterable[Report]") -> "Report":
+        """What several saw together."""
+        whole = cls()
+        for one in reports:
+            whole.counts.update(one.counts)
+            for name, slices in one.latencies.items():
+                whole.latencies[name].update(slices)
+        return whole
+
+    @classmethod
     def of(cls, document: list[Any]) -> "Report":
         report = cls(Counter({(name, status, model): count for name, status, model, count in document[0]}))
         for name, step, count in document[1]:

@@ -29,6 +29,7 @@ from azureml_emulator.resources.roles import IDS
 from azureml_emulator.testing import SAMPLE, Arm, alert, deployment, endpoint, toy_model, traffic_log
 from tests.support.contract import CONTRACT, OURS, complaints, route, schema
 from tests.support.sdk_models import MODELS, objections
+from tests.support.watched import logs
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
@@ -129,6 +130,7 @@ def ask(client: MLClient) -> None:
     metrics = "onlineEndpoints/contract/providers/Microsoft.Insights/metrics?api-version=2024-02-01"
     for names in ("RequestsPerMinute,RequestLatency_P90", "none"):
         Arm(dict(os.environ))("GET", f"{metrics}&metricnames={names}&$filter=deployment eq '*'")
+    assert logs(Arm(dict(os.environ)), endpoint="contract", one="default", other=GREEN).tables[0].rows
 
 
 def ask_for_the_rest(arm: Arm) -> list[str]:
@@ -260,7 +262,11 @@ def test_every_route_was_answered(calls: list[Call]) -> None:
     But for Entra's part, which test_federation.py holds.
     """
     answered = {(call["method"], route(call["method"], call["path"])) for call in calls if call["status"] < 400}
-    rows = [(method, row) for method, row, _ in (*routes.LOGIN, *routes.MANAGER) if not row.startswith("/{tenant}")]
+    rows = [
+        (method, row)
+        for method, row, _ in (*routes.LOGIN, *routes.MANAGER, *routes.LOGS)
+        if not row.startswith("/{tenant}")
+    ]
 
     missing = [row for row in rows if (row[0], route(row[0], re.sub(r"{\w+}", "any", row[1]))) not in answered]
 

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
-from datetime import datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 
 from azureml_emulator.arm.names import ROLLOUT, SUBSCRIPTION
 from azureml_emulator.faults.client import Faults
@@ -19,46 +16,12 @@ from azureml_emulator.process import running
 from azureml_emulator.resources.roles import IDS
 from azureml_emulator.serving.traffic import KEPT, Report, Traffic
 from azureml_emulator.testing import Arm, toy_model
-from tests.support.served import keys, register, score, serve
+from tests.support.served import register, serve
+from tests.support.watched import MINUTE, now, send, wait
 
-MINUTE = 0.4  # seconds of one
 KIND = "Microsoft.Insights/metrics"
 ENDPOINT = f"onlineEndpoints/watched/providers/{KIND}"
 STATUSES = "deployment eq '*' and statusCode eq '*' and modelStatusCode eq '*'"
-
-
-@pytest.fixture(scope="module")
-def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("fast")
-
-
-@pytest.fixture(scope="module")
-def fast(state: Path) -> Iterator[Arm]:
-    """An Azure whose minutes are short, with an endpoint of two deployments; the SDK is led to it."""
-    with running(state, f"--minute={MINUTE}") as variables, pytest.MonkeyPatch.context() as patch:
-        for name, value in variables.items():
-            patch.setenv(name, value)
-        arm = Arm(variables)
-        serve(arm, "watched", register(arm, "watched", toy_model(state / "toy")), "blue", "green")
-        yield arm
-
-
-@pytest.fixture
-def faulty(state: Path, fast: Arm) -> Iterator[Faults]:
-    found = Faults(state)
-    yield found
-    assert all(fault["hit"] for fault in found.all()), "these faults met nothing"
-    found.clear()
-
-
-def now(arm: Arm) -> datetime:
-    """By the Date header, as scripts know it."""
-    return parsedate_to_datetime(arm("GET", "onlineEndpoints").headers["Date"])
-
-
-def send(arm: Arm, deployment: str, number: int = 1, body: Any = None) -> list[requests.Response]:
-    key, more = keys(arm, "watched")["primaryKey"], {} if body is None else {"body": body}
-    return [score(arm, "watched", key, **more, **{"azureml-model-deployment": deployment}) for _ in range(number)]
 
 
 def told(arm: Arm, minutes: int = 30, names: str = "RequestsPerMinute", **more: Any) -> Any:
@@ -83,10 +46,6 @@ def sums(answer: Any) -> dict[tuple[str, ...], float]:
         tuple(pair.value for pair in series.metadatavalues): sum(point.average for point in series.data)
         for series in answer.value[0].timeseries
     }
-
-
-def wait(minutes: float) -> None:
-    time.sleep(minutes * MINUTE)
 
 
 def test_a_request_is_told_of_by_deployment_and_statuses(fast: Arm) -> None:

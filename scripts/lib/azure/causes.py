@@ -86,6 +86,11 @@ CODES = {
         "Give the identity a role that has the action named: AzureML Data Scientist on the workspace has those of "
         "Microsoft.MachineLearningServices that these scripts need, Monitoring Reader those of Microsoft.Insights.",
     ),
+    "insufficientaccesserror": Cause(NO_RIGHT, "Give the identity Log Analytics Reader on the log's workspace."),
+    "pathnotfounderror": Cause("there is no such workspace of logs", "Check LOG_ANALYTICS_WORKSPACE_ID."),
+    "sem0100": Cause(
+        "the log isn't there (yet)", "Diagnostic settings of the endpoint send it; its first rows take up to an hour."
+    ),
     "linkedauthorizationfailed": Cause(
         "the login may not use a resource that this one refers to",
         "Give it a role with the action named on what is named: for a managed identity, Managed Identity Operator.",

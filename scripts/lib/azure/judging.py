@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
-from scripts.lib.azure import metrics
+from scripts.lib.azure import live_traffic
 from scripts.lib.azure.deployments import LOG_LINES, read_log
 from scripts.lib.azure.endpoint import OnlineEndpoint
 from scripts.lib.azure.errors import passes
@@ -42,7 +42,7 @@ def judged(endpoint: OnlineEndpoint, state: EndpointState, policy: RolloutPolicy
     whole = Deadline(60 * LONGEST)
     while True:
         try:
-            evidence = metrics.evidence(endpoint, found.blue, found.green, found.since, delay=delay, before=before)
+            evidence = live_traffic.evidence(endpoint, found.blue, found.green, found.since, delay=delay, before=before)
             verdict = judge(evidence, stage, stage.alpha)
             more = again(verdict, stage, _passed(endpoint, found))
         except NoEvidence as why:

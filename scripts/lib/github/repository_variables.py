@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 PREFIX = "STAGING_"
 IDENTITY = "AZURE_CLIENT_ID"
+LOGS = "LOG_ANALYTICS_WORKSPACE_ID"
 SWITCH = "AZURE_ML_WORKSPACE"
 """With the prefix it switches staging on; so it, alone, is never taken without the prefix for staging."""
 
@@ -33,6 +34,7 @@ VARIABLES = {
         Variable("AZURE_RESOURCE_GROUP", "The resource group of the workspace."),
         Variable("AZURE_ML_WORKSPACE", "The Azure ML workspace that has the models and the endpoint."),
         Variable("ENDPOINT_NAME", "The endpoint, if it is not the `name` in endpoints/endpoint.yml.", required=False),
+        Variable(LOGS, "The Log Analytics workspace that gets the log of requests: its customer id.", required=False),
         Variable("RUNNER", "The label of your own runners, if all jobs are to run there.", required=False),
         Variable("ATTEST", "`true`: attest models in a private repository, too (Enterprise Cloud).", required=False),
     )

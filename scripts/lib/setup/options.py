@@ -56,6 +56,7 @@ VALUES: dict[str, tuple[str, click.ParamType[Any] | Function]] = {
     "AZURE_RESOURCE_GROUP": ("--resource-group", GROUP),
     "AZURE_ML_WORKSPACE": ("--workspace", WORKSPACE),
     "ENDPOINT_NAME": ("--endpoint", names.endpoint),
+    "LOG_ANALYTICS_WORKSPACE_ID": ("--log-analytics-id", ID),
     "RUNNER": ("--runner", Form("label", r"[\w][\w.-]*", "a runner's label, such as azure-vnet")),
     "ATTEST": ("--attest", click.Choice(["true", "false"])),
 }

@@ -33,7 +33,8 @@ class Minute:
 class Evidence:
     """What was told of an endpoint: the same closed minutes of blue and green since the split, and blue's `before` it.
 
-    `until` is the end of the newest minute that counts, `source` who counted: "Azure Monitor" or "Log Analytics".
+    `until` is the end of the newest minute that counts, `source` who counted: "Azure Monitor" or "Log Analytics", and
+    why it isn't the one that was to.
     """
 
     blue: tuple[Minute, ...]

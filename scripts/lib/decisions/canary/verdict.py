@@ -18,6 +18,7 @@ from scripts.lib.decisions.canary.figures import number, percent, total
 from scripts.lib.decisions.canary.minutes import Evidence, Minute
 from scripts.lib.decisions.canary.policy import StagePolicy
 
+USUAL = "Azure Monitor"  # of another source a verdict says so
 RECENT = 10  # minutes that tell how things are now
 SLOW = 0.25  # the part of alpha for latency, where that is judged: a coin needs but two minutes more for it
 SEVERAL = 3  # failures: one or two of blue's are no trouble of its own
@@ -64,9 +65,10 @@ def judge(evidence: Evidence, policy: StagePolicy, alpha: float) -> Verdict:
         word = "unhealthy"
     elif not (why := _silent(*totals, len(green)) or _doubt(failed, blue, green, policy, alpha)) and missing == 0:
         word, why = "healthy", f"a rise of {percent(policy.tolerated_rise)} or more is ruled out"
+    by = "" if evidence.source == USUAL else f" (told by {evidence.source})"
     return Verdict(
         word,
-        f"{said}; {why or _wanting(missing, rate)}",
+        f"{said}; {why or _wanting(missing, rate)}{by}",
         (totals[0].requests, totals[1].requests),
         (totals[0].failures, totals[1].failures),
         latency,
