@@ -78,7 +78,11 @@ def look(
         (minutes(30, 540, 540), minutes(30, 60, 60), "inconclusive", "blue itself fails 100 % of late"),
         (minutes(30, 540, 54), minutes(30, 60), "inconclusive", "blue itself fails 10 % of late"),
         (minutes(30, 540), minutes(30, 60, refused=6), "inconclusive", "green answers 4xx more often (10 %, blue 0 %)"),
+        (minutes(30, 540), minutes(30, 60, refused=29), "inconclusive", "green answers 4xx more often (48.3 %"),
+        (minutes(2, 540), minutes(2, 60, refused=60), "unhealthy", "refuses most of what blue takes (100 %, blue 0 %"),
+        (minutes(1, 9), minutes(1, 1, refused=1), "inconclusive", ""),  # by chance
         (minutes(30, 540, refused=54), minutes(30, 60, refused=6), "healthy", ""),  # the clients' doing
+        (minutes(30, 540, refused=486), minutes(30, 60, refused=54), "healthy", ""),
         (minutes(30, 540), minutes(30, 60, latency=()), "inconclusive", "nobody can tell"),
         (minutes(30, 540), minutes(30, 60, latency=["P50"]), "inconclusive", "nobody can tell"),
         (minutes(30, 540), minutes(30, 0, latency=()), "inconclusive", "green got no requests in 30 minutes"),
