@@ -11,7 +11,7 @@ from multiprocessing import get_context
 
 import pytest
 
-from benchmarks.canary import ALPHA, BAD, EQUAL, LOOKS, Traffic, judged, within
+from benchmarks.canary import ALPHA, BAD, EQUAL, EXTREME, LOOKS, Traffic, judged, within
 from scripts.lib.decisions.canary import figures
 from scripts.lib.decisions.canary.comparing import Failures
 from scripts.lib.decisions.canary.minutes import Evidence, Minute
@@ -289,6 +289,13 @@ def test_an_equal_green_is_left_alone(traffic: Traffic) -> None:
 def test_a_thousand_equal_greens_are_taken_back_in_at_most_alpha(traffic: Traffic) -> None:
     """By an exact binomial bound."""
     assert within(alarms(traffic, 1000), 1000, ALPHA)
+
+
+@pytest.mark.drill
+@pytest.mark.parametrize("traffic", EXTREME, ids=lambda it: it.name)
+def test_a_thousand_equal_greens_in_wild_bursts_are_taken_back_no_more_often(traffic: Traffic) -> None:
+    """Near alpha, so the runs themselves are counted."""
+    assert alarms(traffic, 1000) <= 1000 * ALPHA
 
 
 def called_healthy(seed: int) -> bool:
