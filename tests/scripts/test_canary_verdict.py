@@ -80,7 +80,7 @@ def look(
         (minutes(30, 540), minutes(30, 60, refused=6), "inconclusive", "green answers 4xx more often (10 %, blue 0 %)"),
         (minutes(30, 540), minutes(30, 60, refused=29), "inconclusive", "green answers 4xx more often (48.3 %"),
         (minutes(2, 540), minutes(2, 60, refused=60), "unhealthy", "refuses most of what blue takes (100 %, blue 0 %"),
-        (minutes(1, 9), minutes(1, 1, refused=1), "inconclusive", ""),  # by chance
+        (minutes(1, 27), minutes(1, 3, refused=3), "inconclusive", ""),  # that has but a part of alpha
         (minutes(30, 540, refused=54), minutes(30, 60, refused=6), "healthy", ""),  # the clients' doing
         (minutes(30, 540, refused=486), minutes(30, 60, refused=54), "healthy", ""),
         (minutes(30, 540), minutes(30, 60, latency=()), "inconclusive", "nobody can tell"),

@@ -74,9 +74,8 @@ def plan_taking_back(found: Canary, verdict: Verdict, state: EndpointState) -> S
     now = record(state)
     if now is None or (now.at != found.record.at and not now.back):
         return Shift(state.traffic, f"left alone: somebody wrote {percentages(state.traffic)}", done=True, hold=True)
-    lost = now.back and state.traffic == found.record.split
-    shift = (plan_rollback if lost else plan_own_rollback)(state, found.record.rollout)
-    green = state.standing(found.record.green)
+    plan = plan_rollback if state.traffic == found.record.split else plan_own_rollback
+    shift, green = plan(state, found.record.rollout), state.standing(found.record.green)
     if shift.done or green is None:
         return shift
     text = f"rolled back from {found.percent} % on {utc()}, {found.record.rollout}: {verdict.reason}"
