@@ -132,7 +132,7 @@ def test_a_green_that_fails_half_the_time_is_undone(quick: Repository, faults: F
         ({"status": 500, "rate": 0.05}, (), 200),
         ({"seconds": 0.3}, (), 0),  # more than a busy machine adds
         ({}, (YOUNG, YOUNG, OLD), 500),
-        ({"crash": True}, (), 500),
+        ({"crash": True}, (), 1500),
     ],
     ids=["5 % fail", "slower", "some rows", "dies"],
 )
@@ -170,7 +170,7 @@ def test_a_green_goes_back_through_whatever_azure_answers(pair: Repository, faul
         assert blue_alone_serves(pair, answers), run.jobs["promote"].log
 
     assert results(run, "failure") == ["promote"] and "is unhealthy at 50 %" in run.jobs["promote"].log
-    assert 0 < failed <= 1000, answers
+    assert 0 < failed <= 3000, answers
 
 
 def test_a_shift_that_azure_loses_is_none(pair: Repository, faults: Faults) -> None:
