@@ -89,6 +89,22 @@ def test_a_bad_green_goes_back_at_once(
     assert why in step(pair, tmp_path, "review", "--green", GREEN)[2]
 
 
+def test_a_bad_green_goes_back_through_whatever_azure_answers(
+    pair: Live, wrong: Faults, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Refusals, and an update that is lost: it is written until it reads back."""
+    monkeypatch.setattr(judging, "PATIENCE", 0.5)
+    for status in (429, 500, 409):
+        wrong.add("refuse", method="PUT", path=f"*/onlineEndpoints/{pair.name}", status=status)
+    wrong.add("overwrite", path=f"*/onlineEndpoints/{pair.name}", traffic=HALF)
+    wrong.add("misbehave", endpoint=pair.name, deployment=GREEN, status=500)
+    with asked(dict(os.environ), pair.name):
+        result, output, _ = step(pair, tmp_path, *JUDGED)
+
+    assert (result.exit_code, output["verdict"], pair.traffic) == (1, "unhealthy", {"default": 100}), result.output
+    assert all(fault["hit"] for fault in wrong.all())
+
+
 def test_an_equal_green_waits_for_a_person(pair: Live, tmp_path: Path) -> None:
     """The question stands on top, with the verdict; the split is held."""
     with asked(dict(os.environ), pair.name):
