@@ -102,6 +102,14 @@ def test_the_verdict(blue: tuple[Minute, ...], green: tuple[Minute, ...], word: 
     assert (found.word, why in found.reason) == (word, True), found.reason
 
 
+@pytest.mark.parametrize(("requests", "said"), [(0, ", and blue got no requests in 60 before"), (1, "")])
+def test_no_traffic_is_told_before_silence_can_be(requests: float, said: str) -> None:
+    """Younger minutes may be late; where blue's before are silent, too, there is none."""
+    found = look((), (), minutes(60, requests, first=-60))
+
+    assert found.reason.endswith("no minute has been told of yet" + said)
+
+
 def test_figures_are_both_deployments() -> None:
     """The reason begins with what a reviewer asks first; the sums are in the verdict."""
     found = look(minutes(30, 947, 5), minutes(30, 104, 0.4, slower=1.03))

@@ -23,7 +23,7 @@ from tests.workflows.drilling import BLUE, FIRST, GREEN, SECOND, rollout, served
 
 pytestmark = pytest.mark.drill
 STAGE = {"bake_minutes": 20, "deadline_minutes": 300, "tolerated_rise": 0.1, "latency_budget": 3, "fewest_requests": 20}
-POLICIES = {"10": STAGE, "50": {**STAGE, "tolerated_rise": 0.02}, "100": STAGE}
+POLICIES = {"10": {**STAGE, "bake_minutes": 30}, "50": {**STAGE, "tolerated_rise": 0.02}, "100": STAGE}
 HALF = {"default": 50, GREEN: 50}
 PUT = {"method": "PUT", "path": "*/onlineEndpoints/*"}
 MISBEHAVING = [{"kind": "refuse", **PUT, "status": status} for status in (429, 500, 409)]

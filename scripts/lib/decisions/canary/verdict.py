@@ -64,7 +64,10 @@ def judge(evidence: Evidence, policy: StagePolicy, alpha: float) -> Verdict:
     word: Word = "inconclusive"
     if why := _bad(failed, refused, throws, green, policy, alpha):
         word = "unhealthy"
-    elif not (why := _silent(*totals, len(green)) or _doubt(failed, refused, policy, alpha)) and missing == 0:
+    elif (
+        not (why := _silent(*totals, len(green), failed.before) or _doubt(failed, refused, policy, alpha))
+        and missing == 0
+    ):
         word, why = "healthy", f"a rise of {percent(policy.tolerated_rise)} or more is ruled out"
     return Verdict(
         word,
@@ -139,10 +142,11 @@ def _shares(failed: Failures) -> str:
     return f"{percent(total(failed.green).share)}, blue {percent(total(failed.blue).share)}"
 
 
-def _silent(blue: Counts, green: Counts, minutes: int) -> str:
+def _silent(blue: Counts, green: Counts, minutes: int, before: Sequence[Counts]) -> str:
     """Why nothing can be compared, "" where it can."""
     if not minutes:
-        return "no minute has been told of yet"
+        quiet = before and not total(before).requests
+        return "no minute has been told of yet" + f", and blue got no requests in {len(before)} before" * bool(quiet)
     without = [name for name, it in (("blue", blue), ("green", green)) if not it.requests]
     return f"{' and '.join(without)} got no requests in {minutes} minutes" if without else ""
 
