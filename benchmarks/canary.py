@@ -92,8 +92,14 @@ EQUAL = (
     Traffic("… k = 50, all traffic on green, blue's minutes before", (ALPHA,), 0.02, 0.02, bursts=50, split=1.0),
     Traffic("nothing wrong, latency judged, too", (ALPHA,), slower=1.0),
     Traffic("nothing wrong, 20 requests a minute", (ALPHA,), rate=20, slower=1.0),
+    Traffic("… k = 50, 20 requests a minute", (ALPHA,), 0.02, 0.02, bursts=50, rate=20, slower=1.0),
+    Traffic("… k = 10, 60 requests a minute", (ALPHA,), 0.02, 0.02, bursts=10, rate=60),
+    Traffic("… k = 50, 6,000 requests a minute", (ALPHA,), 0.02, 0.02, bursts=50, rate=6000),
 )
-EXTREME = (Traffic("nothing wrong, but mostly no failure, and rarely many (0.5 %, k = 5)", (ALPHA,), bursts=5),)
+EXTREME = (
+    Traffic("… k = 2", (ALPHA,), 0.02, 0.02, bursts=2),
+    Traffic("nothing wrong, but mostly no failure, and rarely many (0.5 %, k = 5)", (ALPHA,), bursts=5),
+)
 BAD = (
     Traffic("green at 2 %", (7, 16), green=0.02),
     Traffic("green at 5 %", (2, 4), green=0.05),

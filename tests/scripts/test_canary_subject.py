@@ -78,6 +78,18 @@ def test_a_bad_green_is_taken_back_in_one_write() -> None:
     assert taken_back(after, canary(at(10))).done
 
 
+@pytest.mark.parametrize(("share", "again"), [(10, True), (20, False)])
+def test_a_taking_back_that_is_lost_is_written_again(share: int, again: bool) -> None:
+    """Where the judged split reads back under the record of its end; another one is somebody's."""
+    shift = taken_back(at(10), canary(at(10)))
+    lost = tagged(replace(at(10), traffic={"default": 100 - share, GREEN.name: share}), shift.tags)
+
+    found = taken_back(lost, canary(at(10)))
+
+    assert (found.split == {"default": 100}, found.done) == (again, not again)
+    assert (BAD.reason in str(found.tags)) is again
+
+
 @pytest.mark.parametrize("state", [tagged(at(10), {"rollout-at": "2026-11-27T12:30:00Z"}), at(50, OTHER_RUN)])
 def test_only_the_split_that_was_judged_is_taken_back(state: EndpointState) -> None:
     """What somebody else wrote since then is theirs."""

@@ -11,7 +11,7 @@ from multiprocessing import get_context
 
 import pytest
 
-from benchmarks.canary import ALPHA, BAD, EQUAL, LOOKS, Traffic, judged, within
+from benchmarks.canary import ALPHA, BAD, EQUAL, EXTREME, LOOKS, Traffic, judged, within
 from scripts.lib.decisions.canary import figures
 from scripts.lib.decisions.canary.comparing import Failures
 from scripts.lib.decisions.canary.minutes import Evidence, Minute
@@ -78,7 +78,11 @@ def look(
         (minutes(30, 540, 540), minutes(30, 60, 60), "inconclusive", "blue itself fails 100 % of late"),
         (minutes(30, 540, 54), minutes(30, 60), "inconclusive", "blue itself fails 10 % of late"),
         (minutes(30, 540), minutes(30, 60, refused=6), "inconclusive", "green answers 4xx more often (10 %, blue 0 %)"),
+        (minutes(30, 540), minutes(30, 60, refused=29), "inconclusive", "green answers 4xx more often (48.3 %"),
+        (minutes(2, 540), minutes(2, 60, refused=60), "unhealthy", "refuses most of what blue takes (100 %, blue 0 %"),
+        (minutes(1, 27), minutes(1, 3, refused=3), "inconclusive", ""),  # that has but a part of alpha
         (minutes(30, 540, refused=54), minutes(30, 60, refused=6), "healthy", ""),  # the clients' doing
+        (minutes(30, 540, refused=486), minutes(30, 60, refused=54), "healthy", ""),
         (minutes(30, 540), minutes(30, 60, latency=()), "inconclusive", "nobody can tell"),
         (minutes(30, 540), minutes(30, 60, latency=["P50"]), "inconclusive", "nobody can tell"),
         (minutes(30, 540), minutes(30, 0, latency=()), "inconclusive", "green got no requests in 30 minutes"),
@@ -96,6 +100,14 @@ def test_the_verdict(blue: tuple[Minute, ...], green: tuple[Minute, ...], word: 
     found = look(blue, green)
 
     assert (found.word, why in found.reason) == (word, True), found.reason
+
+
+@pytest.mark.parametrize(("requests", "said"), [(0, ", and blue got no requests in 60 before"), (1, "")])
+def test_no_traffic_is_told_before_silence_can_be(requests: float, said: str) -> None:
+    """Younger minutes may be late; where blue's before are silent, too, there is none."""
+    found = look((), (), minutes(60, requests, first=-60))
+
+    assert found.reason.endswith("no minute has been told of yet" + said)
 
 
 def test_figures_are_both_deployments() -> None:
@@ -285,6 +297,13 @@ def test_an_equal_green_is_left_alone(traffic: Traffic) -> None:
 def test_a_thousand_equal_greens_are_taken_back_in_at_most_alpha(traffic: Traffic) -> None:
     """By an exact binomial bound."""
     assert within(alarms(traffic, 1000), 1000, ALPHA)
+
+
+@pytest.mark.drill
+@pytest.mark.parametrize("traffic", EXTREME, ids=lambda it: it.name)
+def test_a_thousand_equal_greens_in_wild_bursts_are_taken_back_no_more_often(traffic: Traffic) -> None:
+    """Near alpha, so the runs themselves are counted."""
+    assert alarms(traffic, 1000) <= 1000 * ALPHA
 
 
 def called_healthy(seed: int) -> bool:

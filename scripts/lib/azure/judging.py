@@ -19,7 +19,7 @@ from scripts.lib.decisions.canary.verdict import Verdict, again, judge
 from scripts.lib.decisions.record import mark, record
 from scripts.lib.decisions.record import now as utc
 from scripts.lib.decisions.state import EndpointState, Shift, percentages
-from scripts.lib.decisions.way_back import plan_own_rollback
+from scripts.lib.decisions.way_back import plan_own_rollback, plan_rollback
 
 PAUSE = 5.0  # seconds between two looks: what is bad is seen as soon as Azure tells of it
 UNDOING = 300.0  # seconds
@@ -70,11 +70,12 @@ def log(endpoint: OnlineEndpoint, name: str) -> list[str]:
 
 
 def plan_taking_back(found: Canary, verdict: Verdict, state: EndpointState) -> Shift:
-    """With the evidence as green's mark; only from the split that was judged."""
+    """With the evidence as green's mark; only from the split that was judged, once more where that comes back."""
     now = record(state)
     if now is None or (now.at != found.record.at and not now.back):
         return Shift(state.traffic, f"left alone: somebody wrote {percentages(state.traffic)}", done=True, hold=True)
-    shift, green = plan_own_rollback(state, found.record.rollout), state.standing(found.record.green)
+    plan = plan_rollback if state.traffic == found.record.split else plan_own_rollback
+    shift, green = plan(state, found.record.rollout), state.standing(found.record.green)
     if shift.done or green is None:
         return shift
     text = f"rolled back from {found.percent} % on {utc()}, {found.record.rollout}: {verdict.reason}"

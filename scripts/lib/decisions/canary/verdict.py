@@ -21,8 +21,9 @@ from scripts.lib.decisions.canary.policy import StagePolicy
 USUAL = "Azure Monitor"  # of another source a verdict says so
 RECENT = 10  # minutes that tell how things are now
 SLOW = 0.25  # the part of alpha for latency, where that is judged: a coin needs but two minutes more for it
+REFUSED = 0.05  # and for 4xx: only a green that hardly answers anybody else goes back for them
 SEVERAL = 3  # failures: one or two of blue's are no trouble of its own
-OUT = 0.5  # who fails more often than this is no measure for anybody
+OUT = 0.5  # who fails more often than this is no measure for anybody; a green that refuses so many more is bad
 SHARES = (0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0)
 
 Word = Literal["healthy", "unhealthy", "inconclusive"]
@@ -54,6 +55,7 @@ def judge(evidence: Evidence, policy: StagePolicy, alpha: float) -> Verdict:
     """
     blue, green = _pairs(evidence, policy)
     failed = Failures(figures.failing(blue), figures.failing(green), figures.failing(evidence.before))
+    refused = Failures(figures.refusing(blue), figures.refusing(green), [])
     throws = comparing.throws(blue, green, policy.latency_budget) if policy.latency_budget else []
     totals, latency = (total(failed.blue), total(failed.green)), figures.latency(blue, green)
     said = figures.sentence(*totals, latency) + " before" * (policy.percent == 100)
@@ -61,9 +63,12 @@ def judge(evidence: Evidence, policy: StagePolicy, alpha: float) -> Verdict:
     rate = totals[1].requests / len(green) if green else 0.0
 
     word: Word = "inconclusive"
-    if why := _bad(failed, throws, green, policy, alpha):
+    if why := _bad(failed, refused, throws, green, policy, alpha):
         word = "unhealthy"
-    elif not (why := _silent(*totals, len(green)) or _doubt(failed, blue, green, policy, alpha)) and missing == 0:
+    elif (
+        not (why := _silent(*totals, len(green), failed.before) or _doubt(failed, refused, policy, alpha))
+        and missing == 0
+    ):
         word, why = "healthy", f"a rise of {percent(policy.tolerated_rise)} or more is ruled out"
     by = "" if evidence.source == USUAL else f" (told by {evidence.source})"
     return Verdict(
@@ -92,11 +97,10 @@ def again(verdict: Verdict, policy: StagePolicy, passed: float) -> bool:
     return verdict.word == "inconclusive" and hopeful
 
 
-def noticed(failed: Failures, policy: StagePolicy, alpha: float) -> int | None:
-    """The index of the minute that shows more failures than are tolerated; None where none does."""
-    wanted = 1 / (alpha * (1 - SLOW if policy.latency_budget else 1))
+def noticed(failed: Failures, rise: float, alpha: float) -> int | None:
+    """The index of the minute that shows a greater rise; None where none does."""
     for at, capital in enumerate(failed.rise()):
-        if capital >= wanted and _recent_rise(failed, at) > policy.tolerated_rise:
+        if capital >= 1 / alpha and _recent_rise(failed, at) > rise:
             return at
     return None
 
@@ -111,36 +115,53 @@ def _pairs(evidence: Evidence, policy: StagePolicy) -> tuple[list[Minute], list[
     return [blue for blue, _ in pairs], [green for _, green in pairs]
 
 
-def _bad(failed: Failures, throws: Sequence[bool], green: Sequence[Minute], policy: StagePolicy, alpha: float) -> str:
+def _bad(
+    failed: Failures,
+    refused: Failures,
+    throws: Sequence[bool],
+    green: Sequence[Minute],
+    policy: StagePolicy,
+    alpha: float,
+) -> str:
     """Why green is to be taken back, "" where nothing shows that."""
     found = []
-    if (at := noticed(failed, policy, alpha)) is not None:
+    if (at := _noticed(failed, policy, alpha)) is not None:
         found.append(f"green fails more than blue, and more than chance explains, since {green[at].start:%H:%M}")
+    if (at := noticed(refused, OUT, alpha * REFUSED)) is not None:
+        found.append(f"green refuses most of what blue takes ({_shares(refused)} 4xx), since {green[at].start:%H:%M}")
     if any(capital >= 1 / (alpha * SLOW) for capital in comparing.above(throws)):
         share = f"in {sum(throws)} of {len(throws)} minutes"
         found.append(f"green's latency is above {policy.latency_budget:g} times blue's {share}")
     return " and ".join(found)
 
 
-def _silent(blue: Counts, green: Counts, minutes: int) -> str:
+def _noticed(failed: Failures, policy: StagePolicy, alpha: float) -> int | None:
+    """By the policy, with what the other ways to be bad leave of alpha."""
+    return noticed(failed, policy.tolerated_rise, alpha * (1 - REFUSED - (SLOW if policy.latency_budget else 0)))
+
+
+def _shares(failed: Failures) -> str:
+    return f"{percent(total(failed.green).share)}, blue {percent(total(failed.blue).share)}"
+
+
+def _silent(blue: Counts, green: Counts, minutes: int, before: Sequence[Counts]) -> str:
     """Why nothing can be compared, "" where it can."""
     if not minutes:
-        return "no minute has been told of yet"
+        quiet = before and not total(before).requests
+        return "no minute has been told of yet" + f", and blue got no requests in {len(before)} before" * bool(quiet)
     without = [name for name, it in (("blue", blue), ("green", green)) if not it.requests]
     return f"{' and '.join(without)} got no requests in {minutes} minutes" if without else ""
 
 
-def _doubt(failed: Failures, blue: Sequence[Minute], green: Sequence[Minute], policy: StagePolicy, alpha: float) -> str:
+def _doubt(failed: Failures, refused: Failures, policy: StagePolicy, alpha: float) -> str:
     """Why green doesn't count as healthy whatever its failures say, "" where nothing stands against it."""
     now, before = total(failed.blue[-RECENT:]), total(failed.before)
     more = bool(before.requests) and now.share > before.share + policy.tolerated_rise
     if now.failures >= SEVERAL and (now.share > OUT or more):
         shares = f"{percent(now.share)} of late ({percent(before.share)} before)"
         return f"blue itself fails {shares}: that is no reason to promote"
-    refused = Failures(figures.refusing(blue), figures.refusing(green), [])
-    if noticed(refused, policy, alpha) is not None:
-        shares = f"{percent(total(refused.green).share)}, blue {percent(total(refused.blue).share)}"
-        return f"green answers 4xx more often ({shares}): does it refuse what blue's clients send?"
+    if noticed(refused, policy.tolerated_rise, alpha) is not None:
+        return f"green answers 4xx more often ({_shares(refused)}): does it refuse what blue's clients send?"
     return ""
 
 
@@ -179,6 +200,6 @@ def _noticeable(failed: Failures, policy: StagePolicy, alpha: float) -> str:
     """The smallest share of failures of green's that these very minutes would have shown."""
     for share in SHARES:
         green = [Counts(it.requests, share * it.requests) for it in failed.green]
-        if noticed(replace(failed, green=green), policy, alpha) is not None:
+        if _noticed(replace(failed, green=green), policy, alpha) is not None:
             return f"a rise to {percent(share)} would have been noticed by now"
     return "nothing would have been noticed by now, not even if every request failed"
