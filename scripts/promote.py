@@ -19,7 +19,7 @@ from scripts.lib.azure.waiting import Deadline, say
 from scripts.lib.cli import names, option_types
 from scripts.lib.cli.command import command, timeout_option
 from scripts.lib.cli.place import endpoint_options, rollout_option
-from scripts.lib.cli.taking_back import take_back
+from scripts.lib.cli.taking_back import take_back_if_bad
 from scripts.lib.decisions.approval import Proposal, has_share, offer, plan_promotion
 from scripts.lib.decisions.canary.policy import RolloutPolicy
 from scripts.lib.decisions.canary.verdict import Verdict
@@ -132,7 +132,7 @@ def _asked(
     """
     shift = plan(state)
     if policy and not shift.done:
-        _take_back_if_bad(endpoint, state, judged(endpoint, state, policy))
+        take_back_if_bad(endpoint, state, judged(endpoint, state, policy))
     try:
         for name in [] if shift.done else gaining(state, shift):
             ask(endpoint, state, name, min(PATIENCE, deadline.left))
@@ -160,17 +160,11 @@ def _judged(
     verdict = judged(endpoint, state, policy, wait)
     step_output.output(verdict=verdict.word)
     if wait:
-        _take_back_if_bad(endpoint, state, verdict)
+        take_back_if_bad(endpoint, state, verdict)
         state = endpoint.read()
         if not _stands(state, green):
             step_output.output(wrote="true")
     return state, verdict
-
-
-def _take_back_if_bad(endpoint: OnlineEndpoint, state: EndpointState, verdict: Verdict) -> None:
-    if verdict.word == "unhealthy":
-        step_output.output(wrote="true", verdict=verdict.word)
-        take_back(endpoint, state, verdict)
 
 
 def _stands(state: EndpointState, green: str) -> bool:

@@ -40,7 +40,7 @@ def state(azure: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> It
 @pytest.fixture(scope="module")
 def rollout(state: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     with pair_endpoint(tmp_path_factory.mktemp("judged"), "toy-judged", {"answer": 0}, {"answer": 1}) as live:
-        Path("endpoints/rollout-policy.yml").write_text(yaml.safe_dump({"50": STAGE}))
+        Path("endpoints/rollout-policy.yml").write_text(yaml.safe_dump({"50": STAGE, "100": STAGE}))
         yield live
 
 
@@ -82,19 +82,27 @@ def test_a_bad_green_goes_back_at_once(pair: Live, wrong: Faults, tmp_path: Path
     assert "100 % failed of" in step(pair, tmp_path, "review", "--green", GREEN)[2]
 
 
-def test_what_went_bad_since_is_not_promoted(pair: Live, wrong: Faults, tmp_path: Path) -> None:
-    """An approval comes late, or a job is run again: live traffic is asked first, and green gets no more."""
-    approved = step(pair, tmp_path, "review", "--next", "promote-100", "--percent", 100)[1]["proposal"]
+@pytest.mark.parametrize("percent", [50, 100])
+def test_what_went_bad_since_is_not_promoted(pair: Live, wrong: Faults, tmp_path: Path, percent: int) -> None:
+    """An approval comes late, or a job is run again: live traffic is asked first, and green gets no more.
+
+    Nor is its way back deleted then.
+    """
+    if percent == 100:
+        pair.do("promote", "--percent", 100, *RUN)
+    job = ("promote-100", "--percent", 100) if percent == 50 else ("delete-blue",)
+    approved = step(pair, tmp_path, "review", "--next", *job)[1]["proposal"]
     wrong.add("misbehave", endpoint=pair.name, deployment=GREEN, status=500)
     with asked(dict(os.environ), pair.name):
         assert "unhealthy: " in pair.run("analyze_canary").stderr
     wrong.forget()
 
-    more = ("promote", "--percent", 100, "--expect", approved, "--judge", "--next", "delete-blue", *RUN)
-    result, output, _ = step(pair, tmp_path, *more)
+    more = ("promote", "--percent", 100, "--judge", "--next", "delete-blue", *RUN)
+    more = more if percent == 50 else ("delete_blue", "default")
+    result, output, _ = step(pair, tmp_path, *more, "--expect", approved)
 
     assert (result.exit_code, output["wrote"], output["verdict"]) == (1, "true", "unhealthy"), result.output
-    assert pair.traffic == {"default": 100} and f"{GREEN} is unhealthy at 50 %" in result.stderr
+    assert pair.traffic == {"default": 100} and f"{GREEN} is unhealthy at {percent} %" in result.stderr
     assert len([call for call in wrong.calls() if call["method"] == "PUT"]) == 1
 
 
