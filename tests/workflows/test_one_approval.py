@@ -17,7 +17,13 @@ from tests.support.scripts import toy_model
 from tests.workflows.drilling import FIRST, GREEN, SECOND, rollout, served, split
 
 pytestmark = pytest.mark.drill
-STAGE = {"bake_minutes": 2, "tolerated_rise": 0.5, "latency_budget": None, "fewest_requests": 10}
+STAGE = {
+    "bake_minutes": 40,
+    "deadline_minutes": 300,
+    "tolerated_rise": 0.5,
+    "latency_budget": None,
+    "fewest_requests": 9,
+}
 
 
 @pytest.fixture(scope="module")
