@@ -19,7 +19,7 @@ from scripts.lib.azure.waiting import Deadline, say
 from scripts.lib.cli import names, option_types
 from scripts.lib.cli.command import command, timeout_option
 from scripts.lib.cli.place import endpoint_options, rollout_option
-from scripts.lib.cli.taking_back import take_back
+from scripts.lib.cli.taking_back import take_back_if_bad
 from scripts.lib.decisions.approval import Proposal, has_share, offer, plan_promotion
 from scripts.lib.decisions.canary.policy import RolloutPolicy
 from scripts.lib.decisions.canary.verdict import Verdict
@@ -52,6 +52,7 @@ Plan = Callable[[EndpointState], Shift]
     "--next", "job", metavar="JOB", help="The job that asks for approval next, '' if none: its reviewer is told."
 )
 @click.option("--next-percent", type=option_types.SHARE, help="What that job gives green.")
+@click.option("--later", metavar="ENVIRONMENT", help="Where that job asks nobody, if live traffic calls green healthy.")
 @click.option("--judge", is_flag=True, help="Before, live traffic judges green; one that is unhealthy is taken back.")
 @rollout_option
 @timeout_option(900)
@@ -64,6 +65,7 @@ def main(
     at_least: bool,
     job: str | None,
     next_percent: int | None,
+    later: str | None,
     judge: bool,
     rollout: str,
     timeout: float,
@@ -83,6 +85,8 @@ def main(
         raise click.UsageError("--next goes with green's promotion, --next-percent with --next JOB.")
     if judge and job is None:
         raise click.UsageError("--judge goes with --next.")
+    if later and not judge:
+        raise click.UsageError("--later goes with --judge.")
     policy = of_the_file()  # a mistake in it is told before anything is written
     plan: Plan
     proposal: Proposal | None = None
@@ -99,7 +103,8 @@ def main(
         plan = partial(plan_promotion, percent=share, rollout=rollout, expected=proposal, at_least=at_least)
         endpoint.look.expect(*((proposal["blue"], proposal["green"]) if proposal else ()))
     endpoint.look.expect(to, first.name if first else None)
-    shift = endpoint.shift(partial(_asked, endpoint, plan, rollout, deadline), deadline)
+    judging = policy if judge and proposal and has_share(proposal) else None
+    shift = endpoint.shift(partial(_asked, endpoint, plan, rollout, deadline, judging), deadline)
     say(shift.say)
     step_output.summary(f"Traffic: **{percentages(shift.split)}**")
     state = endpoint.seen
@@ -109,13 +114,25 @@ def main(
         step_output.summary(cloud_shell.way_back(endpoint.workspace.variables | {"ENDPOINT_NAME": endpoint.name}))
     if job is not None:
         state, verdict = _judged(endpoint, state, proposal, policy, judge)
-        _tell_next(state, proposal, job, next_percent, rollout if at_least else "", verdict)
+        _tell_next(state, proposal, job, next_percent, rollout if at_least else "", verdict, later or "")
     return json.dumps(dict(shift.split))
 
 
-def _asked(endpoint: OnlineEndpoint, plan: Plan, rollout: str, deadline: Deadline, state: EndpointState) -> Shift:
-    """The plan, once who gets more has answered. The output `wrote` says that a write begins, or that it is bad."""
+def _asked(
+    endpoint: OnlineEndpoint,
+    plan: Plan,
+    rollout: str,
+    deadline: Deadline,
+    policy: RolloutPolicy | None,
+    state: EndpointState,
+) -> Shift:
+    """The plan, once who gets more has answered. The output `wrote` says that a write begins, or that it is bad.
+
+    With a policy live traffic is asked, too: the verdict that was approved, or trusted, may be days old.
+    """
     shift = plan(state)
+    if policy and not shift.done:
+        take_back_if_bad(endpoint, state, judged(endpoint, state, policy))
     try:
         for name in [] if shift.done else gaining(state, shift):
             ask(endpoint, state, name, min(PATIENCE, deadline.left))
@@ -142,10 +159,8 @@ def _judged(
         step_output.output(wrote="done")
     verdict = judged(endpoint, state, policy, wait)
     step_output.output(verdict=verdict.word)
-    if wait and verdict.word == "unhealthy":
-        step_output.output(wrote="true")
-        take_back(endpoint, state, verdict)
     if wait:
+        take_back_if_bad(endpoint, state, verdict)
         state = endpoint.read()
         if not _stands(state, green):
             step_output.output(wrote="true")
@@ -158,14 +173,20 @@ def _stands(state: EndpointState, green: str) -> bool:
 
 
 def _tell_next(
-    state: EndpointState, promoted: Proposal | None, job: str, percent: int | None, own: str, verdict: Verdict
+    state: EndpointState,
+    promoted: Proposal | None,
+    job: str,
+    percent: int | None,
+    own: str,
+    verdict: Verdict,
+    later: str,
 ) -> None:
     """What the next reviewer sees of the state; `own`: the rollout whose stage this is."""
     green = promoted["green"] if promoted and promoted["blue"] else None
     try:
         proposal = offer(state, job, percent, green=green, rollout=own)
         seen = verdict if proposal and has_share(proposal) else None
-        say(tell(state, proposal, job, percent, stage=bool(own), verdict=seen))
+        say(tell(state, proposal, job, percent, stage=bool(own), verdict=seen, later=later))
     except Exception as error:
         done = f"The traffic is as promoted: {percentages(state.traffic)}. The next reviewer isn't told"
         if (why := explain(error)) is None:

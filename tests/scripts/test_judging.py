@@ -40,7 +40,7 @@ def state(azure: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> It
 @pytest.fixture(scope="module")
 def rollout(state: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     with pair_endpoint(tmp_path_factory.mktemp("judged"), "toy-judged", {"answer": 0}, {"answer": 1}) as live:
-        Path("endpoints/rollout-policy.yml").write_text(yaml.safe_dump({"50": STAGE}))
+        Path("endpoints/rollout-policy.yml").write_text(yaml.safe_dump({"50": STAGE, "100": STAGE}))
         yield live
 
 
@@ -105,6 +105,30 @@ def test_a_bad_green_goes_back_through_whatever_azure_answers(
     assert all(fault["hit"] for fault in wrong.all())
 
 
+@pytest.mark.parametrize("percent", [50, 100])
+def test_what_went_bad_since_is_not_promoted(pair: Live, wrong: Faults, tmp_path: Path, percent: int) -> None:
+    """An approval comes late, or a job is run again: live traffic is asked first, and green gets no more.
+
+    Nor is its way back deleted then.
+    """
+    if percent == 100:
+        pair.do("promote", "--percent", 100, *RUN)
+    job = ("promote-100", "--percent", 100) if percent == 50 else ("delete-blue",)
+    approved = step(pair, tmp_path, "review", "--next", *job)[1]["proposal"]
+    wrong.add("misbehave", endpoint=pair.name, deployment=GREEN, status=500)
+    with asked(dict(os.environ), pair.name):
+        assert "unhealthy: " in pair.run("analyze_canary").stderr
+    wrong.forget()
+
+    more = ("promote", "--percent", 100, "--judge", "--next", "delete-blue", *RUN)
+    more = more if percent == 50 else ("delete_blue", "default")
+    result, output, _ = step(pair, tmp_path, *more, "--expect", approved)
+
+    assert (result.exit_code, output["wrote"], output["verdict"]) == (1, "true", "unhealthy"), result.output
+    assert pair.traffic == {"default": 100} and f"{GREEN} is unhealthy at {percent} %" in result.stderr
+    assert len([call for call in wrong.calls() if call["method"] == "PUT"]) == 1
+
+
 def test_an_equal_green_waits_for_a_person(pair: Live, tmp_path: Path) -> None:
     """The question stands on top, with the verdict; the split is held."""
     with asked(dict(os.environ), pair.name):
@@ -114,6 +138,16 @@ def test_an_equal_green_waits_for_a_person(pair: Live, tmp_path: Path) -> None:
     assert pair.traffic == HALF and json.loads(output["proposal"])["traffic"] == HALF
     assert "Promote version 2 from 50 % to 100 %? **healthy**: 0 % failed of" in page
     assert "Promote version 2 from 50 % to 100 %? healthy: 0 % failed of" in result.stderr
+
+
+def test_an_equal_green_goes_on_where_the_first_approval_was_for_it(pair: Live, tmp_path: Path) -> None:
+    """The next job's environment is handed on, and the page says that nobody is asked, and what will be done."""
+    with asked(dict(os.environ), pair.name):
+        result, output, page = step(pair, tmp_path, *JUDGED, "--later", "unattended")
+
+    assert (result.exit_code, output["verdict"], output["later"]) == (0, "healthy", "unattended"), result.output
+    assert "**promote-100** gives" in page and "**promote-100** goes on by itself" in page
+    assert "Approving" not in page
 
 
 @pytest.mark.parametrize(
@@ -132,10 +166,11 @@ def test_what_cannot_be_seen_neither_promotes_nor_goes_back(
     if fault:
         wrong.add(**fault, path="*/Microsoft.Insights/metrics", times=0)
 
-    result, output, page = step(pair, tmp_path, *JUDGED)
+    result, output, page = step(pair, tmp_path, *JUDGED, "--later", "unattended")
 
     assert (result.exit_code, output["wrote"], output["verdict"]) == (0, "done", "inconclusive"), result.output
-    assert pair.traffic == HALF and output["proposal"]
+    assert pair.traffic == HALF and output["proposal"] and "later" not in output
+    assert "Approving **promote-100** gives" in page and "asks for another approval" in page
     assert "**inconclusive**: " in page and why in page
 
 

@@ -369,7 +369,8 @@ def patience(job: Job) -> float:
     ]
     seconds = sum(option.default for option in options) + len(asking) * again.PATIENCE
     judging = LONGEST + UNDOING / 60
-    return seconds / 60 + (judging if does(job, PROMOTE) else 75 if does(job, COMPARE) else 0)
+    going_back = UNDOING / 60 if does(job, DELETE) else 0  # live traffic is asked at the last moment
+    return seconds / 60 + (judging if does(job, PROMOTE) else 75 if does(job, COMPARE) else going_back)
 
 
 @rule

@@ -21,6 +21,13 @@ class Unhealthy(Refused):
         self.result = result
 
 
+def take_back_if_bad(endpoint: OnlineEndpoint, state: EndpointState, verdict: Verdict) -> None:
+    """Nothing unless live traffic finds it unhealthy. The output `wrote` then says that a write begins."""
+    if verdict.word == "unhealthy":
+        step_output.output(wrote="true", verdict=verdict.word)
+        take_back(endpoint, state, verdict)
+
+
 def take_back(endpoint: OnlineEndpoint, state: EndpointState, verdict: Verdict, result: str = "") -> NoReturn:
     """Give blue all traffic at once; then show green's log. Raises Unhealthy, which says what became of it."""
     found = canary(state)

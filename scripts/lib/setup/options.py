@@ -9,6 +9,7 @@ import click
 
 from scripts.lib.cli import names
 from scripts.lib.cli.command import Function
+from scripts.lib.github.repository_variables import FIRST
 
 
 class Form(click.ParamType[str]):
@@ -59,6 +60,7 @@ VALUES: dict[str, tuple[str, click.ParamType[Any] | Function]] = {
     "LOG_ANALYTICS_WORKSPACE_ID": ("--log-analytics-id", ID),
     "RUNNER": ("--runner", Form("label", r"[\w][\w.-]*", "a runner's label, such as azure-vnet")),
     "ATTEST": ("--attest", click.Choice(["true", "false"])),
+    "APPROVALS": ("--ask-at", click.Choice([FIRST])),
 }
 
 
