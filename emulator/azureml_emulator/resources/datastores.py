@@ -102,7 +102,7 @@ class Datastores:
 
     def _told(self, document: Document) -> Document:
         """With what isn't kept, since the server's address changes."""
-        everywhere = {
+        everywhere: Document = {
             "datastoreType": "AzureBlob",
             "accountName": self._account,
             "endpoint": SUFFIX,
