@@ -15,7 +15,8 @@ DATASTORE = "workspaceblobstore"
 #: Holds what jobs log and leave in `outputs`.
 ARTIFACTS = "workspaceartifactstore"
 NAME = re.compile(r"[a-z0-9_]{1,255}", re.IGNORECASE | re.ASCII)
-PATH = re.compile(r"azureml:/.*/?datastores/([^/]+)/(?:paths/)?(.*)", re.IGNORECASE)
+#: In short or with the workspace before it; to what jobs log it is told without `paths`.
+PATH = re.compile(r"azureml:/(?:.*/)?datastores/([^/]+)/(?:paths/|(?=ExperimentRun/))(.*)", re.IGNORECASE)
 KINDS = Literal["AccountKey", "Sas", "None"]
 
 
