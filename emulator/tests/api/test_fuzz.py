@@ -21,14 +21,14 @@ from hypothesis import strategies as st
 from azureml_emulator.api import routes
 from azureml_emulator.process import running
 from azureml_emulator.testing import SAMPLE, Arm, deployment, endpoint, toy_model
-from tests.support import odd_input
+from tests.support import jobs, odd_input
 from tests.support.contract import OURS, complaints, route
 from tests.support.raw_bytes import exchange
 
 CONTAINER = f"/{routes.ACCOUNT}.blob.{routes.SUFFIX}/azureml-blobstore-local"
 SCORE = "/endpoints/fuzzed/score"
 ROWS = [
-    *(path for _, path, _ in (*routes.LOGIN, *routes.MANAGER, *routes.MLFLOW)),
+    *(row[1].replace(":.+", "") for row in (*routes.LOGIN, *routes.MANAGER, *routes.SERVICES)),
     SCORE,
     "/endpoints/{name}/score",
     "/{name}",
@@ -36,6 +36,14 @@ ROWS = [
 ]
 PROBE = {"failureThreshold": 30, "initialDelay": "PT10S", "period": "PT10S", "timeout": "PT2S"}
 REQUESTS = {"maxConcurrentRequestsPerInstance": 1, "requestTimeout": "PT5S", "maxQueueWait": "PT1S"}
+METRIC = {"key": "auc", "value": 0.9, "timestamp": 1, "step": 1}
+STORE = {"datastoreType": "AzureBlob", "accountName": "localstorage", "containerName": "abc"}
+JOB: dict[str, Any] = {
+    "inputs": {"a": {"jobInputType": "literal", "value": "1"}},
+    "outputs": {"b": {"jobOutputType": "uri_folder", "mode": "Upload"}},
+    "limits": {"jobLimitsType": "Command", "timeout": "PT1M"},
+    "resources": {"instanceCount": 1},
+}
 #: Valid requests whose bodies are mutated: method, path below the workspace, body. {W} is the workspace.
 VALID: list[tuple[str, str, Any]] = [
     ("PUT", "onlineEndpoints/mutated", endpoint(traffic={}, mirrorTraffic={}, properties={"a": "b"}) | {"tags": {}}),
@@ -53,6 +61,17 @@ VALID: list[tuple[str, str, Any]] = [
     ("POST", "onlineEndpoints/mutated/regenerateKeys", {"keyType": "Primary", "keyValue": "a"}),
     ("POST", "onlineEndpoints/fuzzed/deployments/default/getLogs", {"tail": 5, "containerType": "InferenceServer"}),
     ("POST", "datastores/workspaceblobstore/listSecrets", {"expirableSecret": True, "expireAfterHours": 1}),
+    ("PUT", "jobs/mutated", jobs.body("{W}/computes/fuzzed", "true", **JOB)),
+    ("PUT", "computes/fuzzed", jobs.nodes_of()),
+    ("PUT", "datastores/mutated", {"properties": {**STORE, "credentials": {"credentialsType": "None"}}}),
+    ("PUT", "codes/mutated/versions/1", {"properties": {"codeUri": "https://a/b/c", "properties": {"a": "b"}}}),
+    ("PATCH", "{H}/history/v1.0{W}/experiments/a/runs/mutated", {"tags": {"a": "b"}, "hidden": False}),
+    ("POST", "{H}/history/v1.0{W}/rundata", {"runId": "mutated", "selectRunMetadata": True}),
+    ("POST", "{H}/data/v1.0{W}/dataversion/batchGetResolvedUris", {"values": ["a"]}),
+    ("POST", "{H}/mlflow/v2.0{W}/api/2.0/mlflow/runs/create", {"experiment_id": "a", "tags": []}),
+    ("POST", "{H}/mlflow/v2.0{W}/api/2.0/mlflow/runs/log-batch", {"run_id": "mutated", "metrics": [METRIC]}),
+    ("POST", "{H}/mlflow/v2.0{W}/api/2.0/mlflow/runs/log-metric", {"run_id": "mutated", **METRIC}),
+    ("POST", "{H}/mlflow/v2.0{W}/api/2.0/mlflow/runs/log-model", {"run_id": "mutated", "model_json": "{}"}),
 ]
 BLOCKS = b"<?xml version='1.0'?><BlockList><Latest>YQ==</Latest></BlockList>"
 BLOCK_LISTS = [
