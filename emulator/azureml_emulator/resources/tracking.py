@@ -74,11 +74,9 @@ class Tracking:
         self._keep(scope, {"info": info, "params": {}, "tags": {}, "metrics": {}})
         return self.told(scope, id)
 
-    def update(
-        self, scope: Scope, id: str, status: str | None, ended: int | None = None, name: str | None = None
-    ) -> Document:
+    def update(self, scope: Scope, id: str, status: str | None, ended: int | None = None, name: str = "") -> Document:
         run = self._run(scope, id)
-        said = {"status": status, "end_time": ended, "run_name": name}
+        said = {"status": status, "end_time": ended, "run_name": name or None}
         run["info"] |= {field: value for field, value in said.items() if value is not None}
         self._keep(scope, run)
         return dict(run["info"])
