@@ -15,6 +15,7 @@ from scripts.lib.decisions.state import Refused
 from scripts.lib.github import required_reviewers, step_output
 from scripts.lib.github.api import CannotTell, GitHub
 from scripts.lib.github.authors import authors
+from scripts.lib.github.environment import UNATTENDED
 from scripts.lib.github.required_reviewers import NONE, PERSON, REVIEWERS, approvers
 
 LAG = 3.0  # seconds before a second look: what isn't seen once may be there
@@ -29,6 +30,7 @@ def _named(ctx: click.Context, param: click.Parameter, value: str) -> str:
 @command()
 @click.argument("environment", callback=_named)
 @click.option("--seen", type=click.IntRange(0), help="Approvals that the job before saw: one more must be there now.")
+@click.option("--job-in", default="", show_default=False, metavar="NAME", help="The environment that the job is in.")
 @click.option("--expect", type=option_types.proposal, help="What `review` printed: says whose work it is.")
 @click.option(
     "--person",
@@ -37,11 +39,12 @@ def _named(ctx: click.Context, param: click.Parameter, value: str) -> str:
     metavar="LOGIN",
     help="Who started it, and decides where nobody reviews.",
 )
-def main(environment: str, seen: int | None, expect: Proposal | None, person: str) -> str:
+def main(environment: str, seen: int | None, job_in: str, expect: Proposal | None, person: str) -> str:
     """Insist that a reviewer of ENVIRONMENT approved this job; prints `reviewers`, `person` or `none`.
 
     An approval is one of this very run and, by --seen, for one job. Without --seen, which is before anybody is asked,
-    it is enough that somebody must approve. The output `approvals` is what the next job takes for --seen. With --person
+    it is enough that somebody must approve. The output `approvals` is what the next job takes for --seen. In the
+    environment `unattended` those that were seen are enough: the first was for what follows it, too. With --person
     no program may have started the run, and where the environment has no reviewers it must be somebody other than who
     wrote it all. What GitHub doesn't tell counts as missing: exit code 1. Staging, which needs no approval, says `none`
     in the place of an environment.
@@ -58,22 +61,25 @@ def main(environment: str, seen: int | None, expect: Proposal | None, person: st
                     f"{why} {required_reviewers.UNTOUCHED} {required_reviewers.mend(environment, github.page)}"
                 )
             return _tell(PERSON, 0, f"{why} {_stands_in(github, person, expect)}")
-        approved = _approved(github, environment, seen)
+        if alone := job_in.lower() == UNATTENDED:
+            required_reviewers.refuse_open(github.environment(UNATTENDED))
+        approved = _approved(github, environment, seen, alone)
         if seen is None:
             return _tell(REVIEWERS, len(approved), f"{environment} has required reviewers")
         told = f"{environment}: approved in this run by {', '.join(approved)}"
+        told += ", for what follows, too" * alone
         return _tell(REVIEWERS, len(approved), told, _work(github, expect, approved))
     except CannotTell as why:
         raise Refused(f"{why} {required_reviewers.UNTOUCHED} {required_reviewers.LET_READ}") from why
 
 
-def _approved(github: GitHub, environment: str, seen: int | None) -> list[str]:
-    """Who approved jobs of the environment in this run. Raises Refused where it is nobody more than was seen."""
+def _approved(github: GitHub, environment: str, seen: int | None, alone: bool) -> list[str]:
+    """Who approved jobs of the environment in this run. Raises Refused where those that were seen are not enough."""
     found = approvers(environment, github.approvals(_run()))
-    if seen is not None and len(found) <= seen:
+    if seen is not None and not required_reviewers.enough(seen, found, alone):
         time.sleep(LAG)
         found = approvers(environment, github.approvals(_run()))
-        required_reviewers.refuse_unapproved(environment, seen, found)
+        required_reviewers.refuse_unapproved(environment, seen, found, alone)
     return found
 
 

@@ -21,7 +21,7 @@ from scripts.lib.doctor.facts import GitHubFacts, told
 from scripts.lib.doctor.finding import CANNOT_TELL, OK, WRONG, Finding, Unknown
 from scripts.lib.github import repository_variables, step_output, triggers
 from scripts.lib.github.behind import behind
-from scripts.lib.github.environment import ENVIRONMENTS, ROLLBACK, STAGING
+from scripts.lib.github.environment import ENVIRONMENTS, ROLLBACK, STAGING, UNATTENDED
 
 REQUIREMENTS = Path("model/requirements.txt")
 UNAPPROVED = ("train", "deploy", "smoke-test")
@@ -165,7 +165,8 @@ def examine(given: Mapping[str, str] | None, version: int | None, everything: bo
     known: Mapping[str, str] = {} if isinstance(variables, Unknown) else variables
     name = told(endpoint_name)
     yield checks.variables(variables, str(name), f"{github.page}/settings/variables/actions")
-    environments = [name for name in ENVIRONMENTS if name != STAGING or repository_variables.staged(known)]
+    yield checks.approvals(variables)
+    environments = [name for name in ENVIRONMENTS if repository_variables.in_use(name, known)]
     for name in environments:
         yield from at_github(github, name)
         if everything:
@@ -190,7 +191,7 @@ def at_github(github: GitHubFacts, name: str) -> Iterator[Finding]:
         yield checks.self_review(name, environment, page)
         yield checks.admin_bypass(name, environment, page)
     yield checks.branches(name, environment, github.policies(name), github.default_branch)
-    if name == ROLLBACK:
+    if name in (ROLLBACK, UNATTENDED):
         yield checks.no_wait(name, environment, page)
 
 

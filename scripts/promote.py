@@ -52,6 +52,7 @@ Plan = Callable[[EndpointState], Shift]
     "--next", "job", metavar="JOB", help="The job that asks for approval next, '' if none: its reviewer is told."
 )
 @click.option("--next-percent", type=option_types.SHARE, help="What that job gives green.")
+@click.option("--later", metavar="ENVIRONMENT", help="Where that job asks nobody, if live traffic calls green healthy.")
 @click.option("--judge", is_flag=True, help="Before, live traffic judges green; one that is unhealthy is taken back.")
 @rollout_option
 @timeout_option(900)
@@ -64,6 +65,7 @@ def main(
     at_least: bool,
     job: str | None,
     next_percent: int | None,
+    later: str | None,
     judge: bool,
     rollout: str,
     timeout: float,
@@ -83,6 +85,8 @@ def main(
         raise click.UsageError("--next goes with green's promotion, --next-percent with --next JOB.")
     if judge and job is None:
         raise click.UsageError("--judge goes with --next.")
+    if later and not judge:
+        raise click.UsageError("--later goes with --judge.")
     policy = of_the_file()  # a mistake in it is told before anything is written
     plan: Plan
     proposal: Proposal | None = None
@@ -109,7 +113,7 @@ def main(
         step_output.summary(cloud_shell.way_back(endpoint.workspace.variables | {"ENDPOINT_NAME": endpoint.name}))
     if job is not None:
         state, verdict = _judged(endpoint, state, proposal, policy, judge)
-        _tell_next(state, proposal, job, next_percent, rollout if at_least else "", verdict)
+        _tell_next(state, proposal, job, next_percent, rollout if at_least else "", verdict, later or "")
     return json.dumps(dict(shift.split))
 
 
@@ -158,14 +162,20 @@ def _stands(state: EndpointState, green: str) -> bool:
 
 
 def _tell_next(
-    state: EndpointState, promoted: Proposal | None, job: str, percent: int | None, own: str, verdict: Verdict
+    state: EndpointState,
+    promoted: Proposal | None,
+    job: str,
+    percent: int | None,
+    own: str,
+    verdict: Verdict,
+    later: str,
 ) -> None:
     """What the next reviewer sees of the state; `own`: the rollout whose stage this is."""
     green = promoted["green"] if promoted and promoted["blue"] else None
     try:
         proposal = offer(state, job, percent, green=green, rollout=own)
         seen = verdict if proposal and has_share(proposal) else None
-        say(tell(state, proposal, job, percent, stage=bool(own), verdict=seen))
+        say(tell(state, proposal, job, percent, stage=bool(own), verdict=seen, later=later))
     except Exception as error:
         done = f"The traffic is as promoted: {percentages(state.traffic)}. The next reviewer isn't told"
         if (why := explain(error)) is None:

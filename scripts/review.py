@@ -18,7 +18,18 @@ from scripts.lib.cli.place import endpoint_options
 from scripts.lib.decisions.approval import has_share, offer
 from scripts.lib.decisions.metrics import metrics
 from scripts.lib.decisions.state import EndpointState
+from scripts.lib.github import triggers
 from scripts.lib.github.reviewing import tell
+
+
+def _stages(ctx: click.Context, param: click.Parameter, value: str | None) -> list[str]:
+    """The jobs up to one, as rollout.yml offers to stop after them; blue's deletion comes last."""
+    if not value:
+        return []
+    row = [*triggers.offered(triggers.ROLLOUT, "stop-after"), "delete-blue"]
+    if value not in row:
+        raise click.BadParameter(f"{value!r} is none of {', '.join(filter(None, row))}.")
+    return row[: row.index(value) + 1]
 
 
 @command()
@@ -27,6 +38,13 @@ from scripts.lib.github.reviewing import tell
     "--next", "job", default="", show_default=False, metavar="JOB", help="The job that asks for approval now, if any."
 )
 @click.option("--percent", type=option_types.SHARE, help="What that job gives green.")
+@click.option(
+    "--up-to",
+    "last",
+    callback=_stages,
+    metavar="JOB",
+    help="That job's approval is for what follows, up to this one, too.",
+)
 @click.option("--then-delete", is_flag=True, help="After 100 % the deletion of blue is asked for.")
 @click.option("--green", type=names.deployment, metavar="NAME", help="What `deploy` printed; else whoever is green.")
 @click.option("--rollout", metavar="ID", help="Refuse unless green is this rollout's.")
@@ -35,6 +53,7 @@ def main(
     endpoint: OnlineEndpoint,
     job: str,
     percent: int | None,
+    last: list[str],
     then_delete: bool,
     green: str | None,
     rollout: str | None,
@@ -54,7 +73,8 @@ def main(
     if proposal:
         state = with_metrics(endpoint, state, proposal["blue"], proposal["green"])
     verdict = judged(endpoint, state, policy) if proposal and has_share(proposal) else None
-    say(tell(state, proposal, job, percent, then_delete, bool(rollout), verdict))
+    covered = last[last.index(job) + 1 :] if job in last else []
+    say(tell(state, proposal, job, percent, then_delete, bool(rollout), verdict, covered))
     return json.dumps(proposal)  # null where there is no pair
 
 

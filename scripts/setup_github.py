@@ -13,8 +13,17 @@ from scripts.lib.cli.command import command
 from scripts.lib.decisions.state import Refused
 from scripts.lib.github import repository_variables
 from scripts.lib.github.api import CannotTell, GitHub, named, token_name
-from scripts.lib.github.environment import ENVIRONMENTS, STAGING, Document, Environment, Reviewer
-from scripts.lib.github.repository_variables import IDENTITY
+from scripts.lib.github.environment import (
+    ENVIRONMENTS,
+    LOGINS,
+    PRODUCTION,
+    STAGING,
+    UNATTENDED,
+    Document,
+    Environment,
+    Reviewer,
+)
+from scripts.lib.github.repository_variables import APPROVALS, IDENTITY
 from scripts.lib.setup import azure
 from scripts.lib.setup.apply import RIGHTS, apply, read
 from scripts.lib.setup.azure import Identity
@@ -54,9 +63,11 @@ def _unasked(repository: str | None) -> GitHub:
 
 
 def _wish(github: GitHub, facts: Document, present: Present, given: Document) -> Wish:
-    """Staging's environment is only wished for where there is a staging workspace, or shall be."""
-    staged = given["staging"] or repository_variables.staged(present.variables)
-    environments = {name: needs for name, needs in ENVIRONMENTS.items() if staged or name != STAGING}
+    """Environments without jobs are not wished for, staging's but where there is a staging workspace, or shall be."""
+    variables = {**present.variables, **_given(given)}
+    used = [name for name in ENVIRONMENTS if repository_variables.in_use(name, variables)]
+    used += [STAGING] * given["staging"]
+    environments = {name: needs for name, needs in ENVIRONMENTS.items() if name in used}
     branch = given["branch"] or facts["default_branch"]
     if github.branch(branch) is None:
         raise click.BadParameter(f"{github.repository} has no branch {branch}", param_hint="--branch")
@@ -70,7 +81,7 @@ def _wish(github: GitHub, facts: Document, present: Present, given: Document) ->
 
 def _given(options: Document) -> dict[str, str]:
     """The variables that the options set."""
-    own = {name: _own(name, options["staging"] and not name.endswith(f"_{IDENTITY}")) for name in VALUES}
+    own = {name: _own(name, options["staging"] and not name.endswith((f"_{IDENTITY}", APPROVALS))) for name in VALUES}
     return {own[name]: options[name] for name in VALUES if options[name]}
 
 
@@ -132,30 +143,32 @@ def _creation(github: GitHub, present: Present, wish: Wish, options: Document) -
     if identity is None or not location:
         say("For the lines that set up Azure give --subscription-id, --resource-group, --workspace and --location.")
         return []
-    subjects, others = _subjects(github, wish), _others(github, identity, options)
-    names = {azure.credential_name(github.repository, name): name for name in others}
-    rest = {name: subject for name, subject in subjects.items() if name not in names}
-    lines = azure.creation(identity, location, rest)
-    for name, environment in names.items():
-        trusted = {name: subjects[name]} if name in subjects else {}
-        lines += azure.login(others[environment], location, trusted)
+    subjects, others = _subjects(github, wish), _others(github, present, identity, options)
+    trusted: dict[str, dict[str, str]] = {name: {} for name in ("", *others)}  # "": the identity for all else
+    for name, subject in subjects.items():
+        whose = LOGINS.get(name, name)
+        trusted[whose if whose in others else ""][azure.credential_name(github.repository, name)] = subject
+    lines = azure.creation(identity, location, trusted[""])
+    for name, other in others.items():
+        lines += azure.login(other, location, trusted[name])
     if not wish.staging:
-        lines.append(_other_way(github, options))
+        lines.append(_other_way(github, options, bool(others)))
     own = {_own(name, wish.staging) for name in ("AZURE_CLIENT_ID", "AZURE_TENANT_ID")}
     known = own <= {*present.variables, *wish.variables}
     known = known and all(f"{name.upper()}_{IDENTITY}" in present.variables for name in others)
     return lines if known else [*lines, azure.set_up_again(identity, _again(github, options), others)]
 
 
-def _others(github: GitHub, identity: Identity, options: Document) -> dict[str, Identity]:
-    """The identities of single environments, where they are asked for; staging has one for all."""
-    asked = options["own_identities"] and not options["staging"]
+def _others(github: GitHub, present: Present, identity: Identity, options: Document) -> dict[str, Identity]:
+    """The identities of single environments, where they are asked for, or are there; staging has one for all."""
+    there = any(f"{name.upper()}_{IDENTITY}" in present.variables for name in azure.RIGHTS)
+    asked = (options["own_identities"] or there) and not options["staging"]
     return {name: azure.own(identity, github.repository, name) for name in azure.RIGHTS} if asked else {}
 
 
-def _other_way(github: GitHub, options: Document) -> str:
+def _other_way(github: GitHub, options: Document, own: bool) -> str:
     """A comment in the shell: what else there is, and the command that prints it."""
-    if options["own_identities"]:
+    if own:
         return "# Without --own-identities: one identity for all, which any job that may deploy can go as far with."
     named = [*_again(github, options), "--location", options["location"], "--own-identities"]
     what = "production and rollback log in as identities of their own, with the least rights of each"
@@ -163,21 +176,17 @@ def _other_way(github: GitHub, options: Document) -> str:
 
 
 def _subjects(github: GitHub, wish: Wish) -> dict[str, str]:
-    """The OIDC subject of each environment's jobs, by the credential's name; none, and why, where GitHub doesn't tell.
+    """The OIDC subject of each environment's jobs; none, and why, where GitHub doesn't tell.
 
     Production's identity isn't trusted for staging's jobs, which need no approval, nor staging's for production's.
     """
-    others = {name for name, needs in wish.environments.items() if (needs if wish.staging else name == STAGING)}
+    others = {PRODUCTION, UNATTENDED} if wish.staging else {STAGING}
     try:
         prefix = github.subject_prefix()
     except CannotTell as why:
         say(f"The lines have no federated credentials, without which no workflow can log in: {why}")
         return {}
-    return {
-        azure.credential_name(github.repository, name): f"{prefix}:environment:{name}"
-        for name in wish.environments
-        if name not in others
-    }
+    return {name: f"{prefix}:environment:{name}" for name in wish.environments if name not in others}
 
 
 def _removal(github: GitHub, present: Present, options: Document) -> list[str]:

@@ -12,6 +12,7 @@ from tests.workflows.files import (
     LOGIN,
     PROMOTE,
     SETUP,
+    TARGET,
     Files,
     Findings,
     before,
@@ -27,8 +28,9 @@ from tests.workflows.files import (
 )
 
 BEFORE = 'exec python -m scripts.check_approval production --expect "$PROPOSAL" --person "$PERSON"'
-INSIST = 'exec python -m scripts.check_approval "$REVIEWERS" --seen "$SEEN" --expect "$PROPOSAL" --person "$PERSON"'
-ROLLOUT = "${{ needs.register.outputs.rollout }}"
+INSIST = 'exec python -m scripts.check_approval "$REVIEWERS" --seen "$SEEN" --expect "$PROPOSAL" --person "$PERSON" '
+INSIST += '--job-in "$ENVIRONMENT"'
+ROLLOUT, LATER = ("${{ needs.register.outputs." + name + " }}" for name in ("rollout", "later"))
 OWN = ("DEPLOY", "PRODUCTION", "ROLLBACK")
 PERSON = "${{ github.triggering_actor || github.actor }}"
 
@@ -37,11 +39,13 @@ PERSON = "${{ github.triggering_actor || github.actor }}"
 def environments_tell_who_decides(files: Files) -> Findings:
     """What gives green traffic or deletes waits for reviewers; going back has its own environment; the rest deploys.
 
-    A job that doesn't log in has none. Without the right one Azure doesn't accept the job's token.
+    A rollout's first promotion always waits; a later stage, too, unless the first approval was for it: by the variable
+    as it is now and as it was told, and where live traffic said so. A job that doesn't log in has none. Without the
+    right one Azure doesn't accept the job's token.
     """
     for where, job in files.jobs.items():
-        file = where.split(".")[0]
-        reviewed = "${{ inputs.target }}" if file == "stages" else "production"
+        file, name = where.split(".")
+        reviewed = files.places.get(name) if file == "stages" else "production"
         rest = "deploy" if logs_in(job) else None
         wanted = reviewed if decides(job) else "rollback" if does(job, "scripts.rollback") else rest
         if environment(job) != wanted:
@@ -84,12 +88,12 @@ def others_leave_ours_alone(files: Files) -> Findings:
 @rule
 def environments_are_known(files: Files) -> Findings:
     """The scripts know each environment, and which of them must have reviewers: where jobs promote or delete."""
-    targets = ["production", "staging"]
+    targets = ["production", "staging", "unattended"]
     named = {
-        name: ENVIRONMENTS.get(name, False) or (decides(job) and name != "staging")
+        name: ENVIRONMENTS.get(name, False) or (decides(job) and name not in targets[1:])
         for job in files.jobs.values()
         if (place := environment(job))
-        for name in (targets if place == "${{ inputs.target }}" else [place])
+        for name in (targets if "inputs.target" in place else [place])
     }
     if named != ENVIRONMENTS:
         yield f"{named}"
@@ -140,7 +144,7 @@ def scripts_are_told_where_they_work(files: Files) -> Findings:
     env = files.jobs["rollout.doctor"]["steps"][-1]["env"]
     own = [f"{environment}_AZURE_CLIENT_ID" for environment in OWN]
     asked = {*names.values(), "AZURE_CLIENT_ID"}
-    every = [name for name in VARIABLES if name in {*asked, *own}]
+    every = [name for name in VARIABLES if name in {*asked, *own, "APPROVALS"}]
     every += [f"STAGING_{name}" for name in VARIABLES if name in asked]
     told = {name: expression(f"toJSON(vars.{name})") for name in every}
     if re.sub(r"\s+", "", env["VARIABLES"]) != re.sub(
@@ -155,7 +159,7 @@ def each_login_says_whose(files: Files) -> Findings:
     """A job that logs in hands over the target and its identity."""
     for where, job in files.jobs.items():
         stages = where.startswith("stages.")
-        own = {expression("inputs.target"): "PRODUCTION"}.get(name := environment(job) or "", name.upper())
+        own = "PRODUCTION" if "inputs.target" in (name := environment(job) or "") else name.upper()
         ids = f"vars.{own}_AZURE_CLIENT_ID || vars.AZURE_CLIENT_ID", "vars.AZURE_TENANT_ID"
         ids = (f"env.{own}_CLIENT_ID", "env.TENANT_ID") if stages else ids
         fresh = expression("vars.AZURE_CLIENT_ID && 'production' || ''")
@@ -201,17 +205,19 @@ def approvals_are_insisted_on_where_they_count(files: Files) -> Findings:
             "SEEN": "inputs.seen",
             "PROPOSAL": "inputs.proposal",
             "PERSON": "inputs.person",
+            "ENVIRONMENT": "inputs.environment",
         },
     )
     share = (
         'exec python -m scripts.promote --percent "$PERCENT" --expect "$PROPOSAL" '
         '${ROLLOUT:+--at-least --rollout "$ROLLOUT"} '
-        '--judge --next "$NEXT" ${NEXT_PERCENT:+--next-percent "$NEXT_PERCENT"}',
+        '--judge --next "$NEXT" ${NEXT_PERCENT:+--next-percent "$NEXT_PERCENT"} ${LATER:+--later "$LATER"}',
         {
             "GITHUB_TOKEN": "github.token",
             "PERCENT": "inputs.percent",
             "PROPOSAL": "inputs.proposal",
             "ROLLOUT": "inputs.rollout",
+            "LATER": "inputs.later",
             "NEXT": "inputs.next",
             "NEXT_PERCENT": "inputs.next-percent",
         },
@@ -260,7 +266,7 @@ def approvals_are_counted(files: Files) -> Findings:
         yield f"{steps}"
     action = next(parsed(text) for path, text in files.texts.items() if path.parent.name == "promote")
     values = {name: output["value"] for name, output in action["outputs"].items()}
-    tells = {"proposal": "promote", "approvals": "approval", "wrote": "promote", "verdict": "promote"}
+    tells = {"proposal": "promote", "approvals": "approval"} | dict.fromkeys(["later", "wrote", "verdict"], "promote")
     if values != {name: expression(f"steps.{step}.outputs.{name}") for name, step in tells.items()}:
         yield f"actions/promote: {values}"
     if [step.get("id") for step in action["runs"]["steps"]] != ["approval", "promote"]:
@@ -274,6 +280,23 @@ def approvals_are_counted(files: Files) -> Findings:
         where: expression(f"steps.{step}.outputs.approvals") for where, step in told.items()
     }:
         yield f"{outputs}"
+
+
+@rule
+def one_approval_is_told_before(files: Files) -> Findings:
+    """Whether the first approval is for later stages, too, is settled in a rollout's first job, for production alone.
+
+    Its reviewer is told so, each promotion hands on what live traffic says, and the rollout's other jobs don't know.
+    """
+    settled = "vars.APPROVALS == 'first' && inputs.target == 'production' && 'unattended' || ''"
+    wanted = {"register": expression(settled)}
+    wanted |= dict.fromkeys(files.percents, expression("steps.promote.outputs.later"))
+    found = {name: files.jobs[f"stages.{name}"].get("outputs", {}).get("later") for name in files.row}
+    if {name: output for name, output in found.items() if output} != wanted:
+        yield f"{found}"
+    text = next(text for path, text in files.texts.items() if path.stem == "stages")
+    if text.count("vars.APPROVALS") != 2 * len(files.places) - 1:  # twice for each later stage, and settled once
+        yield "the variable elsewhere"
 
 
 HANDED = {"SEEN": "approvals", "PROPOSAL": "proposal"}
@@ -329,9 +352,10 @@ def each_approval_is_for_what_was_reviewed(files: Files) -> Findings:
     for last, name, after in zip(files.row[2:], files.row[3:], [*files.row[4:], ""], strict=False):
         wanted[f"stages.{name}"] = {
             "reviewers": "${{ env.REVIEWERS }}",
+            **({"environment": files.places[name]} if files.places[name] != TARGET else {}),
             "seen": expression(f"needs.{last}.outputs.approvals"),
             "proposal": expression(f"needs.{last}.outputs.proposal"),
-            **({"percent": files.percents.get(name), "rollout": ROLLOUT} if after else {}),
+            **({"percent": files.percents.get(name), "rollout": ROLLOUT, "later": LATER} if after else {}),
             **({"next": expression(f"inputs.stop-after != '{name}' && '{after}' || ''")} if after else {}),
             **({"next-percent": files.percents[after]} if after in files.percents else {}),
         }
@@ -353,10 +377,11 @@ def the_first_reviewer_is_told(files: Files) -> Findings:
         "stages.smoke-test": (
             "needs.deploy.outputs.green != ''",
             f'exec python -m scripts.review --next "$NEXT" --percent {files.percents[first]} '
-            '--green "$GREEN" --rollout "$ROLLOUT"',
+            '${LAST:+--up-to "$LAST"} --green "$GREEN" --rollout "$ROLLOUT"',
             {
                 "GITHUB_TOKEN": expression("github.token"),
                 "NEXT": expression(rests),
+                "LAST": expression("needs.register.outputs.later && (inputs.stop-after || 'delete-blue') || ''"),
                 "GREEN": expression("needs.deploy.outputs.green"),
                 "ROLLOUT": ROLLOUT,
             },

@@ -13,6 +13,7 @@ SETUP, CALL = "./.github/actions/setup", "./.github/workflows/"
 PROMOTE, DELETE = "./.github/actions/promote", "./.github/actions/delete-blue"
 LOGIN, CANCEL, ATTEST = "azure/login@", "scripts.cancel_rollout", "actions/attest-build-provenance@"
 COMPARE = "azureml-emulator compare --yes"  # pays machines
+TARGET = "${{ inputs.target }}"
 ASKS_GITHUB = ("scripts.check_approval", "scripts.doctor")
 TELLS = "scripts.check_template"
 TELLS_PEOPLE = "scripts.tell_rollback"
@@ -67,6 +68,14 @@ class Files:
         """What each job of stages.yml that promotes gives green."""
         found = {name: given(self.jobs[f"stages.{name}"], PROMOTE) for name in self.row}
         return {name: inputs["percent"] for name, inputs in found.items() if inputs}
+
+    @property
+    def places(self) -> dict[str, str]:
+        """The environment of each stage that gives green traffic or deletes: the first one's is always the target's."""
+        first, *later = self.row[3:]
+        pairs = zip([first, *later], later, strict=False)
+        unasked = "vars.APPROVALS == 'first' && needs.{}.outputs.later || inputs.target"
+        return {first: TARGET} | {name: expression(unasked.format(last)) for last, name in pairs}
 
 
 Rule = Callable[[Files], Findings]

@@ -26,7 +26,7 @@ def environments() -> dict[str, str]:
 
     def named(environment: Any) -> str:
         found = environment["name"] if isinstance(environment, dict) else environment
-        return str(found).replace("${{ inputs.target }}", "production")
+        return "production" if "inputs.target" in found else str(found)
 
     jobs = Files(ROOT).jobs
     return {

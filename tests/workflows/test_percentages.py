@@ -36,8 +36,9 @@ def edit_stages(tree: Path, percents: list[int]) -> None:
     """stages.yml as its owner would write it: jobs copied and renamed, and their neighbours told."""
     jobs, text = row(percents), (tree / STAGES).read_text()
     head, *promotions, tail = re.split(r"^(?=  (?:promote-\d+|delete-blue):$)", text, flags=re.MULTILINE)
+    first, later, last = promotions[0], promotions[1], promotions[-1]
     made = [
-        promotion(promotions[-1 if after == "delete-blue" else 0], before, name, after)
+        promotion(first if before == "smoke-test" else last if after == "delete-blue" else later, before, name, after)
         for before, name, after in zip(jobs, jobs[1:], jobs[2:], strict=False)
     ]
     head = re.sub(r"--percent \d+", f"--percent {percents[0]}", re.sub(r"'promote-\d+'", f"'{jobs[1]}'", head))
@@ -50,6 +51,8 @@ def promotion(job: str, before: str, name: str, after: str) -> str:
     own, following = re.findall(JOB, job)[0], re.findall(rf"'({JOB})'", job)[-1]
     names = {own: name, following: after}
     job = re.sub(JOB, lambda found: names.get(found[0], before), job)
+    if after == "delete-blue":
+        job = re.sub(r" +next-percent: .*\n", "", job)
     share, next_share = (re.sub(r"\D", "", it) for it in (name, after))
     job = re.sub(r"(Promote to | percent: )\d+", rf"\g<1>{share}", job)
     return re.sub(r"(next-percent: )\d+", rf"\g<1>{next_share}", job)

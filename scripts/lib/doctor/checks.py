@@ -14,22 +14,47 @@ from scripts.lib.doctor.finding import Finding, Unknown, cannot_tell, ok, wrong
 from scripts.lib.github import required_reviewers, triggers
 from scripts.lib.github.behind import Behind
 from scripts.lib.github.environment import EVERY, PROTECTED, ROLLBACK, Environment, Policy
-from scripts.lib.github.repository_variables import PLACE, PREFIX, VARIABLES, collides, missing, odd, staged
+from scripts.lib.github.repository_variables import (
+    APPROVALS,
+    FIRST,
+    PLACE,
+    PREFIX,
+    VARIABLES,
+    collides,
+    missing,
+    odd,
+    once,
+    staged,
+)
 
 
 def variables(found: Mapping[str, str] | Unknown, endpoint: str, page: str) -> Finding:
     """The repository's variables, for production and, where it is on, for staging. `endpoint` is the YAML's name."""
     if isinstance(found, Unknown):
         return cannot_tell("variables", found, f"Look at {page}.")
+    ours = VARIABLES.keys() - {APPROVALS}  # odd or not, it fails no rollout
     if lacking := {*missing(found), *(missing(found, staging=True) if staged(found) else ())}:
         say = f"{', '.join(sorted(lacking))} are not set: no job could log in."
         return wrong("variables", say, f"Set them at {page}.")
-    if spoilt := odd({name: value for name, value in found.items() if name.removeprefix(PREFIX) in VARIABLES}):
+    if spoilt := odd({name: value for name, value in found.items() if name.removeprefix(PREFIX) in ours}):
         return wrong("variables", f"there is {'; '.join(spoilt)}.", f"Set them again at {page}.")
     if collides(found, endpoint):
         say = "staging is the production endpoint itself: it would be promoted without approval."
         return wrong("variables", say, f"Give STAGING_AZURE_ML_WORKSPACE another workspace at {page}.")
     return ok("variables", f"all are set{', for staging too' if staged(found) else ''}.")
+
+
+def approvals(found: Mapping[str, str] | Unknown) -> Finding:
+    """Whether each stage of a rollout asks for an approval, or the first alone."""
+    if isinstance(found, Unknown):
+        return cannot_tell("approvals", found)
+    if once(found):
+        say = "the first of a rollout is for its later stages, too, as long as live traffic calls green healthy."
+        return ok("approvals", say)
+    if value := found.get(APPROVALS):
+        mend = f"gh variable set {APPROVALS} --body {FIRST}\nor gh variable delete {APPROVALS}"
+        return wrong("approvals", f"{APPROVALS} is {value!r}, which means nothing: each stage asks for one.", mend)
+    return ok("approvals", "each stage of a rollout asks for one.")
 
 
 def reviewers(name: str, environment: Environment | Unknown | None, page: str) -> Finding:
@@ -193,10 +218,10 @@ def place(shell: Mapping[str, str], repository: Mapping[str, str]) -> Finding:
 
 def no_wait(name: str, environment: Environment | Unknown | None, page: str) -> Finding:
     """Whether an environment lets its jobs start at once, as a rollback must."""
-    check = f"no wait {name}"
+    check, what = f"no wait {name}", "a rollback" if name == ROLLBACK else "a stage that needs no approval of its own"
     if isinstance(environment, Unknown):
         return cannot_tell(check, environment)
     if environment and (environment.reviewers or environment.wait_timer):
         waits = f"for {environment.names}" if environment.reviewers else f"{environment.wait_timer} minutes"
-        return wrong(check, f"a rollback waits {waits}.", f"Take reviewers and wait timer from {name} at {page}.")
-    return ok(check, "a rollback waits for nobody.")
+        return wrong(check, f"{what} waits {waits}.", f"Take reviewers and wait timer from {name} at {page}.")
+    return ok(check, f"{what} waits for nobody.")

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-ENVIRONMENTS = {"deploy": False, "production": True, "rollback": False, "staging": False}
+ENVIRONMENTS = {"deploy": False, "production": True, "rollback": False, "staging": False, "unattended": False}
 """Those that the workflows name, and whether somebody must approve; tests/workflows/approval_rules.py compares."""
-PRODUCTION, ROLLBACK, STAGING = "production", "rollback", "staging"
+PRODUCTION, ROLLBACK, STAGING, UNATTENDED = "production", "rollback", "staging", "unattended"
+LOGINS = {UNATTENDED: PRODUCTION}  # whose identity the jobs in an environment log in as, if not its own
 EVERY, PROTECTED, LISTED = "every branch", "protected branches only", "listed branches only"
 Document = dict[str, Any]
 

@@ -5,6 +5,8 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from scripts.lib.github.environment import LOGINS, STAGING, UNATTENDED
+
 PREFIX = "STAGING_"
 IDENTITY = "AZURE_CLIENT_ID"
 SWITCH = "AZURE_ML_WORKSPACE"
@@ -35,8 +37,12 @@ VARIABLES = {
         Variable("ENDPOINT_NAME", "The endpoint, if it is not the `name` in endpoints/endpoint.yml.", required=False),
         Variable("RUNNER", "The label of your own runners, if all jobs are to run there.", required=False),
         Variable("ATTEST", "`true`: attest models in a private repository, too (Enterprise Cloud).", required=False),
+        Variable(
+            "APPROVALS", "`first`: one approval for all stages, as long as live traffic is healthy.", required=False
+        ),
     )
 }
+APPROVALS, FIRST = "APPROVALS", "first"
 WORKSPACE = ("AZURE_SUBSCRIPTION_ID", "AZURE_RESOURCE_GROUP", SWITCH)
 """Where the workspace is: the arguments of `Workspace`, in its order."""
 PLACE = (*WORKSPACE, "ENDPOINT_NAME")
@@ -57,7 +63,7 @@ def pick(variables: Mapping[str, str], staging: bool = False) -> dict[str, str]:
 
 def client_id(variables: Mapping[str, str], environment: str) -> str:
     """The client id that an environment's jobs log in with."""
-    return variables.get(f"{environment.upper()}_{IDENTITY}") or variables.get(IDENTITY, "")
+    return variables.get(f"{LOGINS.get(environment, environment).upper()}_{IDENTITY}") or variables.get(IDENTITY, "")
 
 
 def missing(variables: Mapping[str, str], staging: bool = False) -> list[str]:
@@ -90,6 +96,17 @@ def _named(character: str) -> str:
 def staged(variables: Mapping[str, str]) -> bool:
     """Whether a staging workspace is configured."""
     return bool(variables.get(PREFIX + SWITCH))
+
+
+def once(variables: Mapping[str, str]) -> bool:
+    """Whether a rollout's first approval is for its later stages, too. GitHub tells no upper from lower case."""
+    return variables.get(APPROVALS, "").lower() == FIRST
+
+
+def in_use(environment: str, variables: Mapping[str, str]) -> bool:
+    """Whether there are jobs in an environment."""
+    asked = {STAGING: staged, UNATTENDED: once}
+    return environment not in asked or asked[environment](variables)
 
 
 def collides(variables: Mapping[str, str], endpoint: str) -> bool:

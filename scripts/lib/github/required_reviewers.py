@@ -11,7 +11,7 @@ from typing import Any
 
 from scripts.lib.decisions.authors import Authors, person
 from scripts.lib.decisions.state import Refused
-from scripts.lib.github.environment import Environment
+from scripts.lib.github.environment import EVERY, UNATTENDED, Environment
 
 REVIEWERS, PERSON, NONE = "reviewers", "person", "none"
 """What a promotion can rely on: reviewers of the environment, another person than who wrote it, nothing (staging)."""
@@ -37,9 +37,17 @@ def approvers(environment: str, approvals: Sequence[Mapping[str, Any]]) -> list[
     ]
 
 
-def refuse_unapproved(environment: str, seen: int, found: Sequence[str]) -> None:
-    """Raises Refused unless there are more approvals than the job before saw: one doesn't say for which job it is."""
-    if len(found) > seen:
+def enough(seen: int, found: Sequence[str], alone: bool) -> bool:
+    """Whether there are more approvals than the job before saw: one doesn't say for which job it is.
+
+    `alone`: the first of the run is for this job, too, and what was seen must still be there.
+    """
+    return len(found) >= (max(seen, 1) if alone else seen + 1)
+
+
+def refuse_unapproved(environment: str, seen: int, found: Sequence[str], alone: bool = False) -> None:
+    """Raises Refused where there are not enough."""
+    if enough(seen, found, alone):
         return
     raise Refused(
         f"nobody approved this job: this run has {len(found)} approvals of {environment}, and {seen} were for earlier "
@@ -47,6 +55,15 @@ def refuse_unapproved(environment: str, seen: int, found: Sequence[str]) -> None
         f"approve. If GitHub asks nobody, it ignores reviewers here, as it does in a private repository "
         f"without Enterprise: take them away from {environment}, and promote.yml asks for another person instead."
     )
+
+
+def refuse_open(unattended: Environment | None) -> None:
+    """Raises Refused where the environment that asks nobody is open to every branch, as GitHub itself makes it."""
+    if unattended is None or unattended.deploying == EVERY:
+        raise Refused(
+            f"every branch may use the environment {UNATTENDED}, and so production's login, which nobody is asked "
+            f"for there. {UNTOUCHED} Run `python -m scripts.setup_github`, then press “Re-run failed jobs”."
+        )
 
 
 def mend(name: str, page: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 
 from scripts.lib.decisions.approval import Proposal, plan_promotion
@@ -14,6 +15,7 @@ from scripts.lib.decisions.state import Deployment, EndpointState, Model, Refuse
 from scripts.lib.decisions.way_back import superfluous
 from scripts.lib.github import provenance
 
+AS_LONG = "as long as live traffic calls green healthy at each stage"
 NOBODY = Deployment("nobody", Model("–", ""), instances=0)  # what an endpoint's first deployment replaces
 
 
@@ -42,25 +44,43 @@ def question(proposal: Proposal, job: str, percent: int | None, verdict: Verdict
     return f"{asks} {said}"
 
 
-def consequence(proposal: Proposal, job: str, percent: int | None, then: bool = False, at_least: bool = False) -> str:
-    """What approving a job will do, in a sentence; in a second one that blue's deletion is asked for `then`.
+def only_one(covered: Sequence[str]) -> str:
+    """That the approval which is asked for now is for later jobs, too; "" where it is for none."""
+    names = ", ".join(f"**{job}**" for job in covered)
+    return (
+        f" **This approval is the only one**: it is for {names}, too, {AS_LONG}. Else one asks again." if names else ""
+    )
 
-    `at_least`: a stage of a rollout, which never lowers green's share.
+
+def going_on(job: str, healthy: bool) -> str:
+    """Whether a later job asks for an approval, where the first was for it, too."""
+    if healthy:
+        return f" **{job}** goes on by itself: the first approval was for it, too, {AS_LONG}."
+    return f" **{job}** asks for another approval: the first was for it only {AS_LONG}."
+
+
+def consequence(
+    proposal: Proposal, job: str, percent: int | None, then: bool = False, at_least: bool = False, asks: bool = True
+) -> str:
+    """What a job will do, in a sentence; in a second one that blue's deletion is asked for `then`.
+
+    `at_least`: a stage of a rollout, which never lowers green's share; `asks`: once somebody approves.
     """
     blue, green = proposal["blue"], proposal["green"]
+    it = f"Approving **{job}**" if asks else f"**{job}**"
     after = " Once that is judged, **delete-blue** asks to delete blue." if then else ""
     now = proposal["traffic"].get(green, 0)
     if at_least and percent and now >= percent:
-        return f"Approving **{job}** changes nothing: {green} has {now} % already."
+        return f"{it} changes nothing: {green} has {now} % already."
     if not blue:
-        return f"Approving **{job}** gives {green}, the endpoint's first deployment, all traffic."
+        return f"{it} gives {green}, the endpoint's first deployment, all traffic."
     if percent == 100:
-        return f"Approving **{job}** gives {green} all traffic; {blue} stays, without any, as the way back.{after}"
+        return f"{it} gives {green} all traffic; {blue} stays, without any, as the way back.{after}"
     if percent:
-        return f"Approving **{job}** gives {green} {percent} % (now {now} %), and {blue} keeps {100 - percent} %."
+        return f"{it} gives {green} {percent} % (now {now} %), and {blue} keeps {100 - percent} %."
     if proposal["traffic"] == {green: 100}:
         return (
-            f"Approving **{job}** deletes {blue}: from then on, going back means rolling out its version again, and "
+            f"{it} deletes {blue}: from then on, going back means rolling out its version again, and "
             f"clients that name {blue} by the header `azureml-model-deployment` get 404."
         )
     return f"**{job}** comes next; it changes no traffic."

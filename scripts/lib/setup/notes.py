@@ -17,7 +17,13 @@ def notes(present: Present, wish: Wish, page: str) -> list[str]:
         if (there := present.environments.get(name))
         for note in (_approved if needs_approval else _free)(name, there, page, wish.branch)
     ]
-    missing = repository_variables.missing({**present.variables, **wish.variables}, wish.staging)
+    variables = {**present.variables, **wish.variables}
+    missing = repository_variables.missing(variables, wish.staging)
+    if repository_variables.once(variables):
+        found.append(
+            "a rollout's first approval is for its later stages, too, as long as live traffic calls green healthy; "
+            f"`gh variable delete {repository_variables.APPROVALS}` asks at each stage again"
+        )
     if not present.guarded and wish.approvals is None:
         found.append(
             f"whoever may write to the repository rolls out by a push to {wish.branch}: --ruleset lets changes "

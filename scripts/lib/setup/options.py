@@ -9,6 +9,7 @@ import click
 
 from scripts.lib.cli import names
 from scripts.lib.cli.command import Function
+from scripts.lib.github.repository_variables import FIRST
 
 
 class Form(click.ParamType[str]):
@@ -47,6 +48,7 @@ VALUES: dict[str, tuple[str, click.ParamType[Any] | Function]] = {
     "ENDPOINT_NAME": ("--endpoint", names.endpoint),
     "RUNNER": ("--runner", Form("label", r"[\w][\w.-]*", "a runner's label, such as azure-vnet")),
     "ATTEST": ("--attest", click.Choice(["true", "false"])),
+    "APPROVALS": ("--ask-at", click.Choice([FIRST])),
 }
 
 
