@@ -172,6 +172,59 @@ def test_somebody_approved_this_job(guarded: LocalGitHub, name: str, tmp_path: P
     assert ("by-pass is no approval" in result.stderr) != enough
 
 
+TWICE = APPROVED * 2
+UNASKED: dict[str, tuple[list[tuple[str, str, str]], int, str, bool]] = {
+    "the first is for it, too": (APPROVED, 1, "unattended", True),
+    "a person was asked in between": (TWICE, 2, "unattended", True),
+    "that of an earlier attempt, and this one's": (TWICE, 1, "unattended", True),
+    "the environment in another case": (APPROVED, 1, "Unattended", True),
+    "nobody approved anything": ([], 0, "unattended", False),
+    "an approval that is gone": (APPROVED, 2, "unattended", False),
+    "another environment's": ([("grace", "unattended", "approved")], 0, "unattended", False),
+    "rejected": ([("grace", "production", "rejected")], 0, "unattended", False),
+    "a program": ([("app[bot]", "production", "approved")], 0, "unattended", False),
+    "live traffic wasn't healthy: a job in production": (APPROVED, 1, "production", False),
+    "the variable is gone since": (APPROVED, 1, "", False),
+    "an environment that got lost": (APPROVED, 1, "deploy", False),
+}
+
+
+@pytest.mark.parametrize("name", UNASKED)
+def test_the_first_approval_is_for_later_jobs_too(guarded: LocalGitHub, name: str, tmp_path: Path) -> None:
+    """In `unattended`, and nowhere else, the approvals that the job before saw are enough, of which there is one."""
+    approvals, seen, place, enough = UNASKED[name]
+    guarded.add_environment("unattended", reviewers=[], prevent_self_review=False)
+    for approval in approvals:
+        guarded.review(7, *approval)
+    output = tmp_path / "output"
+    output.touch()
+
+    result = check(guarded, "production", "--seen", str(seen), "--job-in", place, GITHUB_OUTPUT=str(output))
+
+    assert (result.exit_code, result.stdout) == ((0, "reviewers\n") if enough else (1, "")), result.stderr
+    assert output.read_text() == (f"approvals={len(approvals)}\n" if enough else "")
+    assert ("for what follows, too" in result.stderr) == enough
+
+
+@pytest.mark.parametrize("half", ["reviewers", "unattended", "branches"])
+def test_what_asks_nobody_is_no_open_door(guarded: LocalGitHub, half: str) -> None:
+    """Refused where production lost its reviewers since, and where any branch may take its login unasked."""
+    guarded.add_environment("unattended", reviewers=[], prevent_self_review=False)
+    guarded.review(7, "grace")
+    if half == "reviewers":
+        guarded.environments["production"].reviewers.clear()
+    elif half == "branches":
+        guarded.environments["unattended"].branches = None
+    else:
+        del guarded.environments["unattended"]
+
+    result = check(guarded, "production", "--seen", "1", "--job-in", "unattended")
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert ("no required reviewers" if half == "reviewers" else "every branch may use") in result.stderr
+    assert "setup_github" in result.stderr
+
+
 def test_an_approval_of_another_run(guarded: LocalGitHub) -> None:
     """Counts for nothing."""
     guarded.add_run(run_id=8)

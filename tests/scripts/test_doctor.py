@@ -108,7 +108,7 @@ def test_all_is_well(copy: Copy, tmp_path: Path) -> None:
 
     findings = json.loads(result.stdout)
     assert (result.exit_code, {found["verdict"] for found in findings}) == (0, {"ok"}), result.stderr
-    assert len(findings) == 30
+    assert len(findings) == 31
     assert all(f"{found['name']}: ok. {found['say']}" in result.stderr for found in findings)
     assert summary.read_text().count("| ✅ |") == len(findings)
 
@@ -189,6 +189,55 @@ def test_a_rollback_that_waits(copy: Copy) -> None:
     copy.github.environments["rollback"].reviewers = ["ada"]
 
     assert copy.verdict("no wait rollback") == "wrong"
+
+
+@pytest.mark.parametrize(
+    ("change", "wrong"),
+    [
+        ({}, {"branches unattended", "OIDC subject"}),
+        ({"made": True}, {"OIDC subject"}),
+        ({"made": True, "trusted": True}, set()),
+        ({"made": True, "trusted": True, "reviewers": ["ada"]}, {"no wait unattended"}),
+        ({"made": True, "trusted": True, "wait_timer": 5}, {"no wait unattended"}),
+        ({"made": True, "trusted": True, "branches": None}, {"branches unattended"}),
+        ({"made": True, "trusted": True, "branches": ["main", "release/*"]}, {"branches unattended"}),
+        ({"made": True, "trusted": True, "tags": ["v*"]}, {"branches unattended"}),
+        ({"made": True, "trusted": True, "variables": {"APPROVALS": "each"}}, {"variables unattended"}),
+        ({"made": True, "trusted": True, "value": "each"}, {"approvals", "other logins"}),
+        ({"made": True, "value": ""}, set()),
+    ],
+    ids=str,
+)
+def test_one_approval_for_all_stages(copy: Copy, change: dict[str, Any], wrong: set[str]) -> None:
+    """The environment in which nobody is asked is there, for main alone, waits for nobody, and Azure trusts it.
+
+    Without the variable nothing is asked of it, but that Azure trusts it no more.
+    """
+    given = dict(change)
+    copy.github.variables["APPROVALS"] = given.pop("value", "first")
+    if given.pop("made", False):
+        there = copy.github.add_environment("unattended", reviewers=[], prevent_self_review=False)
+        copy.github.know("ada")
+    if given.pop("trusted", False):
+        sent = copy.github.subject_document()["sub_claim_prefix"]
+        copy.trust(sent, "once", environments=(*ENVIRONMENTS, "unattended"))
+    for field, value in given.items():
+        setattr(there, field, value)
+
+    findings = copy.findings()
+
+    assert {name for name, found in findings.items() if found["verdict"] != "ok"} == wrong
+    assert all("setup_github" in findings[name]["mend"] for name in wrong - {"approvals", "other logins"} if not given)
+
+
+def test_a_rollout_asks_at_each_stage_by_another_word(copy: Copy) -> None:
+    """Its first job says so, and goes on; a rollout isn't held up by it."""
+    given = {**copy.github.variables, "APPROVALS": "the first one"}
+
+    result = copy.run("--rollout", VARIABLES=json.dumps(given))
+
+    assert result.exit_code == 0
+    assert "approvals: wrong. APPROVALS is 'the first one', which means nothing" in result.stderr
 
 
 def test_variables_that_are_missing(copy: Copy) -> None:

@@ -63,6 +63,7 @@ def read(document: Any) -> Any:
         ({**WHOLE, "ENDPOINT_NAME": "h\u0435art"}, "wrong", "CYRILLIC SMALL LETTER IE"),
         ({**WHOLE, "STAGING_AZURE_CLIENT_ID": "a\n"}, "wrong", "white space in STAGING_AZURE_CLIENT_ID"),
         ({**WHOLE, "STAGING_AZURE_ML_WORKSPACE": "A"}, "wrong", "staging is the production endpoint"),
+        ({**WHOLE, "APPROVALS": "the first"}, "ok", "all are set."),
         (UNTOLD, "cannot tell", "HTTP 403"),
     ],
 )
@@ -72,6 +73,27 @@ def test_variables(found: Any, expected: str, says: str) -> None:
 
     assert finding.verdict == expected and says in finding.say
     assert expected == "ok" or f"{PAGE}/variables" in finding.mend
+
+
+@pytest.mark.parametrize(
+    ("found", "expected", "says"),
+    [
+        ({}, "ok", "each stage"),
+        ({"APPROVALS": ""}, "ok", "each stage"),
+        ({"APPROVALS": "first"}, "ok", "for its later stages, too"),
+        ({"APPROVALS": "First"}, "ok", "for its later stages, too"),
+        ({"APPROVALS": "first "}, "wrong", "'first ', which means nothing: each stage"),
+        ({"APPROVALS": "each"}, "wrong", "'each', which means nothing: each stage"),
+        ({"APPROVALS": "1"}, "wrong", "each stage"),
+        (UNTOLD, "cannot tell", "HTTP 403"),
+    ],
+)
+def test_which_stages_ask(found: Any, expected: str, says: str) -> None:
+    """Each one, or by one word the first alone, in whatever case, as GitHub compares; another word says nothing."""
+    finding = checks.approvals(found)
+
+    assert finding.verdict == expected and says in finding.say
+    assert ("gh variable delete APPROVALS" in finding.mend) == (expected == "wrong")
 
 
 @pytest.mark.parametrize(

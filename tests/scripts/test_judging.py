@@ -93,6 +93,16 @@ def test_an_equal_green_waits_for_a_person(pair: Live, tmp_path: Path) -> None:
     assert "Promote version 2 from 50 % to 100 %? healthy: 0 % failed of" in result.stderr
 
 
+def test_an_equal_green_goes_on_where_the_first_approval_was_for_it(pair: Live, tmp_path: Path) -> None:
+    """The next job's environment is handed on, and the page says that nobody is asked, and what will be done."""
+    with asked(dict(os.environ), pair.name):
+        result, output, page = step(pair, tmp_path, *JUDGED, "--later", "unattended")
+
+    assert (result.exit_code, output["verdict"], output["later"]) == (0, "healthy", "unattended"), result.output
+    assert "**promote-100** gives" in page and "**promote-100** goes on by itself" in page
+    assert "Approving" not in page
+
+
 @pytest.mark.parametrize(
     ("fault", "why"),
     [
@@ -109,10 +119,11 @@ def test_what_cannot_be_seen_neither_promotes_nor_goes_back(
     if fault:
         wrong.add(**fault, path="*/Microsoft.Insights/metrics", times=0)
 
-    result, output, page = step(pair, tmp_path, *JUDGED)
+    result, output, page = step(pair, tmp_path, *JUDGED, "--later", "unattended")
 
     assert (result.exit_code, output["wrote"], output["verdict"]) == (0, "done", "inconclusive"), result.output
-    assert pair.traffic == HALF and output["proposal"]
+    assert pair.traffic == HALF and output["proposal"] and "later" not in output
+    assert "Approving **promote-100** gives" in page and "asks for another approval" in page
     assert "**inconclusive**: " in page and why in page
 
 

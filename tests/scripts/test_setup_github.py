@@ -353,6 +353,7 @@ class TestVariables:
             ("--repository", "heart"),
             ("--reviewer", "@alice"),
             ("--team", "ml"),
+            ("--ask-at", "each"),
         ],
     )
     def test_wrong(self, github: LocalGitHub, option: str, value: str) -> None:
@@ -663,6 +664,37 @@ class TestAzure:
         asked = [call[call.index("--role") + 1] for call in calls if call[:3] == ["role", "assignment", "list"]]
         assert asked[2:] == [roles[0]["Name"], "Monitoring Reader", roles[1]["Name"]]  # rollback reads no metrics
         assert {"PRODUCTION_AZURE_CLIENT_ID", "ROLLBACK_AZURE_CLIENT_ID", "AZURE_CLIENT_ID"} <= set(github.variables)
+
+    @pytest.mark.parametrize("own", [(), ("--own-identities",), ("there",)], ids=str)
+    def test_one_approval(self, github: LocalGitHub, own: tuple[str, ...]) -> None:
+        """An environment for the default branch alone, whose jobs log in as production's do; undone with the rest."""
+        github.variables |= {"PRODUCTION_AZURE_CLIENT_ID": ID} if own == ("there",) else {}
+        wished = (*ALICE, *PLACE, "--location", "westeurope", *(own if own != ("there",) else ()))
+        assert "unattended" not in done(github, *wished).stdout
+
+        result = done(github, *wished, "--ask-at", "first")
+
+        made = github.environments["unattended"]
+        assert (made.reviewers, made.branches, github.variables["APPROVALS"]) == ([], ["main"], "first")
+        assert "`gh variable delete APPROVALS` asks at each stage again" in result.stderr
+        credential = next(shlex.split(line) for line in result.stdout.splitlines() if ":unattended" in line)
+        identity = f"github-heart{'-production' if own else ''}"
+        assert credential[credential.index("--identity-name") + 1] == identity
+        assert "nothing to do" in done(github, *wished).stderr
+        assert ":unattended" in done(github, *wished).stdout
+        undo = done(github, "--undo").stdout.splitlines()
+        assert "gh api --method DELETE repos/acme/heart/environments/unattended" in undo
+        assert "gh variable delete APPROVALS --repo acme/heart" in undo
+
+    def test_one_approval_in_staging(self, github: LocalGitHub) -> None:
+        """Staging asks nobody anyway: the variable is production's, and staging's identity has nothing to do there."""
+        arguments = ("--staging", "--workspace", "ws-2", "--location", "westeurope", "--ask-at", "first")
+
+        lines = done(github, *ALICE, *PLACE, *arguments).stdout
+
+        assert github.variables["APPROVALS"] == "first" and "STAGING_APPROVALS" not in github.variables
+        assert ":staging" in lines and ":unattended" not in lines
+        assert "unattended" not in done(github, "--undo", "--staging").stdout
 
     def test_undo_own_identities(self, github: LocalGitHub) -> None:
         """They and their roles are taken away, too."""
