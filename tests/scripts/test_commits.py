@@ -9,7 +9,7 @@ import pytest
 
 from azureml_emulator.github.server import LocalGitHub
 from scripts.lib.github.api import CannotTell
-from scripts.lib.github.commits import messages, same_code
+from scripts.lib.github.commits import messages, own_policy, same_code
 
 
 @pytest.fixture
@@ -21,6 +21,15 @@ def shas(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     for text in ("first", "second\n\nContract-Change: a", "third"):
         subprocess.run(["git", *who, "commit", "-q", "--allow-empty", "-m", text], check=True)
     return subprocess.check_output(["git", "log", "--reverse", "--format=%H"], text=True).split()
+
+
+def committed(file: str) -> str:
+    """A fourth commit, of a file."""
+    Path(file).parent.mkdir(exist_ok=True)
+    Path(file).write_text("new")
+    subprocess.run(["git", "add", "."], check=True)
+    subprocess.run(["git", "-c", "user.name=n", "-c", "user.email=e", "commit", "-q", "-m", "new"], check=True)
+    return subprocess.check_output(["git", "rev-parse", "HEAD"], text=True).strip()
 
 
 def test_without_a_token_git_tells(shas: list[str]) -> None:
@@ -58,14 +67,22 @@ def test_what_is_no_commit_is_not_asked_for(shas: list[str], base: str) -> None:
 )
 def test_the_code_is_the_same_where_only_data_changed(shas: list[str], file: str, same: bool) -> None:
     """What else in model/ makes a model than its data."""
-    Path(file).parent.mkdir(exist_ok=True)
-    Path(file).write_text("new")
-    subprocess.run(["git", "add", "."], check=True)
-    subprocess.run(["git", "-c", "user.name=n", "-c", "user.email=e", "commit", "-q", "-m", "new"], check=True)
-    head = subprocess.check_output(["git", "rev-parse", "HEAD"], text=True).strip()
+    head = committed(file)
 
     assert same_code(shas[2], head) is same
     assert same_code(head, head)
+
+
+@pytest.mark.parametrize(
+    ("file", "own"),
+    [("endpoints/rollout-policy.yml", True), ("endpoints/endpoint.yml", False), ("rollout-policy.yml", False)],
+)
+def test_a_change_that_brings_its_own_policy(shas: list[str], file: str, own: bool) -> None:
+    """What it is judged by isn't what blue was judged by: the reviewer is told."""
+    head = committed(file)
+
+    assert own_policy(shas[2], head) is own
+    assert not own_policy(head, head) and not own_policy("", head)
 
 
 @pytest.mark.parametrize("base", ["", "HEAD", "0" * 40])

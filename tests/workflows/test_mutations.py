@@ -87,7 +87,8 @@ MUTATIONS: dict[str, Mutate] = {
     "a stored secret": replaced(r"(client-id: \"?\$\{\{) [\w.-]+", r"\1 secrets.CLIENT_ID"),
     "the token for a script that needs none": replaced(r"VERSION: .*", "VERSION: ${{ github.token }}"),
     "an input dropped": dropped(
-        r"^ {10}(reviewers|person|seen|proposal|percent|rollout|next|next-percent|target|[a-z]+-id|always): "
+        r"^ {10}(reviewers|environment|person|seen|proposal|percent|rollout|later|next|next-percent|target|[a-z]+-id"
+        r"|always): "
     ),
     "one of several inputs dropped": replaced(
         r"(?:target: production|[\w-]+: \"\$\{\{ [\w.-]+ \}\}\")(?:, )?(?=.*\}$)", ""
@@ -103,6 +104,17 @@ MUTATIONS: dict[str, Mutate] = {
     "a path more": replaced(r"^( +)- model/\*\*", r"\1- model/**\n\1- docs/**"),
     "a deletion of whatever is there": replaced(r' --dry-run| --confirm "\$TYPED"', ""),
     "no reviewers in production": replaced(r"'none' \|\| inputs\.target", "'none'"),
+    "an approval for later stages that nobody switched on": replaced(r"vars\.APPROVALS == 'first' && (?=needs)", ""),
+    "an approval for later stages that nobody was told of": replaced(r"vars\.APPROVALS == 'first' && (?=inputs)", ""),
+    "live traffic that nobody heeds": replaced(r"needs\.promote-\d+\.outputs\.later", "needs.register.outputs.later"),
+    "live traffic that an output forgets": replaced(r"steps\.promote\.outputs\.later", "inputs.later"),
+    "staging takes production's login": replaced(r"&& inputs\.target == 'production' && '", "&& '"),
+    "the first promotion asks nobody": replaced(
+        r"name: \"\$\{\{ inputs\.target \}\}\"", 'name: "${{ needs.register.outputs.later || inputs.target }}"'
+    ),
+    "a promotion by hand asks nobody": replaced(r"^( +)(reviewers: production\n)", r"\1\2\1environment: unattended\n"),
+    "a job that says it is elsewhere": replaced(r"^( +environment: )\$\{\{ vars.*", r"\1unattended"),
+    "an approval for later stages, untold": replaced(r" \$\{LAST:\+.*", ""),
     "no reviewers by hand": replaced(r"check_approval production", "check_approval none"),
     "a stand-in for reviewers": replaced(r"^( +)(reviewers: .*env.*)", r"\1\2\n\1person: somebody"),
     "another stand-in for reviewers": replaced(r"(?i)(person: )\$\{\{ github.*", r"\1somebody"),

@@ -9,6 +9,7 @@ from scripts.lib.github.api import CannotTell, GitHub
 
 SHA = re.compile(r"[0-9a-f]{7,64}")
 CODE = re.compile(r"model/.*\.(py|ipynb|in|txt|ya?ml|toml)")  # what a model is made by, beside its data
+POLICY = "endpoints/rollout-policy.yml"
 MANY = 300  # files, of which GitHub tells no more
 
 
@@ -38,12 +39,22 @@ def lost(old: str, new: str) -> int:
 
 
 def same_code(old: str, new: str) -> bool:
-    """Whether two commits train by the same code, as GitHub tells, else git; false where neither knows both."""
-    if not (SHA.fullmatch(old) and SHA.fullmatch(new)):
-        return False
-    try:
-        files = GitHub.here().changed(old, new) if old != new else []
-    except CannotTell:
-        told = provenance.git("diff", "--name-only", old, new, "--")
-        files = told.splitlines() if told else [""] * MANY
+    """Whether two commits train by the same code; false where nobody knows both."""
+    files = _changed(old, new)
     return len(files) < MANY and not any(CODE.fullmatch(file) for file in files)
+
+
+def own_policy(old: str, new: str) -> bool:
+    """Whether what is new brings another policy, by which live traffic judges it; false where nobody knows both."""
+    return POLICY in _changed(old, new)
+
+
+def _changed(old: str, new: str) -> list[str]:
+    """The files that differ, as GitHub tells, else git; MANY without a name where neither knows both."""
+    unknown = [""] * MANY
+    if not (SHA.fullmatch(old) and SHA.fullmatch(new)):
+        return unknown
+    try:
+        return GitHub.here().changed(old, new) if old != new else []
+    except CannotTell:
+        return provenance.git("diff", "--name-only", old, new, "--").splitlines() or unknown

@@ -15,6 +15,7 @@ from scripts.lib.decisions.state import Deployment, EndpointState, Model, Refuse
 from scripts.lib.decisions.way_back import superfluous
 from scripts.lib.github import provenance
 
+OWN_POLICY = "⚠ It brings **a rollout-policy.yml of its own**, by which live traffic judges it."
 AS_LONG = "as long as live traffic calls green healthy at each stage"
 NOBODY = Deployment("nobody", Model("–", ""), instances=0)  # what an endpoint's first deployment replaces
 

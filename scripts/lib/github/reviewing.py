@@ -41,6 +41,7 @@ def tell(
             question,
             *review_text.learnt(state),
             *review_text.age(proposal, commits.lost(*pair)),
+            *([review_text.OWN_POLICY] if commits.own_policy(*pair) else []),
             review_text.comparison_table(state, proposal, commits.same_code(*pair)),
             f"Traffic now: **{percentages(state.traffic)}**",
             asks,
