@@ -103,7 +103,8 @@ def main(
         plan = partial(plan_promotion, percent=share, rollout=rollout, expected=proposal, at_least=at_least)
         endpoint.look.expect(*((proposal["blue"], proposal["green"]) if proposal else ()))
     endpoint.look.expect(to, first.name if first else None)
-    shift = endpoint.shift(partial(_asked, endpoint, plan, rollout, deadline), deadline)
+    judging = policy if judge and proposal and has_share(proposal) else None
+    shift = endpoint.shift(partial(_asked, endpoint, plan, rollout, deadline, judging), deadline)
     say(shift.say)
     step_output.summary(f"Traffic: **{percentages(shift.split)}**")
     state = endpoint.seen
@@ -117,9 +118,21 @@ def main(
     return json.dumps(dict(shift.split))
 
 
-def _asked(endpoint: OnlineEndpoint, plan: Plan, rollout: str, deadline: Deadline, state: EndpointState) -> Shift:
-    """The plan, once who gets more has answered. The output `wrote` says that a write begins, or that it is bad."""
+def _asked(
+    endpoint: OnlineEndpoint,
+    plan: Plan,
+    rollout: str,
+    deadline: Deadline,
+    policy: RolloutPolicy | None,
+    state: EndpointState,
+) -> Shift:
+    """The plan, once who gets more has answered. The output `wrote` says that a write begins, or that it is bad.
+
+    With a policy live traffic is asked, too: the verdict that was approved, or trusted, may be days old.
+    """
     shift = plan(state)
+    if policy and not shift.done:
+        _take_back_if_bad(endpoint, state, judged(endpoint, state, policy))
     try:
         for name in [] if shift.done else gaining(state, shift):
             ask(endpoint, state, name, min(PATIENCE, deadline.left))
@@ -146,14 +159,18 @@ def _judged(
         step_output.output(wrote="done")
     verdict = judged(endpoint, state, policy, wait)
     step_output.output(verdict=verdict.word)
-    if wait and verdict.word == "unhealthy":
-        step_output.output(wrote="true")
-        take_back(endpoint, state, verdict)
     if wait:
+        _take_back_if_bad(endpoint, state, verdict)
         state = endpoint.read()
         if not _stands(state, green):
             step_output.output(wrote="true")
     return state, verdict
+
+
+def _take_back_if_bad(endpoint: OnlineEndpoint, state: EndpointState, verdict: Verdict) -> None:
+    if verdict.word == "unhealthy":
+        step_output.output(wrote="true", verdict=verdict.word)
+        take_back(endpoint, state, verdict)
 
 
 def _stands(state: EndpointState, green: str) -> bool:

@@ -17,6 +17,8 @@ import pytest
 from azureml_emulator.faults.client import Faults
 from azureml_emulator.testing import Arm
 from azureml_emulator.testing import endpoint as endpoint_body
+from tests.support import ROOT
+from tests.support.repository import PROMOTING
 from tests.support.scripts import Live, opened, outputs, repository, restore, run, toy_model, write
 
 GREEN = "xgboost-model-2"
@@ -149,6 +151,23 @@ def test_what_follows(pair: Live, arm: Arm, tmp_path: Path, arguments: tuple[obj
     assert found["proposal"] == (printed if asks else "")
     assert json.loads(printed)["traffic"] == {"default": 90, GREEN: 10}
     assert (asks or "Nothing waits for approval.") in found["summary"]
+
+
+@pytest.mark.parametrize(
+    ("last", "named"),
+    [("delete-blue", [*PROMOTING[1:], "delete-blue"]), (PROMOTING[-1], PROMOTING[1:]), (PROMOTING[0], []), ("", [])],
+    ids=str,
+)
+def test_what_the_only_approval_is_for_is_named(pair: Live, tmp_path: Path, last: str, named: list[str]) -> None:
+    """The later jobs up to the one where the rollout rests; nothing is said where there are none."""
+    shutil.copytree(ROOT / ".github", ".github", dirs_exist_ok=True)
+    given = ("--up-to", last) if last else ()
+
+    page = review(pair, tmp_path, "--next", PROMOTING[0], "--percent", 10, *given)["summary"]
+
+    jobs = ", ".join(f"**{name}**" for name in named)
+    assert f"**This approval is the only one**: it is for {jobs}, too, as long as" in page or not named
+    assert ("only one" in page) == bool(named)
 
 
 def test_the_deletion_of_blue_is_reviewed(pair: Live, arm: Arm, tmp_path: Path) -> None:

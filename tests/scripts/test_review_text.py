@@ -11,7 +11,7 @@ from scripts.lib.decisions.approval import Proposal, propose
 from scripts.lib.decisions.record import mark
 from scripts.lib.decisions.state import FIRST_ROLLOUT, Deployment, EndpointState
 from scripts.lib.github.commits import lost
-from scripts.lib.github.review_text import age, comparison_table, consequence, learnt, side_effects
+from scripts.lib.github.review_text import age, comparison_table, consequence, going_on, learnt, side_effects
 from tests.support.decisions import default, deployment, endpoint, green, recorded, stranger, tagged
 
 BLUE, GREEN = default(), green()
@@ -100,6 +100,24 @@ def test_who_else_loses_traffic_is_told() -> None:
     assert side_effects(state, seen(state, GREEN.name), 10) == [
         f"**{third.name} loses its 20 %**: it is neither blue nor green."
     ]
+
+
+@pytest.mark.parametrize(
+    ("share", "percent", "will"),
+    [
+        (10, 50, "**later** gives"),
+        (50, 100, "**later** gives"),
+        (50, 50, "**later** changes"),
+        (100, None, "**later** del"),
+    ],
+)
+def test_what_nobody_is_asked_is_told_all_the_same(share: int, percent: int | None, will: str) -> None:
+    """Where the first approval was for it, too: what will be done, and that it goes on; else that somebody is asked."""
+    asked, unasked = (consequence(seen(at(share)), "later", percent, at_least=True, asks=it) for it in (True, False))
+
+    assert unasked.startswith(will) and asked == f"Approving {unasked}"
+    assert "goes on by itself" in going_on("later", healthy=True)
+    assert "asks for another approval" in going_on("later", healthy=False)
 
 
 @pytest.mark.parametrize(("share", "percent"), [(50, 10), (50, 50), (100, 50)])
