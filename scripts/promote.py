@@ -37,12 +37,7 @@ Plan = Callable[[EndpointState], Shift]
 @endpoint_options
 @click.option("--percent", type=click.IntRange(0, 100), help="Its share.")
 @click.option("--to", type=names.deployment, metavar="NAME", help="A deployment by its name, instead of green.")
-@click.option(
-    "--first",
-    type=option_types.ref,
-    metavar="NAME",
-    help="All traffic for the endpoint's first deployment.",
-)
+@click.option("--first", type=option_types.ref, metavar="NAME", help="All traffic for the endpoint's first deployment.")
 @click.option(
     "--expect",
     help="Refuse unless it is so now: what `review` printed, or with --to the split, default=90,xgboost-model-2=10.",
@@ -79,8 +74,7 @@ def main(
     look at live traffic as `analyze_canary` takes with --judge.
     """
     deadline = Deadline(timeout)
-    if (first is None) == (percent is None) or (first and (to or expect or at_least)):
-        raise click.UsageError("--percent, or --first with nothing else.")
+    plan, proposal = _planned(percent, to, first, expect, at_least, rollout)
     if (next_percent and job is None) or (job is not None and (first or to)):
         raise click.UsageError("--next goes with green's promotion, --next-percent with --next JOB.")
     if judge and job is None:
@@ -88,34 +82,35 @@ def main(
     if later and not judge:
         raise click.UsageError("--later goes with --judge.")
     policy = of_the_file()  # a mistake in it is told before anything is written
-    plan: Plan
-    proposal: Proposal | None = None
-    if first:
-        plan = partial(plan_first_traffic, first=first, rollout=rollout)
-    elif percent is None:
-        raise click.UsageError("--percent, or --first with nothing else.")
-    elif to:
-        split = None if expect is None else option_types.split(expect)
-        plan = partial(plan_shift, to=to, percent=percent, rollout=rollout, expect=split)
-    else:
-        proposal = None if expect is None else option_types.proposal(expect)
-        share = option_types.SHARE(percent)
-        plan = partial(plan_promotion, percent=share, rollout=rollout, expected=proposal, at_least=at_least)
-        endpoint.look.expect(*((proposal["blue"], proposal["green"]) if proposal else ()))
     endpoint.look.expect(to, first.name if first else None)
+    endpoint.look.expect(*((proposal["blue"], proposal["green"]) if proposal else ()))
     judging = policy if judge and proposal and has_share(proposal) else None
     shift = endpoint.shift(partial(_asked, endpoint, plan, rollout, deadline, judging), deadline)
     say(shift.say)
     step_output.summary(f"Traffic: **{percentages(shift.split)}**")
-    state = endpoint.seen
-    if not (first or to):
-        state = _remove_superfluous(endpoint, rollout, deadline)
+    state = endpoint.seen if first or to else _remove_superfluous(endpoint, rollout, deadline)
     if not first:  # which nothing served before
         step_output.summary(cloud_shell.way_back(endpoint.workspace.variables | {"ENDPOINT_NAME": endpoint.name}))
     if job is not None:
         state, verdict = _judged(endpoint, state, proposal, policy, judge)
         _tell_next(state, proposal, job, next_percent, rollout if at_least else "", verdict, later or "")
     return json.dumps(dict(shift.split))
+
+
+def _planned(
+    percent: int | None, to: str | None, first: Ref | None, expect: str | None, at_least: bool, rollout: str
+) -> tuple[Plan, Proposal | None]:
+    """What is to be written, and what of green was approved."""
+    if (first is None) == (percent is None) or (first and (to or expect or at_least)):
+        raise click.UsageError("--percent, or --first with nothing else.")
+    if first:
+        return partial(plan_first_traffic, first=first, rollout=rollout), None
+    if to:
+        split = None if expect is None else option_types.split(expect)
+        return partial(plan_shift, to=to, percent=percent or 0, rollout=rollout, expect=split), None
+    seen = None if expect is None else option_types.proposal(expect)
+    share = option_types.SHARE(percent)
+    return partial(plan_promotion, percent=share, rollout=rollout, expected=seen, at_least=at_least), seen
 
 
 def _asked(
@@ -165,6 +160,12 @@ def _judged(
         if not _stands(state, green):
             step_output.output(wrote="true")
     return state, verdict
+
+
+def _take_back_if_bad(endpoint: OnlineEndpoint, state: EndpointState, verdict: Verdict) -> None:
+    if verdict.word == "unhealthy":
+        step_output.output(wrote="true", verdict=verdict.word)
+        take_back(endpoint, state, verdict)
 
 
 def _stands(state: EndpointState, green: str) -> bool:
