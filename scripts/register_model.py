@@ -57,7 +57,7 @@ def main(
     digest = model_folder.digest(folder)
     _check(folder, anyway)
     described = {**model_tags.tags(folder), "digest": digest, **origin, **provenance.tags()}
-    beside = dict.fromkeys((*deployment_tags(), *tags.OF_A_MODEL, *tags.OF_A_DEPLOYMENT), "")
+    beside = dict.fromkeys((*deployment_tags(), *tags.OF_A_MODEL, *origin, *tags.OF_A_DEPLOYMENT), "")
     tags.check(
         str(folder / "MLmodel"), {**beside, **described}, "Training writes them into `metadata`: change it there."
     )

@@ -7,13 +7,14 @@ from urllib.parse import quote
 
 import click
 
+from scripts.lib.azure import training as jobs
 from scripts.lib.azure.waiting import say
 from scripts.lib.azure.workspace import Workspace
 from scripts.lib.cli.command import command
 from scripts.lib.decisions.state import Refused
 from scripts.lib.github import repository_variables
 from scripts.lib.github.api import CannotTell, GitHub, named, token_name
-from scripts.lib.github.environment import ENVIRONMENTS, STAGING, Document, Environment, Reviewer
+from scripts.lib.github.environment import ENVIRONMENTS, STAGING, TRAIN, Document, Environment, Reviewer
 from scripts.lib.github.repository_variables import IDENTITY
 from scripts.lib.setup import azure
 from scripts.lib.setup.apply import RIGHTS, apply, read
@@ -54,9 +55,10 @@ def _unasked(repository: str | None) -> GitHub:
 
 
 def _wish(github: GitHub, facts: Document, present: Present, given: Document) -> Wish:
-    """Staging's environment is only wished for where there is a staging workspace, or shall be."""
+    """Staging's environment is only wished for where there is a staging workspace, or shall be; train's with a job."""
     staged = given["staging"] or repository_variables.staged(present.variables)
-    environments = {name: needs for name, needs in ENVIRONMENTS.items() if staged or name != STAGING}
+    unused = {STAGING: not staged, TRAIN: not jobs.FILE.is_file()}
+    environments = {name: needs for name, needs in ENVIRONMENTS.items() if not unused.get(name)}
     branch = given["branch"] or facts["default_branch"]
     if github.branch(branch) is None:
         raise click.BadParameter(f"{github.repository} has no branch {branch}", param_hint="--branch")

@@ -99,7 +99,7 @@ class TestEnvironments:
         """All environments are there then, for the default branch only; promotions wait for the reviewers."""
         done(github, *ALICE, "--team", "acme/ml")
 
-        assert set(github.environments) == set(ENVIRONMENTS) - {"staging"}
+        assert set(github.environments) == set(ENVIRONMENTS) - {"staging", "train"}
         assert {tuple(there.branches or ()) for there in github.environments.values()} == {("main",)}
         for name, needs_approval in ENVIRONMENTS.items():
             if there := github.environments.get(name):

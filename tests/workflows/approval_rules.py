@@ -12,6 +12,7 @@ from tests.workflows.files import (
     LOGIN,
     PROMOTE,
     SETUP,
+    TRAINS,
     Files,
     Findings,
     before,
@@ -30,6 +31,7 @@ BEFORE = 'exec python -m scripts.check_approval production --expect "$PROPOSAL" 
 INSIST = 'exec python -m scripts.check_approval "$REVIEWERS" --seen "$SEEN" --expect "$PROPOSAL" --person "$PERSON"'
 ROLLOUT = "${{ needs.register.outputs.rollout }}"
 OWN = ("DEPLOY", "PRODUCTION", "ROLLBACK")
+TRAINING = "${{ needs.doctor.outputs.trains == 'cluster' && 'train' || 'deploy' }}"
 PERSON = "${{ github.triggering_actor || github.actor }}"
 
 
@@ -37,12 +39,13 @@ PERSON = "${{ github.triggering_actor || github.actor }}"
 def environments_tell_who_decides(files: Files) -> Findings:
     """What gives green traffic or deletes waits for reviewers; going back has its own environment; the rest deploys.
 
-    A job that doesn't log in has none. Without the right one Azure doesn't accept the job's token.
+    What trains on a cluster has its own, which a copy without one doesn't have. A job that doesn't log in has none.
+    Without the right one Azure doesn't accept the job's token.
     """
     for where, job in files.jobs.items():
         file = where.split(".")[0]
         reviewed = "${{ inputs.target }}" if file == "stages" else "production"
-        rest = "deploy" if logs_in(job) else None
+        rest = TRAINING if does(job, TRAINS) else "deploy" if logs_in(job) else None
         wanted = reviewed if decides(job) else "rollback" if does(job, "scripts.rollback") else rest
         if environment(job) != wanted:
             yield f"{where}: environment {environment(job)} instead of {wanted}"
@@ -89,7 +92,7 @@ def environments_are_known(files: Files) -> Findings:
         name: ENVIRONMENTS.get(name, False) or (decides(job) and name != "staging")
         for job in files.jobs.values()
         if (place := environment(job))
-        for name in (targets if place == "${{ inputs.target }}" else [place])
+        for name in (targets if place == "${{ inputs.target }}" else ["train"] if place == TRAINING else [place])
     }
     if named != ENVIRONMENTS:
         yield f"{named}"
@@ -113,8 +116,9 @@ def scripts_are_told_where_they_work(files: Files) -> Findings:
     for where in ("compare", "promote", "rollback", "teardown"):
         if files.workflows[where].get("env") != production:
             yield f"{where}: {files.workflows[where].get('env')}"
-    if files.jobs["rollout.doctor"].get("env") != production:
-        yield f"rollout.doctor: {files.jobs['rollout.doctor'].get('env')}"
+    for where in ("rollout.doctor", "rollout.train-on-cluster"):
+        if files.jobs[where].get("env") != production:
+            yield f"{where}: {files.jobs[where].get('env')}"
     names = {**{name: name for name in PLACE}, "TENANT_ID": "AZURE_TENANT_ID"}
     wanted = {
         own: expression(f"inputs.target == 'staging' && vars.STAGING_{name} || vars.{name}")
@@ -140,7 +144,7 @@ def scripts_are_told_where_they_work(files: Files) -> Findings:
     env = files.jobs["rollout.doctor"]["steps"][-1]["env"]
     own = [f"{environment}_AZURE_CLIENT_ID" for environment in OWN]
     asked = {*names.values(), "AZURE_CLIENT_ID"}
-    every = [name for name in VARIABLES if name in {*asked, *own}]
+    every = [name for name in VARIABLES if name in {*asked, *own, "TRAIN_AZURE_CLIENT_ID"}]
     every += [f"STAGING_{name}" for name in VARIABLES if name in asked]
     told = {name: expression(f"toJSON(vars.{name})") for name in every}
     if re.sub(r"\s+", "", env["VARIABLES"]) != re.sub(
@@ -155,7 +159,8 @@ def each_login_says_whose(files: Files) -> Findings:
     """A job that logs in hands over the target and its identity."""
     for where, job in files.jobs.items():
         stages = where.startswith("stages.")
-        own = {expression("inputs.target"): "PRODUCTION"}.get(name := environment(job) or "", name.upper())
+        names = {expression("inputs.target"): "PRODUCTION", TRAINING: "TRAIN"}
+        own = names.get(name := environment(job) or "", name.upper())
         ids = f"vars.{own}_AZURE_CLIENT_ID || vars.AZURE_CLIENT_ID", "vars.AZURE_TENANT_ID"
         ids = (f"env.{own}_CLIENT_ID", "env.TENANT_ID") if stages else ids
         fresh = expression("vars.AZURE_CLIENT_ID && 'production' || ''")

@@ -15,6 +15,7 @@ LOGIN, CANCEL, ATTEST = "azure/login@", "scripts.cancel_rollout", "actions/attes
 COMPARE = "azureml-emulator compare --yes"  # pays machines
 ASKS_GITHUB = ("scripts.check_approval", "scripts.doctor")
 TELLS = "scripts.check_template"
+TRAINS = "scripts.train_job"
 TELLS_PEOPLE = "scripts.tell_rollback"
 ASKS_AUTHORS = '--expect "$PROPOSAL" --person "$PERSON"'
 READS_COMMITS = ("scripts.review", "scripts.promote --percent", "scripts.check_contract")

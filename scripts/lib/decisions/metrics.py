@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 NO_METRICS = frozenset(
-    {"version", "model", "digest", "data_sha256", "commit", "run", "replaces", "rollout", "settings"}
+    {"version", "model", "digest", "data_sha256", "commit", "run", "job", "data", "replaces", "rollout", "settings"}
 )
 """Tags that say where a model comes from; the digits of a hash may look like a number."""
 LOWER = re.compile(

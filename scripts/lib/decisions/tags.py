@@ -15,7 +15,7 @@ MOST, LONGEST_NAME, LONGEST_VALUE = 50, 512, 256
 FORBIDDEN = "<>%&\\?/"
 OF_A_DEPLOYMENT = ("model", "version", "rollout", "settings", "replaces")
 """What `deploy` writes beside what the registered version and the file say."""
-OF_A_MODEL = ("digest", "commit", "run", "job", "data")
+OF_A_MODEL = ("digest", "commit", "run")
 """What `register_model` writes beside what training says."""
 OF_A_ROLLOUT = len((*TAGS, *FIRST_ROLLOUT)) + 2
 """So many does the endpoint need, with the claims of a pair; marks and older claims go where there is no room."""

@@ -52,6 +52,11 @@ def data(job: Mapping[str, Any]) -> str:
     return str(_part(job, "inputs", "data").get("path") or "")
 
 
+def compute(job: Mapping[str, Any]) -> str:
+    """The cluster's name."""
+    return str(job.get("compute")).removeprefix("azureml:")
+
+
 def store(job: Mapping[str, Any]) -> str:
     """The datastore that the output goes to."""
     found = OUTPUT.fullmatch(str(_part(job, "outputs", "model").get("path")))

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-ENVIRONMENTS = {"deploy": False, "production": True, "rollback": False, "staging": False}
+ENVIRONMENTS = {"deploy": False, "production": True, "rollback": False, "staging": False, "train": False}
 """Those that the workflows name, and whether somebody must approve; tests/workflows/approval_rules.py compares."""
-PRODUCTION, ROLLBACK, STAGING = "production", "rollback", "staging"
+PRODUCTION, ROLLBACK, STAGING, TRAIN = "production", "rollback", "staging", "train"
 EVERY, PROTECTED, LISTED = "every branch", "protected branches only", "listed branches only"
 Document = dict[str, Any]
 

@@ -28,6 +28,7 @@ VARIABLES = {
         Variable("DEPLOY_AZURE_CLIENT_ID", f"{_OWN} `deploy`, if it is another.", required=False),
         Variable("PRODUCTION_AZURE_CLIENT_ID", f"{_OWN} `production`, if it is another.", required=False),
         Variable("ROLLBACK_AZURE_CLIENT_ID", f"{_OWN} `rollback`, if it is another.", required=False),
+        Variable("TRAIN_AZURE_CLIENT_ID", f"{_OWN} `train`, where a cluster trains.", required=False),
         Variable("AZURE_TENANT_ID", "The directory (tenant) that the identity belongs to."),
         Variable("AZURE_SUBSCRIPTION_ID", "The subscription of the workspace."),
         Variable("AZURE_RESOURCE_GROUP", "The resource group of the workspace."),
