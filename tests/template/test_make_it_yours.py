@@ -16,7 +16,7 @@ from azureml_emulator.testing import toy_model
 from azureml_emulator.workflows.act import commit, copy_tree
 from demo.rollouts import change_model
 from tests.support import ROOT
-from tests.support.repository import DEPLOYING, PROMOTING, repository, results
+from tests.support.repository import DEPLOYING, PROMOTING, TRAINING, repository, results
 
 DATA = re.compile(r"heart\.csv|\bthal\b")
 OF_SOME = {"model/mlflow/", "endpoints/smoke-expectations.yml"}  # copies
@@ -91,7 +91,7 @@ def test_a_model_of_any_kind(kind: str, tmp_path: Path) -> None:
         endpoint, answer = ours.endpoint(), json.loads(ours.script("invoke"))
 
     assert checked == [""] * len(CHECKS)
-    assert (first.exit_code, results(first, "success")) == (0, ["doctor", "train", *DEPLOYING])
+    assert (first.exit_code, results(first, "success")) == (0, [*TRAINING, *DEPLOYING])
     assert (second.exit_code, endpoint["traffic"]) == (0, {"my-own-2": 100})
     assert set(PROMOTING) <= set(results(second, "success"))
     assert endpoint["endpoint"] == "my-own"

@@ -162,8 +162,8 @@ def the_rollout_asks_the_doctor_first(files: Files) -> Findings:
     jobs = files.workflows["rollout"]["jobs"]
     wanted = {
         "doctor": [],
-        "train": ["doctor"],
         "train-on-cluster": ["doctor"],
+        "train": ["doctor", "train-on-cluster"],
         "attest": ["doctor", "train"],
         "rollout": ["doctor", "train", "train-on-cluster"],
         "production-after-staging": ["doctor", "train", "train-on-cluster", "rollout"],

@@ -20,12 +20,11 @@ from scripts.lib.azure.workspace import Workspace, read_yaml
 from scripts.lib.decisions import ends, training
 from scripts.lib.decisions.state import Refused
 
-FILE, CODE = Path("model/job.yml"), Path("model")
-LOCK = CODE / "requirements.txt"
+FILE, LOCK = Path("model/job.yml"), Path("model/requirements.txt")
+CODE = ("model/**/*", "scripts/azure-needs.txt")  # what training reads of the repository
 PYTHON = "3.12"  # what a rollout trains with elsewhere (.github/actions/setup)
 LOG = "user_logs/std_log.txt"  # both streams of the command
 PAUSE = 5.0  # seconds between two looks at a job that takes minutes
-CACHED = shutil.ignore_patterns("__pycache__")
 
 
 class NotInTime(Refused):
@@ -69,12 +68,14 @@ def wanted(workspace: Workspace, data: str, run: str, deadline: Deadline) -> Wan
     if wrong := list(training.problems(inputs)):
         raise Refused(" ".join(wrong))
     version = resolved(workspace, training.data(inputs), deadline)
-    files = {path.as_posix(): path.read_bytes() for path in CODE.rglob("*") if path.is_file() and _counts(path)}
-    return Wanted(job, version, f"{run}-{training.digest(files, version)}")
+    contents = {path.as_posix(): path.read_bytes() for path in _code()}
+    return Wanted(job, version, f"{run}-{training.digest(contents, version)}")
 
 
-def _counts(path: Path) -> bool:
-    return "__pycache__" not in path.parts
+def _code() -> list[Path]:
+    """The files that a job gets."""
+    found = [path for pattern in CODE for path in Path().glob(pattern)]
+    return [path for path in found if path.is_file() and "__pycache__" not in path.parts]
 
 
 def resolved(workspace: Workspace, data: str, deadline: Deadline) -> str:
@@ -134,13 +135,16 @@ def _find(workspace: Workspace, name: str, deadline: Deadline) -> Any:
 
 
 def _submit(client: Any, name: str, wanted: Wanted) -> Any:
-    """The command runs in a folder that has model/ and nothing else."""
+    """The command runs in a folder that has what training reads, where it is in the repository."""
     from azure.ai.ml import load_job
     from colorama import colorama_text  # the SDK writes colours, also where nobody sees any
 
     output = str(wanted.job["outputs"]["model"]["path"]).replace("${{name}}", name)
     with TemporaryDirectory(ignore_cleanup_errors=True) as temporary, colorama_text():
-        shutil.copytree(CODE, Path(temporary, CODE), ignore=CACHED)
+        for path in _code():
+            target = Path(temporary, path)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, target)
         changes: list[dict[str, Any]] = [{"name": name}, {"code": temporary}, {"outputs.model.path": output}]
         changes += [{"inputs.data.path": wanted.data}] * bool(wanted.data)
         if isinstance(environment := wanted.job["environment"], Mapping) and {*environment} == {"image"}:
