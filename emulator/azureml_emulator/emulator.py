@@ -35,6 +35,7 @@ async def serve(state: Path, listener: socket.socket, options: Options, trace: P
     stopped = asyncio.ensure_future(stop_signal(with_parent).wait())
     base = f"https://127.0.0.1:{listener.getsockname()[1]}"
     azure = Azure(state, base, options)
+    azure.lead = lambda header, workspace: environment(base, state / "ca.pem", header, workspace)
     try:
         certificate = issue_certificate(state / "ca.pem")
         opened = asyncio.ensure_future(azure.open())  # which may take a while: a signal does not wait for it

@@ -34,8 +34,8 @@ def rows(workspace: str) -> list[tuple[str, str, Any]]:
 
 
 def containers(azure: Azure, call: Call) -> Document:
-    page = _page(call)
-    return _listed(azure, call, page, _assets(azure, call).containers(call.scope, page))
+    page = page_of(call)
+    return listed(azure, call, page, _assets(azure, call).containers(call.scope, page))
 
 
 def container_of(azure: Azure, call: Call) -> Document:
@@ -48,8 +48,8 @@ def put_container(azure: Azure, call: Call) -> Reply:
 
 
 def versions(azure: Azure, call: Call) -> Document:
-    page = _page(call)
-    return _listed(azure, call, page, _assets(azure, call).versions(call.scope, call["name"], page))
+    page = page_of(call)
+    return listed(azure, call, page, _assets(azure, call).versions(call.scope, call["name"], page))
 
 
 def version_of(azure: Azure, call: Call) -> Document:
@@ -76,7 +76,7 @@ def _put(call: Call, document: Document, is_new: bool) -> Reply:
     return Reply(document, 201, {"Location": f"{call.base}{document['id']}"}) if is_new else Reply(document)
 
 
-def _page(call: Call) -> Page:
+def page_of(call: Call) -> Page:
     """What is asked for. Raises BadRequest for filters that aren't emulated."""
     if unknown := sorted(set(call.query) - KEYS):
         raise BadRequest(f"{unknown[0]} isn't emulated: lists take {', '.join(sorted(KEYS))}.", "NotEmulated")
@@ -90,7 +90,7 @@ def _page(call: Call) -> Page:
     return Page(view, skip, top + 1, stage, ORDERS[order])  # one more shows whether there is another page
 
 
-def _listed(azure: Azure, call: Call, page: Page, found: list[Document]) -> Document:
+def listed(azure: Azure, call: Call, page: Page, found: list[Document]) -> Document:
     """A page; where there is more, `nextLink` leads on with the same question."""
     top = page.top - 1
     listed: Document = {"value": azure.listed(found[:top])}

@@ -14,7 +14,7 @@ from azureml_emulator.arm.messages import Call, Reply
 from azureml_emulator.resources.assets import Page
 from azureml_emulator.resources.azure import Azure
 from azureml_emulator.resources.blobs import ACCOUNT, SUFFIX
-from azureml_emulator.resources.registry import DATASTORE
+from azureml_emulator.resources.datastores import DATASTORE
 
 ARTIFACTS = "azureml://artifacts/"
 

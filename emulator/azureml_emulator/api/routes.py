@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote
 
-from azureml_emulator.api import assets, mlflow, workspace
+from azureml_emulator.api import assets, jobs, mlflow, tracking, workspace
 from azureml_emulator.arm.documents import Document
 from azureml_emulator.arm.errors import BadRequest, NotFound
 from azureml_emulator.arm.messages import Call, Reply
@@ -17,7 +17,6 @@ from azureml_emulator.resources.blobs import ACCOUNT, SUFFIX
 from azureml_emulator.resources.federation import Refused
 from azureml_emulator.resources.identities import KIND as IDENTITIES
 from azureml_emulator.resources.operations import CALLER
-from azureml_emulator.resources.registry import DATASTORE
 from azureml_emulator.resources.roles import OWNER
 
 #: Azure sends no Retry-After on these routes and the SDK then polls every 5 to 30 s; this header makes it quick.
@@ -34,8 +33,9 @@ def metadata(azure: Azure, call: Call) -> list[Document]:
 def identity_token(azure: Azure, call: Call) -> Reply:
     """Without a client id the owner's; an unknown one is refused in the words of an App Service."""
     client, header = call.query.get("client_id", ""), call.headers.get("X-IDENTITY-HEADER", "")
-    principal = azure.identities.principal(client) if client else OWNER
-    if principal is None:
+    shown = azure.tokens.shown(header)
+    principal = azure.identities.principal(client) if client else shown
+    if principal is None or shown not in (OWNER, principal):
         who = "No User Assigned or Delegated Managed Identity found for specified ClientId/ResourceId/PrincipalId."
         return Reply({"statusCode": 400, "message": who}, 400)
     return Reply(azure.tokens.managed_identity(header, call.query.get("resource", ""), principal))
@@ -203,6 +203,7 @@ W = f"{G}/providers/{PROVIDER}/workspaces/{{workspace}}"
 E = f"{W}/onlineEndpoints/{{endpoint}}"
 D = f"{E}/deployments/{{deployment}}"
 A = f"{G}/providers/Microsoft.Storage/storageAccounts/{{account}}"
+C = f"{A}/blobServices/default/containers/{{container}}"
 I = f"{G}/providers/{IDENTITIES}"  # noqa: E741 (a table's letter)
 LOWERED = {"endpoint", "deployment"}  # the service itself lower-cases these; other names are kept as they were given
 STORAGE = f"/{ACCOUNT}.blob.{SUFFIX}/{{container}}"
@@ -210,6 +211,7 @@ STORAGE = f"/{ACCOUNT}.blob.{SUFFIX}/{{container}}"
 #: Open to whoever shows the identity header or a token that an identity trusts, or to all.
 LOGIN = [
     ("GET", "/metadata/endpoints", metadata),
+    ("GET", "/discovery", jobs.discovery),
     ("GET", "/msi/token", identity_token),
     ("POST", "/{tenant}/oauth2/v2.0/token", federated_login),
 ]
@@ -217,11 +219,11 @@ LOGIN = [
 MANAGER = [
     ("GET", W, workspace.workspace),
     ("GET", f"{W}/datastores", workspace.datastores),
-    ("GET", f"{W}/datastores/{DATASTORE}", workspace.datastore),
-    ("POST", f"{W}/datastores/{DATASTORE}/listSecrets", workspace.datastore_secrets),
-    ("GET", f"{W}/datastores/{{datastore}}", workspace.missing_datastore),
-    ("POST", f"{W}/datastores/{{datastore}}/listSecrets", workspace.missing_datastore),
+    ("GET", f"{W}/datastores/{{datastore}}", workspace.datastore),
+    ("PUT", f"{W}/datastores/{{datastore}}", workspace.put_datastore),
+    ("POST", f"{W}/datastores/{{datastore}}/listSecrets", workspace.datastore_secrets),
     *assets.rows(W),
+    *jobs.rows(W),
     ("GET", f"{W}/onlineEndpoints", endpoints),
     ("GET", E, endpoint),
     ("PUT", E, put_endpoint),
@@ -248,7 +250,7 @@ MANAGER = [
     *(("PUT", f"{scope}/providers/{roles.DEFINITIONS}/{{role}}", put_role) for scope in (S, G, W, A)),
     *(
         (method, f"{scope}/providers/{roles.KIND}{path}", handler)
-        for scope in (S, G, W, E, A)
+        for scope in (S, G, W, E, A, C)
         for method, path, handler in (
             ("GET", "", assignments),
             ("PUT", "/{assignment}", put_assignment),
@@ -257,14 +259,23 @@ MANAGER = [
     ),
 ]
 M = f"/mlflow/v{{api}}{W}/api/2.0/mlflow"
-#: MLflow's plugin: the same bearer token.
-MLFLOW = [
-    ("POST", f"{M}/registered-models/create", mlflow.create_registered_model),
-    ("GET", f"{M}/registered-models/get", mlflow.registered_model),
-    ("POST", f"{M}/model-versions/create", mlflow.create_model_version),
-    ("GET", f"{M}/model-versions/get", mlflow.model_version),
-    ("GET", f"{M}/model-versions/search", mlflow.search_model_versions),
-    ("POST", f"/artifact/v{{api}}{W}/artifacts/{{origin}}/{{folder}}/batch/metadata", mlflow.uploads),
+#: The services behind a workspace, MLflow's part among them: the same bearer token, or that of a job's run. Last
+#: stands the action that a call needs, below the workspace; Microsoft's pages name these, which call needs which is a
+#: guess.
+SERVICES = [
+    ("POST", f"{M}/registered-models/create", mlflow.create_registered_model, "models/write"),
+    ("GET", f"{M}/registered-models/get", mlflow.registered_model, "models/read"),
+    ("POST", f"{M}/model-versions/create", mlflow.create_model_version, "models/versions/write"),
+    ("GET", f"{M}/model-versions/get", mlflow.model_version, "models/versions/read"),
+    ("GET", f"{M}/model-versions/search", mlflow.search_model_versions, "models/versions/read"),
+    (
+        "POST",
+        f"/artifact/v{{api}}{W}/artifacts/{{origin}}/{{folder}}/batch/metadata",
+        mlflow.uploads,
+        "metadata/artifacts/write",
+    ),
+    *tracking.rows(M),
+    *jobs.history(W),
 ]
 #: Blobs: a shared access signature on every call.
 BLOBS = [
@@ -279,16 +290,16 @@ class Row(NamedTuple):
     path: re.Pattern[str]
     handler: Handler
     guarded: bool  # by a bearer token for the resource manager
+    action: str = ""  # that is needed on the workspace, where the path doesn't say it
 
 
 def table() -> list[Row]:
     """The rows above, compiled; ARM paths ignore case."""
-    rows = [
-        (*row, guarded)
-        for rows, guarded in ((LOGIN, False), (MANAGER, True), (MLFLOW, True), (BLOBS, False))
-        for row in rows
+    rows = [(*row, guarded) for rows, guarded in ((LOGIN, False), (MANAGER, True), (BLOBS, False)) for row in rows]
+    return [
+        *(Row(method, pattern(path), handler, guarded) for method, path, handler, guarded in rows),
+        *(Row(method, pattern(path), handler, True, action) for method, path, handler, action in SERVICES),
     ]
-    return [Row(method, pattern(path), handler, guarded) for method, path, handler, guarded in rows]
 
 
 def names(path: re.Pattern[str], raw: str) -> dict[str, str] | None:

@@ -18,13 +18,14 @@ from aiohttp.typedefs import Handler, Middleware
 from azureml_emulator.api.routes import BLOBS, Row, names, table
 from azureml_emulator.api.trace import SENT
 from azureml_emulator.arm.actions import needed
+from azureml_emulator.arm.documents import Scope
 from azureml_emulator.arm.errors import ApiError, BadRequest, MethodNotAllowed, NotFound, TooLarge, Unauthorized
 from azureml_emulator.arm.messages import Call, Reply
 from azureml_emulator.arm.names import PROVIDER
 from azureml_emulator.resources.azure import Azure
 from azureml_emulator.resources.blobs import ACCOUNT, of_blobs
 from azureml_emulator.resources.operations import CALLER
-from azureml_emulator.resources.tokens import ARM
+from azureml_emulator.resources.tokens import ARM, RUN
 
 log = logging.getLogger(__name__)
 MEGABYTE = 1024 * 1024
@@ -60,11 +61,13 @@ class Server:
     async def _dispatch(self, request: web.Request) -> Reply:
         path = request.rel_url.raw_path
         matches = [(row, found) for row in self._rows if (found := names(row.path, path)) is not None]
-        if path.lower().startswith("/subscriptions/") or any(row.guarded for row, _ in matches):
-            self._authorize(request, path)
+        guarded = [(row, found) for row, found in matches if row.guarded]
+        if path.lower().startswith("/subscriptions/") or guarded:
+            self._authorize(request, path, guarded)
         if not matches:
             raise NotFound(f"{what(request.method, path)} isn't emulated; the README lists what is.", "NotEmulated")
-        check_version(request.query.get("api-version", ""), path)
+        if path.lower().startswith("/subscriptions/"):  # the services behind a workspace have versions of their own
+            check_version(request.query.get("api-version", ""), path)
         for row, found in matches:
             if row.method == request.method:
                 return await self._call(request, row, found)
@@ -83,16 +86,20 @@ class Server:
         answer = await answer if inspect.isawaitable(answer) else answer
         return answer if isinstance(answer, Reply) else Reply(answer)
 
-    def _authorize(self, request: web.Request, path: str) -> None:
+    def _authorize(self, request: web.Request, path: str, rows: list[tuple[Row, dict[str, str]]]) -> None:
         """Who calls, and may they? Raises Unauthorized and Forbidden; of what isn't there, too."""
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise Unauthorized("Authentication failed. The 'Authorization' header is missing.")
-        caller = self._azure.tokens.check(token, ARM)
+        asked = [(row, found) for row, found in rows if row.action and row.method == request.method]
+        caller = self._azure.tokens.check(token, [ARM, RUN] if asked else [ARM])
         CALLER.set(caller)
-        if not self._azure.operations.is_of(caller, path):
-            _, root, id = unquote(path).partition("/subscriptions/")  # MLflow's addresses have more before it
-            self._azure.roles.check(caller, request.method, root + id)
+        if asked:
+            row, found = asked[0]
+            workspace = Scope(found["subscription"], found["group"], found["workspace"]).id
+            self._azure.roles.require(caller, f"{PROVIDER}/workspaces/{row.action}", workspace)
+        elif not self._azure.operations.is_of(caller, path):
+            self._azure.roles.check(caller, request.method, unquote(path))
 
 
 @web.middleware
@@ -149,8 +156,7 @@ def what(method: str, path: str) -> str:
     """What a call that no row is for wants, as people know it, or as the resource manager calls the permission."""
     if not re.match("/subscriptions/.*/providers/", path, re.IGNORECASE):
         return f"{method} {path}"
-    action, _ = needed(method, unquote(path))
-    return "scoring code" if action.lower().startswith(f"{PROVIDER}/workspaces/codes/".lower()) else action
+    return needed(method, unquote(path))[0]
 
 
 async def listen(server: Server, listener: socket.socket, certificate: ssl.SSLContext) -> web.AppRunner:

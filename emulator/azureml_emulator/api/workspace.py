@@ -3,12 +3,11 @@
 import base64
 
 from azureml_emulator.arm.documents import Document, resource
-from azureml_emulator.arm.errors import BadRequest, NotFound
-from azureml_emulator.arm.messages import Call
+from azureml_emulator.arm.errors import BadRequest
+from azureml_emulator.arm.messages import Call, Reply
 from azureml_emulator.arm.names import LOCATION, PROVIDER, TENANT
 from azureml_emulator.resources.azure import Azure
-from azureml_emulator.resources.blobs import ACCOUNT, SUFFIX
-from azureml_emulator.resources.registry import DATASTORE
+from azureml_emulator.resources.blobs import ACCOUNT
 
 #: Answered as the account's key to whom Azure tells it; blobs are opened by signatures and tokens here.
 KEY = base64.b64encode(b"This key signs nothing.").decode()
@@ -54,42 +53,27 @@ def workspace(azure: Azure, call: Call) -> Document:
     }
 
 
-def datastore(azure: Azure, call: Call) -> Document:
-    """Its credentials are called a key, and told as a signature: so they are recorded."""
-    properties = {
-        "datastoreType": "AzureBlob",
-        "accountName": f"{call.base.removeprefix('https://')}/{ACCOUNT}",
-        "containerName": call.scope.container,
-        "endpoint": SUFFIX,
-        "protocol": "https",
-        "credentials": {"credentialsType": "AccountKey" if azure.options.datastore_auth == "accesskey" else "None"},
-        "serviceDataAccessAuthIdentity": "None",
-        "subscriptionId": call.scope.subscription,
-        "resourceGroup": call.scope.resource_group,
-        "isDefault": True,
-        "description": None,
-        "tags": {},
-        "properties": {},
-    }
-    document = resource(call.scope, "datastores", f"datastores/{DATASTORE}", properties)
-    return document | {"systemData": _system(azure, call)}
-
-
 def datastores(azure: Azure, call: Call) -> Document:
-    return {"value": [datastore(azure, call)]}
+    return {"value": azure.listed(azure.datastores.all(call.scope))}
+
+
+def datastore(azure: Azure, call: Call) -> Document:
+    return azure.datastores.get(call.scope, call["datastore"])
+
+
+def put_datastore(azure: Azure, call: Call) -> Reply:
+    document, is_new = azure.datastores.put(call.scope, call["datastore"], call.document)
+    return Reply(document, 201 if is_new else 200)
 
 
 def datastore_secrets(azure: Azure, call: Call) -> Document:
     """A signature; before API version 2023 the account's key."""
-    if azure.options.datastore_auth == "identity":  # a guess, in words and status
-        raise BadRequest(f"The datastore {DATASTORE} has no secrets: identities open it.")
+    properties = azure.datastores.get(call.scope, call["datastore"])["properties"]
+    if properties["credentials"]["credentialsType"] == "None":  # a guess, in words and status
+        raise BadRequest(f"The datastore {call['datastore']} has no secrets: identities open it.")
     if "" < call.query.get("api-version", "") < "2023":
         return {"secretsType": "AccountKey", "key": KEY}
-    return {"secretsType": "Sas", "sasToken": f"?{azure.blobs.sas(call.scope.container)}"}
-
-
-def missing_datastore(azure: Azure, call: Call) -> Document:
-    raise NotFound(f"Could not find datastore: {call['datastore']}.")
+    return {"secretsType": "Sas", "sasToken": f"?{azure.blobs.sas(properties['containerName'])}"}
 
 
 def _system(azure: Azure, call: Call) -> Document:

@@ -60,6 +60,17 @@ def not_emulated(what: str) -> BeforeValidator:
     return BeforeValidator(refuse)
 
 
+def not_emulated_but(what: str, known: str) -> BeforeValidator:
+    """Refuses all types of something that Azure has, and this hasn't, but for the one that is `known`."""
+
+    def refuse(given: Any) -> Any:
+        if isinstance(given, str) and given != known:
+            raise _missing(f"{what} of type {given}")
+        return given
+
+    return BeforeValidator(refuse)
+
+
 def _missing(what: str) -> PydanticCustomError:
     return PydanticCustomError("not_emulated", "{what} isn't emulated", {"what": what})
 

@@ -211,10 +211,11 @@ class Store:
             await self.delete_blob(*found)
 
     async def export(self, container: str, folder: str, target: Path) -> None:
-        """Copies the blobs below `folder` to the directory `target`."""
-        for blob in self.blobs(container, f"{folder.rstrip('/')}/"):
+        """Copies the blobs below `folder`, or all in the container, to the directory `target`."""
+        above = f"{folder.rstrip('/')}/" if folder else ""
+        for blob in self.blobs(container, above):
             try:
-                await asyncio.to_thread(_copy, blob.path, target / blob.name[len(folder.rstrip("/")) + 1 :])
+                await asyncio.to_thread(_copy, blob.path, target / blob.name[len(above) :])
             except OSError as failure:
                 raise BadRequest(f"The blob {blob.name} cannot be a file: {failure.strerror}.") from None
 

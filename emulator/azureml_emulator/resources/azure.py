@@ -10,16 +10,23 @@ from azureml_emulator.arm.errors import Forbidden, Unauthorized
 from azureml_emulator.arm.names import GROUP, ROLLOUT, SUBSCRIPTION
 from azureml_emulator.arm.store import Store
 from azureml_emulator.resources.blobs import ACCOUNT, Blobs
+from azureml_emulator.resources.computes import Computes
+from azureml_emulator.resources.datastores import Datastores
 from azureml_emulator.resources.deployments import Deployments
 from azureml_emulator.resources.endpoints import Endpoints
 from azureml_emulator.resources.federation import Federation
 from azureml_emulator.resources.identities import Identities
+from azureml_emulator.resources.job_files import JobFiles
+from azureml_emulator.resources.jobs import Jobs
 from azureml_emulator.resources.operations import Operations
 from azureml_emulator.resources.registry import Registry
 from azureml_emulator.resources.roles import IDS, Roles
-from azureml_emulator.resources.tokens import STORAGE, Tokens
+from azureml_emulator.resources.tokens import RUN, STORAGE, Tokens
+from azureml_emulator.resources.tracking import Tracking, experiment_id
 from azureml_emulator.serving.router import Router
 from azureml_emulator.serving.traffic import Traffic
+
+RUN_SECONDS = 7 * 24 * 3600  # for which a job's run may be tracked
 
 
 @dataclass(frozen=True)
@@ -46,7 +53,8 @@ class Options:
 class Azure:
     """Everything that a handler can ask.
 
-    `listed` is what the list of resources looks like that it answers, `lag` how many minutes later metrics come.
+    `listed` is what the list of resources looks like that it answers, `lag` how many minutes later metrics come, and
+    `lead` gives the variables that lead the bearer of an identity header here.
     """
 
     def __init__(self, folder: Path, base: str, options: Options):
@@ -58,10 +66,19 @@ class Azure:
         self.tokens = Tokens(self.store, options.token_seconds)
         self.blobs = Blobs(self.store, self.tokens.identity, self._admit, options.datastore_auth == "accesskey")
         self.registry = Registry(self.store)
+        self._base, self._certificate = base, folder / "ca.pem"
+        self._account = f"{self.scopes[0].group}/providers/Microsoft.Storage/storageAccounts/{ACCOUNT}"
+        self.datastores = Datastores(self.store, base, options.datastore_auth == "accesskey")
         self.operations = Operations(self.store, options.operation_seconds, base, self.tokens.identity)
         self.identities = Identities(self.store)
         self.roles = Roles(self.store)
         self.federation = Federation(self.identities, self.tokens, self.scopes[0].group)
+        self.computes = Computes(self.store, self.identities)
+        files = JobFiles(self.store, self.registry, self.datastores, self.roles, self._account)
+        self.tracking = Tracking(self.store)
+        self.jobs = Jobs(self.store, self.registry, self.computes, self.tracking, files, folder / "jobs", base)
+        self.jobs.told = self._told
+        self.lead: Callable[[str, str], dict[str, str]] = lambda header, workspace: {}
         self.router = Router()
         self.clock = Clock(self.store, options.minute)
         self.traffic = Traffic(self.clock.now, self._keep)
@@ -80,6 +97,7 @@ class Azure:
     async def open(self) -> None:
         """Brings back what the state folder holds."""
         self.operations.recover()
+        self.jobs.recover(self.scopes)
         self._let_rollouts_in()
         for scope in self.scopes:
             await self.endpoints.restore(scope)
@@ -91,14 +109,13 @@ class Azure:
             self.store.put(key, kept := {"createdAt": now()})
         return str(kept["createdAt"])
 
-    def _admit(self, token: str, method: str) -> None:
+    def _admit(self, token: str, method: str, container: str) -> None:
         """Lets the bearer of a token for storage read or write blobs. Raises Unauthorized, or Forbidden."""
         try:
             caller = self.tokens.check(token, STORAGE)
         except Unauthorized as refused:
             raise Unauthorized(str(refused), "InvalidAuthenticationInfo") from None
-        account = f"{self.scopes[0].group}/providers/Microsoft.Storage/storageAccounts/{ACCOUNT}"
-        if not self.roles.opens_blobs(caller, account, method):
+        if not self.roles.opens_blobs(caller, f"{self._account}/blobServices/default/containers/{container}", method):
             why = "This request is not authorized to perform this operation using this permission."
             raise Forbidden(why, "AuthorizationPermissionMismatch")
 
@@ -116,7 +133,30 @@ class Azure:
             for scope in self.scopes:
                 self.roles.put(scope.id, f"{name}-{scope.workspace}", {"properties": who})
 
+    def _told(self, scope: Scope, job: Document, cluster: Document) -> dict[str, str]:
+        """What a job's process finds: which run it is, where to track that and how to be its cluster's identity."""
+        name, experiment = job["name"], job["properties"]["experimentName"]
+        submitter = self.jobs.run(scope, name)["submitter"]
+        run = {
+            "AZUREML_RUN_ID": name,
+            "AZUREML_ARM_SUBSCRIPTION": scope.subscription,
+            "AZUREML_ARM_RESOURCEGROUP": scope.resource_group,
+            "AZUREML_ARM_WORKSPACE_NAME": scope.workspace,
+            "MLFLOW_TRACKING_URI": f"{self._base}/mlflow/v2.0{scope.id}",  # azureml://… for the plugin, at Azure
+            "MLFLOW_TRACKING_TOKEN": self.tokens.issue(RUN, RUN_SECONDS, submitter)[0],
+            "MLFLOW_TRACKING_SERVER_CERT_PATH": str(self._certificate),
+            "MLFLOW_EXPERIMENT_ID": experiment_id(scope, experiment),
+            "MLFLOW_EXPERIMENT_NAME": experiment,
+            "MLFLOW_RUN_ID": name,
+        }
+        principal, client = self.computes.principal(cluster)
+        if not principal:
+            return run
+        identity = {"DEFAULT_IDENTITY_CLIENT_ID": client} if client else {}
+        return run | self.lead(self.tokens.header(principal), scope.workspace) | identity
+
     async def close(self) -> None:
+        await self.jobs.close()
         await self.operations.close()
         await self.deployments.close()
         self.traffic.close()

@@ -47,11 +47,11 @@ class InvalidRange(ApiError):
 class Blobs:
     """Answers for the one storage account; its shared access signatures are signed with the key in the store.
 
-    `admit` takes a bearer token and the method, and raises Unauthorized or Forbidden.
+    `admit` takes a bearer token, the method and the container, and raises Unauthorized or Forbidden.
     """
 
     def __init__(
-        self, store: Store, key: str, admit: Callable[[str, str], None] | None = None, shared_keys: bool = True
+        self, store: Store, key: str, admit: Callable[[str, str, str], None] | None = None, shared_keys: bool = True
     ):
         self._store = store
         self._key = key
@@ -78,7 +78,7 @@ class Blobs:
     def _authorize(self, call: Call) -> None:
         scheme, _, token = call.headers.get("Authorization", "").partition(" ")
         if scheme.lower() == "bearer" and "sig" not in call.query and self._admit:
-            return self._admit(token, call.method)
+            return self._admit(token, call.method, call["container"])
         if not self._shared_keys:
             why = "Key based authentication is not permitted on this storage account."
             raise Forbidden(why, "KeyBasedAuthenticationNotPermitted")

@@ -4,7 +4,7 @@ import re
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from azureml_emulator.arm.documents import ASSET_NAME, Document, Scope
 from azureml_emulator.arm.errors import BadRequest, NotFound
@@ -12,8 +12,7 @@ from azureml_emulator.arm.names import LOCATION
 from azureml_emulator.arm.sent import Put, Sent, Texts, any_case, validated
 from azureml_emulator.arm.store import Store
 from azureml_emulator.resources.assets import Assets, Described, Version
-
-DATASTORE = "workspaceblobstore"
+from azureml_emulator.resources.datastores import DATASTORE
 
 
 class Flavor(Sent):
@@ -37,6 +36,13 @@ class DataContainer(Described):
 class DataVersion(Version):
     data_type: Literal["uri_file", "uri_folder", "mltable"]
     data_uri: str
+
+
+class CodeVersion(Version):
+    """The SDK sends the version of its hash as a number."""
+
+    code_uri: str
+    properties: Annotated[dict[str, Annotated[str, BeforeValidator(str)]], Field(default_factory=dict)]
 
 
 class EnvironmentVersion(Version):
@@ -109,11 +115,27 @@ class Environments(Assets):
     changed = "An environment's version exists; what it is made of cannot change."  # a guess
 
 
+class Codes(Assets):
+    kind, title, fixed = "codes", "Code", ("codeUri",)
+    version_body = Put[CodeVersion]
+
+    def of_hash(self, scope: Scope, hash: str) -> list[Document]:
+        """The version with that content, whatever its name: a client need not upload it again."""
+        known = self._store.get(f"{scope.key}/codehashes/{hash}")
+        return [self.version(scope, known["name"], known["version"])] if known else []
+
+    def _keep(self, scope: Scope, name: str, version: str, given: Document) -> tuple[Document, bool]:
+        if hash := given["properties"].get("hash_sha256"):
+            self._store.put(f"{scope.key}/codehashes/{hash}", {"name": name, "version": version})
+        return super()._keep(scope, name, version, given)
+
+
 class Registry:
     """The assets of every workspace; blobs are where the SDK uploaded them."""
 
     def __init__(self, store: Store):
         self.models, self.data, self.environments = Models(store), Data(store), Environments(store)
+        self.codes = Codes(store)
 
     def package(self, scope: Scope, name: str, version: str, body: Document) -> Document:
         """Makes the environment that holds a model and its server (the CLI's --with-package)."""
@@ -137,7 +159,7 @@ class Registry:
     def deployable(self, scope: Scope, properties: Document) -> Document:
         """The model version that a deployment's `model` or packaged `environmentId` stands for."""
         if environment := properties.get("environmentId"):
-            found = self.environments.version(scope, *_asset(scope, environment, "environments"))
+            found = self.environments.version(scope, *asset(scope, environment, "environments"))
             reference = found["properties"]["properties"].get("azureml.packagedModelId")
             if reference is None:
                 what = "environments aren't emulated but those that packaging a model makes"
@@ -145,7 +167,7 @@ class Registry:
         else:
             reference = properties.get("model")
         try:
-            model = self.models.version(scope, *_asset(scope, reference, "models"))
+            model = self.models.version(scope, *asset(scope, reference, "models"))
         except NotFound as missing:
             why = missing.more["details"][0]["message"]
             raise BadRequest(f"The deployment refers to a model that is not there: {why}") from None
@@ -172,7 +194,7 @@ def blob_folder(uri: Any) -> str:
     return folder.strip("/")
 
 
-def _asset(scope: Scope, reference: Any, collection: str) -> tuple[str, str]:
+def asset(scope: Scope, reference: Any, collection: str) -> tuple[str, str]:
     """Name and version in an asset's id. Raises BadRequest for anything else, and for what is in another place."""
     text = str(reference)
     if "/registries/" in text:
@@ -181,6 +203,8 @@ def _asset(scope: Scope, reference: Any, collection: str) -> tuple[str, str]:
     if "/workspaces/" in place and not place.lower().endswith((scope.id.lower(), f"/workspaces/{scope.guid}")):
         raise BadRequest(f"{text} is in another workspace; that isn't emulated.", "NotEmulated")
     name, _, version = rest.partition("/versions/")
+    if short := re.fullmatch(r"azureml:([^:/]+):([^:/]+)", text):
+        name, version = short.groups()
     if not name or not version:
-        raise BadRequest(f"The deployment needs a version of {collection}, not {reference!r}.")
+        raise BadRequest(f"A version of {collection} is needed, not {reference!r}.")
     return name, version

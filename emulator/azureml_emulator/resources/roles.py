@@ -123,10 +123,10 @@ class Roles:
         had = [one["properties"] for one in self.over(scope) if one["properties"]["principalId"] == principal]
         return [role for one in had if (role := self._role(one["roleDefinitionId"]))]
 
-    def opens_blobs(self, principal: str, account: str, method: str) -> bool:
-        """Whether the principal may read, write or delete blobs of an account. Here its owner may; Azure's may not."""
+    def opens_blobs(self, principal: str, container: str, method: str) -> bool:
+        """Whether the principal may read, write or delete blobs of a container. Here its owner may; Azure's may not."""
         action = f"{BLOBS}/blobs/{VERBS.get(method, 'write')}"
-        return principal == OWNER or may(self.of(principal, account), action, "dataActions")
+        return principal == OWNER or may(self.of(principal, container), action, "dataActions")
 
     def _role(self, definition: str) -> Document | None:
         id = definition.rpartition("/")[2].lower()
@@ -139,7 +139,10 @@ class Roles:
         Of its own permissions everybody is told who has a role there, though the page says that it takes the action
         permissions/read: the studio greys out what a Data Scientist, who lacks that, may not do. A guess.
         """
-        action, scope = needed(method, path)
+        self.require(principal, *needed(method, path))
+
+    def require(self, principal: str, action: str, scope: str) -> None:
+        """The same for an action that the call's address doesn't show."""
         roles = self.of(principal, scope)
         if not may(roles, action) and not (roles and action == "Microsoft.Authorization/permissions/read"):
             raise Forbidden.to(principal, action, scope)

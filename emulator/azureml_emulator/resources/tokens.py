@@ -8,6 +8,7 @@ from collections.abc import Callable
 import jwt
 
 from azureml_emulator.arm.errors import Unauthorized
+from azureml_emulator.arm.names import TENANT
 from azureml_emulator.arm.store import Store
 from azureml_emulator.resources.roles import OWNER
 
@@ -17,6 +18,10 @@ ARM = "https://management.local/"
 ML = "https://ml.azure.com"
 #: That of blobs, for whoever shows no signature.
 STORAGE = "https://storage.azure.com"
+#: That of a job's run: to track it, and what its submitter may do with models.
+RUN = "run"
+#: That of identity headers.
+IDENTITY = "identity"
 
 
 def known(audience: str) -> str:
@@ -38,10 +43,12 @@ class Tokens:
     def issue(self, audience: str, seconds: int | None = None, principal: str = OWNER) -> tuple[str, int]:
         """A token for a principal, and the epoch second at which it expires."""
         expires = int(time.time()) + (self._seconds if seconds is None else seconds)
-        return jwt.encode({"aud": audience, "exp": expires, "oid": principal}, self._key, ALGORITHM), expires
+        return jwt.encode(
+            {"aud": audience, "exp": expires, "oid": principal, "tid": TENANT}, self._key, ALGORITHM
+        ), expires
 
-    def check(self, token: str, audience: str) -> str:
-        """Whose it is. Raises Unauthorized unless it was issued here, for this audience, and is still good."""
+    def check(self, token: str, audience: str | list[str]) -> str:
+        """Whose it is. Raises Unauthorized unless it was issued here, for (one of) these, and is still good."""
         try:
             return str(jwt.decode(token, self._key, [ALGORITHM], audience=audience)["oid"])
         except jwt.ExpiredSignatureError:
@@ -49,11 +56,22 @@ class Tokens:
         except (jwt.InvalidTokenError, UnicodeEncodeError):  # a header may hold any bytes
             raise Unauthorized("The access token is not valid.", "InvalidAuthenticationToken") from None
 
-    def managed_identity(self, header: str, audience: str, principal: str = OWNER) -> dict[str, str]:
+    def header(self, principal: str) -> str:
+        """An identity header that is good for this principal's tokens alone."""
+        return jwt.encode({"aud": IDENTITY, "oid": principal}, self._key, ALGORITHM)
+
+    def shown(self, header: str) -> str:
+        """Whose identity header it is: the owner's opens every identity. Raises Unauthorized."""
+        if hmac.compare_digest(header.encode("utf-8", "surrogateescape"), self.identity.encode()):
+            return OWNER
+        try:
+            return self.check(header, IDENTITY)
+        except Unauthorized:
+            raise Unauthorized("The identity header is not valid.") from None
+
+    def managed_identity(self, header: str, audience: str, principal: str = "") -> dict[str, str]:
         """The answer of the managed-identity address to the bearer of IDENTITY_HEADER: a token for the principal."""
-        if not hmac.compare_digest(header.encode("utf-8", "surrogateescape"), self.identity.encode()):
-            raise Unauthorized("The identity header is not valid.")
-        token, expires = self.issue(known(audience), principal=principal)
+        token, expires = self.issue(known(audience), principal=principal or self.shown(header))
         return {"access_token": token, "expires_on": str(expires), "resource": audience, "token_type": "Bearer"}
 
     def opens(self, audience: str) -> Callable[[str], bool]:

@@ -26,6 +26,7 @@ from azureml_emulator.api import routes
 from azureml_emulator.process import running
 from azureml_emulator.resources.roles import IDS
 from azureml_emulator.testing import SAMPLE, Arm, deployment, endpoint, toy_model
+from tests.support import jobs
 from tests.support.contract import CONTRACT, OURS, complaints, route, schema
 from tests.support.sdk_models import MODELS, objections
 
@@ -140,6 +141,7 @@ def ask_for_the_rest(arm: Arm) -> list[str]:
     arm("GET", "models/toy-contract/versions?listViewType=All&$top=1")
     arm("PUT", "models/toy-contract/versions/9", {"properties": {"modelUri": "nowhere"}})
     about_assets(arm)
+    about_jobs(arm)
     started = arm("PUT", "onlineEndpoints/tokens", endpoint(authMode="AMLToken"))
     arm("PUT", "onlineEndpoints/tokens", endpoint(authMode="AMLToken"))  # 409, while the first runs
     arm.settle(started)
@@ -178,6 +180,43 @@ def about_assets(arm: Arm) -> None:
             arm("PUT", f"{kind}/of-contract", {"properties": said})
         for path in ("", "/of-contract", "/of-contract/versions", "/of-contract/versions/1", "/none/versions/1"):
             arm("GET", f"{kind}{path}")
+
+
+def about_jobs(arm: Arm) -> None:
+    """Runs a job on a cluster, twice the same, once another, and asks for all that there is of it."""
+    cluster = jobs.cluster(arm, "of-contract")
+    store = {"datastoreType": "AzureBlob", "accountName": "localstorage", "containerName": "trained"}
+    code = {"codeUri": f"{arm.base}/localstorage.blob.core.local/code", "properties": {"hash_sha256": "a"}}
+    for _ in range(2):
+        jobs.cluster(arm, "of-contract")
+        arm("PUT", "datastores/trained", {"properties": {**store, "credentials": {"credentialsType": "None"}}})
+        arm("PUT", "codes/of-contract/versions/1", {"properties": code})
+    arm("POST", "codes/of-contract/versions/1/startPendingUpload", {"pendingUploadType": "TemporaryBlobReference"})
+    given = {
+        "codeId": f"{arm.workspace}/codes/of-contract/versions/1",
+        "inputs": {"a": {"jobInputType": "literal", "value": "1"}},
+        "outputs": {"b": {"jobOutputType": "uri_folder"}},
+    }
+    for command in ("sleep ${{inputs.a}}", "sleep ${{inputs.a}}", "exit 1"):
+        arm("PUT", "jobs/of-contract", jobs.body(cluster, command, **given))
+    jobs.submit(arm, cluster, "failing", "exit 1")
+    services = (f"{arm.base}/{service}/v1.0{arm.workspace}" for service in ("history", "data", "modelregistry"))
+    history, data, models = services
+    arm("GET", f"{history}/runs/of-contract/details")
+    assert (jobs.ended(arm, "of-contract"), jobs.ended(arm, "failing")) == ("Completed", "Failed")
+    for name in ("of-contract", "failing"):
+        arm("GET", f"{history}/runs/{name}/details")
+    written = arm("POST", f"{history}/rundata", {"runId": "of-contract"}).json()["runMetadata"]["outputs"]
+    arm("POST", f"{data}/dataversion/batchGetResolvedUris", {"values": [written["b"]["assetId"]]})
+    arm("POST", f"{models}/models/batchGetResolvedUris", {"values": []})
+    arm("PATCH", f"{history}/experiments/Default/runs/of-contract", {"tags": {"a": "b"}})
+    arm("POST", "jobs/of-contract/cancel")
+    arm("GET", f"{arm.base}/discovery")
+    for path in (
+        *("jobs", "jobs/of-contract", "jobs/none", "computes", "computes/of-contract", "computes/none"),
+        *("datastores/none", "codes/a/versions?hash=a", "codes/of-contract/versions/1", "codes/none/versions/1"),
+    ):
+        arm("GET", path)
 
 
 def about_the_subscription(arm: Arm) -> None:

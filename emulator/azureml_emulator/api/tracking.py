@@ -1,0 +1,115 @@
+"""The routes of MLflow's tracking and artifacts, as its REST API has them (mlflow.org/docs/latest/rest-api.html)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from azureml_emulator.arm.documents import Document
+from azureml_emulator.arm.errors import BadRequest
+from azureml_emulator.arm.messages import Call
+from azureml_emulator.resources.azure import Azure
+from azureml_emulator.resources.tracking import experiment_id
+
+READ, WRITE = "experiments/runs/read", "experiments/runs/write"
+
+
+def rows(mlflow: str) -> list[tuple[str, str, Any, str]]:
+    """`mlflow` is the path above them; last stands the action that each needs."""
+    return [
+        ("POST", f"{mlflow}/experiments/create", create_experiment, WRITE),
+        ("GET", f"{mlflow}/experiments/get", experiment, READ),
+        ("GET", f"{mlflow}/experiments/get-by-name", experiment_by_name, READ),
+        ("POST", f"{mlflow}/runs/create", create_run, WRITE),
+        ("POST", f"{mlflow}/runs/update", update_run, WRITE),
+        ("GET", f"{mlflow}/runs/get", run, READ),
+        ("POST", f"{mlflow}/runs/search", search, READ),
+        ("POST", f"{mlflow}/runs/log-batch", log_batch, WRITE),
+        ("POST", f"{mlflow}/runs/log-parameter", log_parameter, WRITE),
+        ("POST", f"{mlflow}/runs/log-metric", log_metric, WRITE),
+        ("POST", f"{mlflow}/runs/set-tag", set_tag, WRITE),
+        ("POST", f"{mlflow}/runs/log-model", log_model, WRITE),
+        ("GET", f"{mlflow}/metrics/get-history", history, READ),
+    ]
+
+
+def create_experiment(azure: Azure, call: Call) -> Document:
+    return {"experiment_id": azure.tracking.experiment(call.scope, _text(call.document, "name"))["experiment_id"]}
+
+
+def experiment(azure: Azure, call: Call) -> Document:
+    return {"experiment": azure.tracking.by_id(call.scope, call.query.get("experiment_id", ""))}
+
+
+def experiment_by_name(azure: Azure, call: Call) -> Document:
+    id = experiment_id(call.scope, call.query.get("experiment_name", ""))
+    return {"experiment": azure.tracking.by_id(call.scope, id)}
+
+
+def create_run(azure: Azure, call: Call) -> Document:
+    given = call.document
+    made = azure.tracking.create(call.scope, _text(given, "experiment_id"), str(given.get("run_name") or ""))
+    azure.tracking.log(call.scope, made["info"]["run_id"], tags=given.get("tags") or [])
+    return {"run": azure.tracking.told(call.scope, made["info"]["run_id"])}
+
+
+def update_run(azure: Azure, call: Call) -> Document:
+    given = call.document
+    said = (given.get("status"), given.get("end_time"), given.get("run_name"))
+    return {"run_info": azure.tracking.update(call.scope, _run(given), *said)}
+
+
+def run(azure: Azure, call: Call) -> Document:
+    return {"run": azure.tracking.told(call.scope, _run(call.query))}
+
+
+def search(azure: Azure, call: Call) -> Document:
+    """All runs of some experiments: filters and orders aren't emulated."""
+    given = call.document
+    if given.get("filter") or given.get("order_by"):
+        raise BadRequest("A filter or an order of runs isn't emulated.", "NotEmulated")
+    return {"runs": azure.tracking.runs(call.scope, given.get("experiment_ids") or [])}
+
+
+def log_batch(azure: Azure, call: Call) -> Document:
+    given = call.document
+    azure.tracking.log(call.scope, _run(given), *(given.get(field) or [] for field in ("params", "tags", "metrics")))
+    return {}
+
+
+def log_parameter(azure: Azure, call: Call) -> Document:
+    azure.tracking.log(call.scope, _run(call.document), params=[call.document])
+    return {}
+
+
+def log_metric(azure: Azure, call: Call) -> Document:
+    azure.tracking.log(call.scope, _run(call.document), metrics=[call.document])
+    return {}
+
+
+def set_tag(azure: Azure, call: Call) -> Document:
+    azure.tracking.log(call.scope, _run(call.document), tags=[call.document])
+    return {}
+
+
+def log_model(azure: Azure, call: Call) -> Document:
+    """MLflow 2 notes the models of a run in a tag of it."""
+    name, model = "mlflow.log-model.history", json.loads(_text(call.document, "model_json"))
+    tags = {one["key"]: one["value"] for one in azure.tracking.told(call.scope, _run(call.document))["data"]["tags"]}
+    value = json.dumps([*json.loads(tags.get(name, "[]")), model])
+    azure.tracking.log(call.scope, _run(call.document), tags=[{"key": name, "value": value}])
+    return {}
+
+
+def history(azure: Azure, call: Call) -> Document:
+    return {"metrics": azure.tracking.history(call.scope, _run(call.query), call.query.get("metric_key", ""))}
+
+
+def _run(given: Any) -> str:
+    return str(given.get("run_id") or given.get("run_uuid") or "")
+
+
+def _text(given: Document, field: str) -> str:
+    if not isinstance(found := given.get(field), str) or not found:
+        raise BadRequest(f"{field} must be a text, not {found!r}.", "INVALID_PARAMETER_VALUE")
+    return found
