@@ -12,10 +12,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from scripts.lib.azure import registered
-from scripts.lib.azure.errors import redact
+from scripts.lib.azure.errors import azures, redact
 from scripts.lib.azure.looking import found, twice
 from scripts.lib.azure.trying import Tries, patiently
-from scripts.lib.azure.waiting import Deadline, say, within
+from scripts.lib.azure.waiting import Deadline, answered, say, within
 from scripts.lib.azure.workspace import Workspace, read_yaml
 from scripts.lib.decisions import ends, training
 from scripts.lib.decisions.state import Refused
@@ -90,15 +90,17 @@ def resolved(workspace: Workspace, data: str, deadline: Deadline) -> str:
 
 
 def _asset(workspace: Workspace, name: str, version: str, deadline: Deadline) -> str:
-    """The asset's version, "" where a look finds none."""
-    from azure.ai.ml.exceptions import ValidationException
+    """The asset's version, "" where a look finds none: for a label the SDK has an error of its own then."""
+    from azure.ai.ml.exceptions import MlException
+    from azure.core.exceptions import ResourceNotFoundError
 
     which = {"version": version} if version else {"label": "latest"}
     try:
-        there = found(deadline, lambda: workspace.client.data.get(name, **which))
-    except ValidationException:  # the container is there, but empty
+        return str(answered(deadline, lambda: workspace.client.data.get(name, **which)).version)
+    except (ResourceNotFoundError, MlException) as error:
+        if getattr(azures(error), "status_code", 404) != 404:
+            raise
         return ""
-    return str(there.version) if there else ""
 
 
 def begun(workspace: Workspace, wanted: Wanted, deadline: Deadline) -> tuple[str, Any]:
@@ -110,7 +112,7 @@ def begun(workspace: Workspace, wanted: Wanted, deadline: Deadline) -> tuple[str
     while True:
         name, job = current(workspace, wanted.base, deadline)
         if job:
-            say(f"{name} is there already ({job.status}): no other is submitted")
+            say(f"{name} is there already ({job.status.value}): no other is submitted")
             return name, job
         try:
             submit = functools.partial(_submit, workspace.client, name, wanted)
@@ -126,7 +128,7 @@ def current(workspace: Workspace, base: str, deadline: Deadline) -> tuple[str, A
         job = _find(workspace, name := f"{base}-{number}", deadline)
         if job is None or job.status not in training.OVER:
             return name, job
-        say(f"{name}: {job.status}")
+        say(f"{name}: {job.status.value}")
     raise AssertionError
 
 
@@ -185,12 +187,14 @@ def _text(address: str, deadline: Deadline) -> str:
     from azure.core.rest import HttpRequest, HttpResponse
 
     def read() -> str:
-        with PipelineClient[HttpRequest, HttpResponse](address, retry_total=0) as client:
+        with PipelineClient[HttpRequest, HttpResponse](address, policies=[]) as client:
             answer = client.send_request(HttpRequest("GET", address))
+            if answer.status_code == 404:
+                return ""
             answer.raise_for_status()
             return answer.content.decode("utf-8", "replace")
 
-    return found(deadline, read) or ""
+    return answered(deadline, read)
 
 
 def cancel(workspace: Workspace, base: str, deadline: Deadline) -> str:
@@ -206,7 +210,8 @@ def completed(workspace: Workspace, name: str, deadline: Deadline) -> Any:
     """The job. Raises Refused where there is none, or it isn't completed."""
     job = _find(workspace, name, deadline)
     if job is None or job.status != training.COMPLETED:
-        raise Refused(f"{name} is {job.status if job else 'no job of ' + workspace.name}: no model can be taken of it.")
+        what = job.status.value if job else f"no job of {workspace.name}"
+        raise Refused(f"{name} is {what}: no model can be taken of it.")
     return job
 
 

@@ -12,7 +12,7 @@ COMPLETED, FAILED = "Completed", "Failed"
 OVER = ("Failed", "Canceled", "CancelRequested")  # after these the next number starts
 WAITING = ("NotStarted", "Starting", "Provisioning", "Preparing", "Queued")  # for a node, and its image
 PREEMPTED = re.compile(r"pre-?empt", re.IGNORECASE)  # `PreemptionError: Nodes of this job got pre-empted.`
-OUTPUT = re.compile(r"azureml://datastores/([\w-]+)/paths/\S*\$\{\{name\}\}\S*")
+OUTPUT = re.compile(r"azureml://datastores/(\w+)/paths/\S*\$\{\{name\}\}\S*")
 ASSET = re.compile(r"azureml:([\w.-]+?)(?:@(latest)|:([\w.-]+))")
 DEFAULT_STORES = ("workspaceblobstore", "workspaceartifactstore", "workspacefilestore", "workspaceworkingdirectory")
 TAIL = 20  # lines of a log that say why
@@ -109,7 +109,8 @@ def metrics(log: str) -> dict[str, Any]:
 
 
 def ended(name: str, status: str, error: str, log: str) -> str:
-    """Why a job that is over made no model, with the end of its log and what to do."""
+    """Why a job that is over made no model, with the end of its log and what to do. `error` may have that end, too."""
+    error = error.partition(" Error: ")[0]
     if PREEMPTED.search(error):
         why, then = (
             "lost its node (preempted)",
