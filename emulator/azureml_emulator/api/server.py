@@ -17,6 +17,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from azureml_emulator.api.routes import BLOBS, Row, names, table
 from azureml_emulator.api.trace import SENT
+from azureml_emulator.api.tracking import put_artifact
 from azureml_emulator.arm.actions import needed
 from azureml_emulator.arm.documents import Scope
 from azureml_emulator.arm.errors import ApiError, BadRequest, MethodNotAllowed, NotFound, TooLarge, Unauthorized
@@ -75,9 +76,9 @@ class Server:
         raise MethodNotAllowed(f"{request.method} of {path} isn't emulated; {methods} is.")
 
     async def _call(self, request: web.Request, row: Row, found: dict[str, str]) -> Reply:
-        is_blob = row.handler is BLOBS[0][2]
-        parts = received(request, MAX_BLOB if is_blob else MAX_DOCUMENT)
-        body = b"" if is_blob else await whole(request, parts)
+        streams = row.handler in (BLOBS[0][2], put_artifact)
+        parts = received(request, MAX_BLOB if streams else MAX_DOCUMENT)
+        body = b"" if streams else await whole(request, parts)
         path = unquote(request.rel_url.raw_path)
         call = Call(request.method, self._base, found, request.query, request.headers, body, parts, path)
         if "workspace" in found and not self._azure.knows(call.scope):

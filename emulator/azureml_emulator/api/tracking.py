@@ -6,16 +6,19 @@ import json
 from typing import Any
 
 from azureml_emulator.arm.documents import Document
-from azureml_emulator.arm.errors import BadRequest
-from azureml_emulator.arm.messages import Call
+from azureml_emulator.arm.errors import BadRequest, NotFound
+from azureml_emulator.arm.messages import Call, Reply
 from azureml_emulator.resources.azure import Azure
+from azureml_emulator.resources.datastores import ARTIFACTS
 from azureml_emulator.resources.tracking import experiment_id
 
+RUNS = "ExperimentRun/dcid."  # below which each run's artifacts are
 READ, WRITE = "experiments/runs/read", "experiments/runs/write"
 
 
 def rows(mlflow: str) -> list[tuple[str, str, Any, str]]:
     """`mlflow` is the path above them; last stands the action that each needs."""
+    artifacts = f"{mlflow}-artifacts/artifacts"
     return [
         ("POST", f"{mlflow}/experiments/create", create_experiment, WRITE),
         ("GET", f"{mlflow}/experiments/get", experiment, READ),
@@ -30,6 +33,9 @@ def rows(mlflow: str) -> list[tuple[str, str, Any, str]]:
         ("POST", f"{mlflow}/runs/set-tag", set_tag, WRITE),
         ("POST", f"{mlflow}/runs/log-model", log_model, WRITE),
         ("GET", f"{mlflow}/metrics/get-history", history, READ),
+        ("GET", f"{artifacts}", list_artifacts, "metadata/artifacts/read"),
+        ("GET", f"{artifacts}/{{name:.+}}", artifact, "metadata/artifacts/read"),
+        ("PUT", f"{artifacts}/{{name:.+}}", put_artifact, "metadata/artifacts/write"),
     ]
 
 
@@ -103,6 +109,34 @@ def log_model(azure: Azure, call: Call) -> Document:
 
 def history(azure: Azure, call: Call) -> Document:
     return {"metrics": azure.tracking.history(call.scope, _run(call.query), call.query.get("metric_key", ""))}
+
+
+def list_artifacts(azure: Azure, call: Call) -> Document:
+    """What lies in a folder: its files, and the folders in it."""
+    above = f"{call.query.get('path', '').strip('/')}/"
+    blobs = azure.store.blobs(_container(azure, call), above)
+    below = [(blob.name[len(above) :], blob.size) for blob in blobs]
+    files = [{"path": name, "is_dir": False, "file_size": size} for name, size in below if "/" not in name]
+    folders = sorted({name.partition("/")[0] for name, _ in below if "/" in name})
+    return {"files": [*files, *({"path": name, "is_dir": True} for name in folders)]}
+
+
+def artifact(azure: Azure, call: Call) -> Reply:
+    blob = azure.store.blob(_container(azure, call), call["name"])
+    if blob is None:
+        raise NotFound(f"There is no artifact {call['name']}.", "RESOURCE_DOES_NOT_EXIST")
+    return Reply(blob.read(), headers={"Content-Length": str(blob.size)})
+
+
+async def put_artifact(azure: Azure, call: Call) -> Document:
+    if not call["name"].startswith(RUNS):
+        raise BadRequest(f"Artifacts are put below {RUNS}.", "INVALID_PARAMETER_VALUE")
+    await azure.store.put_blob(_container(azure, call), call["name"], call.parts, {})
+    return {}
+
+
+def _container(azure: Azure, call: Call) -> str:
+    return azure.datastores.container(call.scope, ARTIFACTS)
 
 
 def _run(given: Any) -> str:

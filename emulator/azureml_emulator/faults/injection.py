@@ -12,6 +12,7 @@ from azureml_emulator.arm.documents import Document, in_state
 from azureml_emulator.faults.fault import Injected
 from azureml_emulator.faults.kinds import Misbehave
 from azureml_emulator.faults.on_calls import Disturbance, Hide, Lag, Turn
+from azureml_emulator.faults.on_jobs import OnJobs
 from azureml_emulator.faults.on_operations import ENDPOINT, Behind, Late, OnOperations, Overwrite, endpoint_at
 from azureml_emulator.resources.azure import Azure
 from azureml_emulator.resources.operations import Work
@@ -37,6 +38,7 @@ class Injection:
         azure.router.disturb = self._score
         azure.listed = self._listed
         azure.lag = self._lag
+        azure.jobs.disturb = lambda name: [*self.faults.due(OnJobs, name)]
 
     def forget(self) -> None:
         self.count, self.calls = 0, deque[Document](maxlen=MAX_CALLS)

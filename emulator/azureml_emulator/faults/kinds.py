@@ -9,6 +9,7 @@ from azureml_emulator.arm.errors import BadRequest
 from azureml_emulator.arm.sent import validated
 from azureml_emulator.faults.fault import Fault, alike
 from azureml_emulator.faults.on_calls import Delay, Drop, Hide, Hold, Lag, Refuse, Turn
+from azureml_emulator.faults.on_jobs import Crash, Preempt, Stall, Starve
 from azureml_emulator.faults.on_operations import Break, Fail, Hang, Overwrite, Stale, Vanish
 
 
@@ -28,7 +29,8 @@ class Misbehave(Fault):
         return drawn and alike(subject, (self.endpoint, self.deployment))
 
 
-ALL = (Refuse, Delay, Drop, Hold, Hide, Lag, Turn, Fail, Hang, Break, Overwrite, Stale, Vanish, Misbehave)
+OF_JOBS = (Starve, Stall, Crash, Preempt)
+ALL = (Refuse, Delay, Drop, Hold, Hide, Lag, Turn, Fail, Hang, Break, Overwrite, Stale, Vanish, Misbehave, *OF_JOBS)
 KINDS: dict[str, type[Fault]] = {kind.__name__.lower(): kind for kind in ALL}
 
 

@@ -15,7 +15,8 @@ DATASTORE = "workspaceblobstore"
 #: Holds what jobs log and leave in `outputs`.
 ARTIFACTS = "workspaceartifactstore"
 NAME = re.compile(r"[a-z0-9_]{1,255}", re.IGNORECASE | re.ASCII)
-PATH = re.compile(r"azureml:/.*/?datastores/([^/]+)/(?:paths/)?(.*)", re.IGNORECASE)
+#: In short or with the workspace before it; to what jobs log it is told without `paths`.
+PATH = re.compile(r"azureml:/(?:.*/)?datastores/([^/]+)/(?:paths/|(?=ExperimentRun/))(.*)", re.IGNORECASE)
 KINDS = Literal["AccountKey", "Sas", "None"]
 
 
@@ -102,7 +103,7 @@ class Datastores:
 
     def _told(self, document: Document) -> Document:
         """With what isn't kept, since the server's address changes."""
-        everywhere = {
+        everywhere: Document = {
             "datastoreType": "AzureBlob",
             "accountName": self._account,
             "endpoint": SUFFIX,

@@ -86,7 +86,7 @@ class Command(Sent):
 
     def unknown(self) -> Iterator[str]:
         """What the command asks for that the job doesn't have."""
-        have = {"inputs": self.inputs, "outputs": self.outputs}
+        have: dict[str, dict[str, Any]] = {"inputs": {**self.inputs}, "outputs": {**self.outputs}}
         yield from (f"{kind}.{name}" for kind, name in PLACEHOLDER.findall(self.command) if name not in have[kind])
 
 

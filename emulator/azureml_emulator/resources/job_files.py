@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 from azureml_emulator.arm.documents import Document, Scope
 from azureml_emulator.arm.errors import ApiError, Forbidden, NotFound
 from azureml_emulator.arm.store import PART, Store
-from azureml_emulator.resources.datastores import ARTIFACTS, DATASTORE, Datastores, Place
+from azureml_emulator.resources.datastores import ARTIFACTS, DATASTORE, PATH, Datastores, Place
 from azureml_emulator.resources.job_body import DATA
 from azureml_emulator.resources.registry import Registry, asset
 from azureml_emulator.resources.roles import Roles
@@ -102,7 +102,7 @@ class JobFiles:
     def _source(self, scope: Scope, given: Document) -> tuple[Place, str]:
         """Where an input lies: in a version of data or of a model, or at an address in a datastore."""
         address = given["uri"] or ""
-        if not address.startswith("azureml://datastores/") and "/versions/" in address:
+        if not PATH.fullmatch(address) and ("/versions/" in address or "://" not in address):
             is_data = given["jobInputType"] in DATA
             kind, assets = ("data", self._registry.data) if is_data else ("models", self._registry.models)
             found = assets.version(scope, *asset(scope, address, kind))["properties"]

@@ -42,7 +42,7 @@ class CodeVersion(Version):
     """The SDK sends the version of its hash as a number."""
 
     code_uri: str
-    properties: Annotated[dict[str, Annotated[str, BeforeValidator(str)]], Field(default_factory=dict)]
+    properties: Annotated[dict[str, Annotated[str | None, BeforeValidator(str)]], Field(default_factory=dict)]
 
 
 class EnvironmentVersion(Version):

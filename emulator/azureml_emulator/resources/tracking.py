@@ -51,7 +51,7 @@ class Tracking:
             "status": RUNNING,
             "start_time": _milliseconds(),
             "lifecycle_stage": "active",
-            "artifact_uri": f"mlflow-artifacts:/{experiment}/{id}/artifacts",
+            "artifact_uri": f"mlflow-artifacts:/ExperimentRun/dcid.{id}",
         }
         self._keep(scope, {"info": info, "params": {}, "tags": {}, "metrics": {}})
         return self.told(scope, id)
