@@ -16,7 +16,7 @@ from scripts.lib.github import repository_variables
 from scripts.lib.github.api import CannotTell, GitHub, named, token_name
 from scripts.lib.github.environment import ENVIRONMENTS, STAGING, TRAIN, Document, Environment, Reviewer
 from scripts.lib.github.repository_variables import IDENTITY
-from scripts.lib.setup import azure
+from scripts.lib.setup import azure, training
 from scripts.lib.setup.apply import RIGHTS, apply, read
 from scripts.lib.setup.azure import Identity
 from scripts.lib.setup.guard import RULESET
@@ -141,6 +141,8 @@ def _creation(github: GitHub, present: Present, wish: Wish, options: Document) -
     for name, environment in names.items():
         trusted = {name: subjects[name]} if name in subjects else {}
         lines += azure.login(others[environment], location, trusted)
+    if TRAIN in others:
+        lines += training.lines(identity, jobs.read(), location)
     if not wish.staging:
         lines.append(_other_way(github, options))
     own = {_own(name, wish.staging) for name in ("AZURE_CLIENT_ID", "AZURE_TENANT_ID")}
@@ -150,9 +152,11 @@ def _creation(github: GitHub, present: Present, wish: Wish, options: Document) -
 
 
 def _others(github: GitHub, identity: Identity, options: Document) -> dict[str, Identity]:
-    """The identities of single environments, where they are asked for; staging has one for all."""
-    asked = options["own_identities"] and not options["staging"]
-    return {name: azure.own(identity, github.repository, name) for name in azure.RIGHTS} if asked else {}
+    """The identities of single environments, where they are asked for, and training's; staging has one for all."""
+    asked = {name for name in azure.RIGHTS if options["own_identities"] and name != TRAIN}
+    asked |= {TRAIN} if jobs.FILE.is_file() else set()
+    names = [name for name in azure.RIGHTS if name in asked and not options["staging"]]
+    return {name: azure.own(identity, github.repository, name) for name in names}
 
 
 def _other_way(github: GitHub, options: Document) -> str:

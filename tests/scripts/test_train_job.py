@@ -15,7 +15,7 @@ import pytest
 from azureml_emulator.testing import Arm
 from tests.support import training
 from tests.support.forked_scripts import fork_server
-from tests.support.scripts import outputs, repository, run
+from tests.support.scripts import outputs, own_identity, repository, run, toy_model
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
@@ -58,7 +58,7 @@ def test_a_job_trains_and_is_registered(tree: Path, arm: Arm, client: MLClient, 
     """Log and metrics are told; the version's tags name job, data and commit, by what Azure knows of the job."""
     files = {name: str(tmp_path / name) for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
 
-    trained = run("train_job", GITHUB_RUN_ID="1", GITHUB_SHA="c0ffee", **files)
+    trained = run("train_job", GITHUB_RUN_ID="1", GITHUB_SHA="c0ffee", **files, **own_identity(arm, "train"))
     assert trained.exit_code == 0, trained.output
     job = outputs(tmp_path / "GITHUB_OUTPUT")["job"]
     registered = run("register_model", "--job", job, GITHUB_SHA="c0ffee")
@@ -159,6 +159,16 @@ def test_no_node(tree: Path, arm: Arm) -> None:
     assert (result.exit_code, f"{name} has no node after" in result.stderr) == (3, True), result.output
     assert f"cancelled: {name}" in run("train_job", "--cancel", GITHUB_RUN_ID="6").stderr
     _until(lambda: arm("GET", f"jobs/{name}").json()["properties"]["status"] == "Canceled")
+
+
+def test_who_trains_may_not_register(tree: Path, arm: Arm, tmp_path: Path) -> None:
+    """Its identity submits jobs; models and endpoints it can't change."""
+    own = own_identity(arm, "train")
+
+    told = [run("register_model", toy_model(tmp_path / "model"), **own), run("create_endpoint", **own)]
+
+    assert [result.exit_code for result in told] == [1, 1]
+    assert "Forbidden" in told[0].output and "onlineEndpoints/write" in told[1].output
 
 
 @pytest.mark.parametrize(
