@@ -13,6 +13,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from azureml_emulator.testing import Arm
+from scripts.doctor import FATAL
+from scripts.lib.azure.workspace import Workspace
+from scripts.lib.doctor import training as doctor
+from scripts.lib.doctor.azure_facts import AzureFacts
+from scripts.lib.doctor.quota import Usage
 from tests.support import training
 from tests.support.forked_scripts import fork_server
 from tests.support.scripts import outputs, own_identity, repository, run, toy_model
@@ -187,3 +192,78 @@ def test_refused_before_anything_is_submitted(tree: Path, arm: Arm, old: str, ne
 
     assert (result.exit_code, says in result.stderr) == (1, True), result.output
     assert not jobs(arm, "7")
+
+
+def findings(arm: Arm, data: str = "", **variables: str) -> dict[str, tuple[str, str]]:
+    """What the doctor says of training in this workspace."""
+    names = ("AZURE_SUBSCRIPTION_ID", "AZURE_RESOURCE_GROUP", "AZURE_ML_WORKSPACE")
+    azure = AzureFacts(Workspace(*(os.environ[name] for name in names)))
+    return {found.name: (found.verdict, found.say) for found in doctor.checks(azure, data, variables, everything=True)}
+
+
+def test_the_doctor_knows_what_training_takes(tree: Path, arm: Arm, tmp_path: Path) -> None:
+    """All is there, and the data's newest version is an output, which later jobs take."""
+    output = tmp_path / "output"
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GITHUB_OUTPUT", str(output))
+        found = findings(arm, TRAIN_AZURE_CLIENT_ID="mine")
+
+    assert {name: verdict for name, (verdict, _) in found.items() if verdict != "ok"} == {}
+    assert {*found} == {"training job", "training data", "training output", "training cluster", "cluster quota"}
+    assert outputs(output)["data"].startswith("azureml:heart:")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "name", "says"),
+    [
+        ("code: ..", "code: .", "training job", "must be"),
+        ("heart@latest", "heart:99", "training data", "no data heart:99"),
+        ("azureml:cpu-cluster", "azureml:nowhere", "training cluster", "no compute nowhere"),
+        ("datastores/training", "datastores/nowhere", "training output", "no datastore nowhere"),
+        ("datastores/training", "datastores/twin", "training output", "where registered models are"),
+    ],
+)
+def test_the_doctor_tells_what_would_fail(tree: Path, arm: Arm, old: str, new: str, name: str, says: str) -> None:
+    """Each is wrong, and so ends a rollout in its first job; a second name for the models' container is found, too."""
+    default = arm("GET", "datastores/workspaceblobstore").json()["properties"]
+    twin = {"datastoreType": "AzureBlob", "accountName": default["accountName"]}
+    body = {**twin, "containerName": default["containerName"], "credentials": {"credentialsType": "None"}}
+    assert arm("PUT", "datastores/twin", {"properties": body}).status_code in (200, 201)
+    (tree / "model/job.yml").write_text(training.job().replace(old, new))
+
+    found = findings(arm)
+
+    assert found[name][0] == "wrong" and says in found[name][1]
+    assert name in FATAL
+
+
+def test_the_doctor_of_a_runner(tree: Path, arm: Arm) -> None:
+    """Without a job.yml nothing is asked; an asset, which a runner can't read, is told."""
+    (tree / "model/job.yml").unlink()
+
+    assert (findings(arm), findings(arm, "model/other.csv")) == ({}, {})
+    assert findings(arm, "azureml:heart:1")["training data"][0] == "wrong"
+
+
+def test_nodes_that_a_cluster_doesn_t_get() -> None:
+    """Not a cluster, without nodes, without an identity, without quota: a job would wait for hours."""
+    good = {
+        "type": "amlcompute",
+        "size": "Standard_DS3_v2",
+        "min_instances": 0,
+        "max_instances": 1,
+        "identity": object(),
+    }
+    sizes, few = {"standard_ds3_v2": (4, "standardDSv2Family")}, [Usage("standardDSv2Family", 8, 10)]
+
+    verdicts = [
+        doctor.fit("c", cluster).verdict
+        for cluster in (good, None, good | {"max_instances": 0}, good | {"type": "instance"}, good | {"identity": None})
+    ]
+
+    assert verdicts == ["ok", "wrong", "wrong", "wrong", "cannot tell"]
+    assert "paid for" in doctor.fit("c", good | {"min_instances": 1}).say
+    assert doctor.node("q", good, sizes, few).verdict == "wrong"
+    assert doctor.node("q", good, sizes, [Usage("standardDSv2Family", 6, 10)]).verdict == "ok"
+    assert doctor.node("q", good, sizes, []).verdict == doctor.node("q", good, {}, few).verdict == "cannot tell"

@@ -9,6 +9,7 @@ import yaml
 
 from scripts.lib.decisions import training
 from tests.support import ROOT
+from tests.support.training import job as example
 
 GOOD: dict[str, Any] = {
     "type": "command",
@@ -26,7 +27,8 @@ def output(path: str | None) -> dict[str, Any]:
 
 
 def test_a_file_that_can_train() -> None:
-    """A job without data, or with a registered environment, is one, too."""
+    """A job without data, or with a registered environment, is one, too; and the example that make_it_yours writes."""
+    assert not list(training.problems(yaml.safe_load(example())))
     assert not list(training.problems(GOOD))
     assert not list(training.problems({**GOOD, "inputs": {}}))
     assert not list(training.problems({**GOOD, "environment": "azureml:ours:3"}))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from azureml_emulator.testing import toy_model
 from azureml_emulator.workflows.act import commit, copy_tree
@@ -146,6 +147,7 @@ REFUSALS: dict[str, tuple[list[str], int, str]] = {
         2,
         "no number",
     ),
+    "no cluster's name": ([*GIVEN, "--kind", "regression", "--target", "price", "--cluster", "a b"], 2, "no name of a"),
     "a folder that is no model": (["--name", "mine", "--model", "docs"], 1, "MLmodel"),
 }
 
@@ -159,6 +161,15 @@ def test_a_refusal_changes_nothing(case: str, tree: Path) -> None:
 
     assert (done.returncode, words in done.stderr, "Traceback" in done.stderr) == (code, True, False), done.stderr
     assert git(tree, "status", "--porcelain") == []
+
+
+def test_a_cluster_trains(tree: Path) -> None:
+    """With a cluster's name there is a job.yml for it; the asset is called as the model unless somebody says."""
+    job = tree / "model/job.yml"
+    asked = make(tree, *GIVEN, "--kind", "regression", "--target", "price", "--cluster", "cpu", "--keep-emulator")
+
+    assert (asked.returncode, yaml.safe_load(job.read_text())["compute"]) == (0, "azureml:cpu"), asked.stderr
+    assert "azureml:mine@latest" in job.read_text()
 
 
 def test_odd_names_and_values(tree: Path) -> None:
