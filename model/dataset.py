@@ -1,8 +1,8 @@
-"""The heart disease table (see HEART.md): its columns, and reading a CSV that must have exactly them."""
+"""The heart disease table (see HEART.md): its columns, and reading a file that must have exactly them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,6 +15,8 @@ NUMERIC = ["age", "sex", "cp", "trestbps", "chol", "fbs", "restecg", "thalach", 
 FEATURES = [*NUMERIC, "thal"]
 THAL = ["fixed", "normal", "reversible"]
 LABELS = [0, 1]
+PARQUET = b"PAR1"
+AS_TEXT: dict[str, Any] = {"dtype": str, "keep_default_na": False, "na_values": [""], "skip_blank_lines": False}
 POINTER = b"version https://git-lfs.github.com/"
 FETCH = "run `git lfs pull`; on GitHub, give each actions/checkout before a training `lfs: true`"
 
@@ -24,20 +26,36 @@ def fail(problem: str) -> click.ClickException:
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """The CSV as text, an empty cell as NaN, with the rows' numbers (from 1) as index."""
+    """All but numbers as text, an empty cell as NaN; the index has the rows' numbers (from 1) and how to say them."""
     import pandas as pd
 
+    with path.open("rb") as file:
+        if (head := file.read(len(POINTER))) == POINTER:
+            raise fail(f"{path} is a pointer of Git LFS, not the data: {FETCH}")
+    parquet = path.suffix == ".parquet" or head.startswith(PARQUET)
     try:
-        with path.open("rb") as file:
-            if file.read(len(POINTER)) == POINTER:
-                raise fail(f"{path} is a pointer of Git LFS, not the data: {FETCH}")
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""], skip_blank_lines=False)
-    except (ValueError, OSError) as error:  # what pandas raises for a bad encoding or layout are ValueErrors
-        raise fail(f"{path} is not a CSV file: {error}") from error
+        table = read_parquet(path) if parquet else pd.read_csv(path, **AS_TEXT)
+    except (ValueError, OSError, LookupError, NotImplementedError) as error:  # for a bad encoding or layout, too
+        raise fail(f"{path} is not a {'Parquet' if parquet else 'CSV'} file: {error}") from error
     if not isinstance(table.index, pd.RangeIndex):
         raise fail(f"{path} is not a CSV file: its rows have more fields than its header")
-    table.index += 1
+    table.index = pd.RangeIndex(1, len(table) + 1, name="row {0}" if parquet else "row {0} (line {1})")
     return table.dropna(how="all")
+
+
+def read_parquet(path: Path) -> pd.DataFrame:
+    """The table without its index. Opened here: of a path, pandas would take folders like `year=2026` as columns."""
+    import pandas as pd
+
+    with path.open("rb") as file:
+        table = pd.read_parquet(file).reset_index(drop=True).rename(columns=str)
+    others = {name: column.astype(object) for name, column in table.items() if column.dtype.kind not in "biuf"}
+    return table.assign(**{name: column.map(text).where(column.notna()) for name, column in others.items()})
+
+
+def text(value: object) -> object:
+    """Where some are missing, true and false are no type of their own."""
+    return value if isinstance(value, bool) else str(value)
 
 
 def check_columns(found: list[str]) -> None:
@@ -51,8 +69,9 @@ def check_columns(found: list[str]) -> None:
 def check_values(column: pd.Series[str], good: pd.Series[bool], wanted: str) -> None:
     if not good.all():
         row = good.idxmin()
-        value = "an empty cell" if column.isna()[row] else repr(column[row])
-        raise fail(f"column {column.name}, row {row} (line {row + 1}): {value} is not {wanted}")
+        value = "an empty cell" if column.isna()[row] else repr(str(column[row]))
+        where = str(column.index.name).format(row, row + 1)
+        raise fail(f"column {column.name}, {where}: {value} is not {wanted}")
 
 
 def load(path: Path, rows_per_class: int) -> tuple[pd.DataFrame, pd.Series[int]]:

@@ -15,11 +15,14 @@ from scripts.lib.decisions.contract import Difference, contract, differences, sh
 from scripts.lib.decisions.metrics import comparison, data, metrics, table
 from scripts.lib.github import step_output
 
+SAMPLED = "Trained on the sample `{}` alone: the metrics say that training works, not how good the rollout's model is."
+
 
 @command()
 @click.argument("base", type=click.Path(path_type=Path))
 @click.argument("head", type=paths.FOLDER)
-def main(base: Path, head: Path) -> str:
+@click.option("--sample", help="What both were trained on, if it isn't all the data; the summary says so.")
+def main(base: Path, head: Path, sample: str | None) -> str:
     """Compare the model in HEAD with the one in BASE; prints the metrics of both as JSON.
 
     What differs in signature and labels is in the summary, and what of it stops the rollout unless somebody says so.
@@ -35,6 +38,9 @@ def main(base: Path, head: Path) -> str:
         table(("metric", "base", "pull request", "change"), rows) if rows else "Training says no metric of the model."
     )
     step_output.summary(told)
+    if sample:
+        say(SAMPLED.format(sample))
+        step_output.summary(SAMPLED.format(sample))
     if old is not None:
         _show(differences(contract(base), contract(head)))
     return json.dumps({"base": None if old is None else metrics(old), "head": metrics(new)})

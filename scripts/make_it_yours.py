@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from scripts.lib.azure.waiting import say
+from scripts.lib.cli import paths
 from scripts.lib.cli.command import command
 from scripts.lib.decisions.state import Refused
 from scripts.lib.yours import leaving, packing
@@ -26,8 +27,8 @@ Look at model/ and endpoints/, then: make check test, make demo, and docs/MAKE_I
 @command()
 @click.option("--name", help="Of the endpoint and the registered model.")
 @click.option("--kind", type=click.Choice(KINDS), help="What it predicts; other: a table, by a Python class of yours.")
-@click.option("--model", type=click.Path(exists=True, file_okay=False, path_type=Path), help="An MLflow model folder.")
-@click.option("--data", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="CSV to train on.")
+@click.option("--model", type=paths.FOLDER, help="An MLflow model folder.")
+@click.option("--data", type=paths.FILE, help="CSV, or .parquet, to train on.")
 @click.option("--target", help="The column to predict.")
 @click.option("--columns", help="The columns to predict from, with commas between.")
 @click.option("--metric", help="Of the gate: auc, accuracy, log_loss; rmse, mae, r2; pinball_loss.")

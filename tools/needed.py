@@ -26,6 +26,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "emulator/*": ("demo", "drill"),
 }
 BLUE, GREEN = (f"endpoints/{colour}-deployment.yml" for colour in ("blue", "green"))
+TRAINING, JOB, SAMPLE = Path("model/train.py"), Path("model/job.yml"), Path("model/sample.csv")
 IDLE = f"{BLUE} is read for an endpoint's first deployment alone: where one serves, only {GREEN} changes anything."
 
 
@@ -46,17 +47,24 @@ def changed(base: str) -> list[str]:
     return answer.stdout.split("\0")[:-1] if answer.returncode == 0 else []
 
 
+def sample() -> Path | None:
+    """What a pull request trains on where the training is on a cluster: a fork has no login there."""
+    return SAMPLE if JOB.is_file() and SAMPLE.is_file() else None
+
+
 def main(base: str) -> None:
-    """Prints the jobs as JSON, also as the step's output `jobs`."""
+    """Prints the jobs as JSON, also as the step's output `jobs`; where there is a sample to train on, it is `data`."""
     paths = changed(base)
     if BLUE in paths and GREEN not in paths:
         print(f"::notice file={BLUE}::{IDLE}", file=sys.stderr)
-    nothing = [] if Path("model/train.py").is_file() else ["compare-models"]  # the models come from elsewhere
+    nothing = [] if TRAINING.is_file() else ["compare-models"]  # the models come from elsewhere
     jobs = json.dumps([job for job in needed(paths) if job not in nothing])
     print(jobs)
     if output := os.environ.get("GITHUB_OUTPUT"):
         with Path(output).open("a", encoding="utf-8") as file:
             file.write(f"jobs={jobs}\n")
+            if data := sample():
+                file.write(f"data={data}\n")
 
 
 if __name__ == "__main__":

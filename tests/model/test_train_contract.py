@@ -22,6 +22,7 @@ from scripts.lib.decisions.predictions import names
 from scripts.lib.decisions.request_fit import misfits
 from scripts.lib.decisions.servable import check
 from tests.support import ROOT
+from tools.needed import sample
 
 TRAIN = ROOT / "model" / "train.py"
 GATE = re.compile(r"--(?:bound|(?:min|max)-[\w-]+)")  # an option of train.py: what a metric must reach, or not exceed
@@ -30,7 +31,8 @@ pytestmark = pytest.mark.skipif(not TRAIN.exists(), reason="the model is trained
 
 def train(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     """Run train.py as the workflow does, its outputs in `folder`/output."""
-    command = [sys.executable, TRAIN, "--out", folder / "model", *options]
+    data = ["--data", path] if (path := sample()) else []  # where all of it isn't in git, and a cluster trains
+    command = [sys.executable, TRAIN, *data, "--out", folder / "model", *options]
     environ = {**os.environ, "GITHUB_OUTPUT": str(folder / "output")}
     return subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
 

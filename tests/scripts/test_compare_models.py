@@ -37,6 +37,18 @@ def test_the_metrics_are_set_side_by_side(head: Path, tmp_path: Path) -> None:
     assert all(row in summary.read_text().splitlines() for row in rows)
 
 
+@pytest.mark.parametrize("options", [[], ["--sample", "model/sample.csv"]], ids=str)
+def test_a_sample_is_named(head: Path, tmp_path: Path, options: list[str]) -> None:
+    """Metrics of a few rows stand beside the sentence that they are that."""
+    summary = tmp_path / "summary"
+
+    result = run("compare_models", head, head, *options, GITHUB_STEP_SUMMARY=str(summary))
+
+    assert result.exit_code == 0, result.output
+    said = ["Trained on the sample `model/sample.csv` alone" in text for text in (summary.read_text(), result.stderr)]
+    assert said == [bool(options)] * 2
+
+
 def test_a_contract_that_stays_is_said(head: Path, tmp_path: Path) -> None:
     """Other metrics break no client."""
     base, summary = toy_model(tmp_path / "base", metadata={"auc": 0.9, "labels": [0, 1]}), tmp_path / "summary"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import subprocess
@@ -10,12 +11,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import yaml
 
 from azureml_emulator.testing import toy_model
 from azureml_emulator.workflows.act import commit, copy_tree
 from demo.rollouts import change_model
+from scripts.lib.yours.table import sample
 from tests.support import ROOT
 from tests.support.repository import DEPLOYING, PROMOTING, TRAINING, repository, results
 
@@ -118,7 +121,8 @@ def checks(tree: Path, program: str, *arguments: str) -> str:
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     """A fresh copy, and a CSV beside it."""
-    (tmp_path / "few.csv").write_text(FEW)
+    for name in ("few.csv", "few.parquet"):
+        (tmp_path / name).write_text(FEW)
     copy_tree(ROOT, tmp_path / "tree")
     return tmp_path / "tree"
 
@@ -141,6 +145,7 @@ REFUSALS: dict[str, tuple[list[str], int, str]] = {
     "another kind's metric": ([*GIVEN, "--kind", "regression", "--target", "price", "--metric", "auc"], 2, "rmse, mae"),
     "no CSV": (["--name", "mine", "--kind", "other", "--data", "docs/summary.svg"], 1, "can't be read as a CSV"),
     "no endpoint's name": (["--name", "a b", "--kind", "other", "--data", "../few.csv"], 2, "3 to 32 letters"),
+    "no Parquet": (["--name", "mine", "--kind", "other", "--data", "../few.parquet"], 1, "can't be read as Parquet"),
     "one column": (["--name", "mine", "--kind", "other", "--data", "endpoints/endpoint.yml"], 1, "endpoint.yml"),
     "a bound that none reaches": (
         [*GIVEN, "--kind", "regression", "--target", "price", "--bound", "nan"],
@@ -183,6 +188,56 @@ def test_odd_names_and_values(tree: Path) -> None:
     body = json.loads((tree / "endpoints/smoke-requests.json").read_text())["input_data"]
     assert body["columns"] == ["a, b", "Größe \\d", "new", "of many"]
     assert {type(row[2]) for row in body["data"]} == {str, type(None)}
+
+
+def test_a_start_takes_parquet_and_a_sample(tree: Path) -> None:
+    """The same model comes of the same rows in Parquet; what isn't is a sentence; of a sample there is no gate."""
+    data, parquet, sample = (tree / "model" / name for name in ("data.csv", "data.parquet", "sample.csv"))
+    table = pd.read_csv(tree.parent / "few.csv")
+    table.convert_dtypes().astype({"kind": "category"}).to_parquet(tree.parent / "few.parquet")
+    given = ["--name", "mine", "--kind", "classification", "--bound", "0.99", "--data", "../few.parquet"]
+    done = make(tree, *given)
+    assert (done.returncode, parquet.is_file(), data.exists()) == (0, True, False), done.stderr
+    table.to_csv(data, index=False)
+
+    def train(path: Path | None = None, *options: str) -> subprocess.CompletedProcess[str]:
+        data = ["--data", str(path.relative_to(tree))] if path else []
+        command = [sys.executable, "model/train.py", *data, *options]
+        return subprocess.run(command, cwd=tree, check=False, capture_output=True, text=True)
+
+    table.head(40).to_csv(sample, index=False)
+    typed, plain, gated, few = train(parquet, "--bound", "0"), train(data, "--bound", "0"), train(), train(sample)
+    parquet.write_bytes(data.read_bytes())
+    sample.write_bytes(b"PAR1\xff\xfe")
+    wrong = [train(path) for path in (parquet, sample)]
+
+    assert (typed.returncode, typed.stdout) == (0, plain.stdout), typed.stderr
+    assert (gated.returncode, few.returncode) == (1, 0), gated.stderr + few.stderr
+    for it in wrong:
+        assert it.returncode == 1 and "isn't what its name ends in" in it.stderr and "Traceback" not in it.stderr
+
+
+LATE = ["no"] * 9_000 + ["yes"] * 12 + ["no"] * 500 + ["perhaps"] * 6
+
+
+@pytest.mark.parametrize(
+    ("target", "rows", "least"),
+    [
+        (LATE, [*range(184), *range(9_000, 9_010), *range(9_512, 9_518)], 6),
+        ([n / 7 for n in range(900)], [*range(200)], 1),
+        (["yes", "no"] * 20, [*range(40)], 20),
+    ],
+    ids=["labels that come late", "amounts", "few"],
+)
+def test_a_sample_has_what_training_needs(target: list[Any], rows: list[int], least: int) -> None:
+    """The first rows, at most 200, in their order, and among them enough of each label."""
+    made = sample(pd.DataFrame({"row": range(len(target)), "it": target}), "it")
+
+    found = pd.read_csv(io.StringIO(made))
+    assert found["row"].is_monotonic_increasing and len(found) <= 200
+    assert set(rows) <= set(found["row"])
+    assert set(found["it"].astype(str)) == set(map(str, target)) or len(set(target)) > 20
+    assert found["it"].value_counts().min() >= least
 
 
 @pytest.mark.parametrize(("metric", "less"), [("brier", True), ("auc", False), ("waste", True)])

@@ -36,12 +36,28 @@ def the_change_is_looked_at_whole(files: Files) -> Findings:
     compares = files.jobs["ci.compare-models"]["steps"][0]  # with the base's own commit
     if "if" in job or any(step["with"].get("fetch-depth") != 0 for step in (checkout, compares)):
         yield "not all of it is there, or it is left out"
-    if job.get("outputs") != {"jobs": "${{ steps.needed.outputs.jobs }}"} or needed != {
+    told = {name: f"${{{{ steps.needed.outputs.{name} }}}}" for name in ("jobs", "data")}
+    if job.get("outputs") != told or needed != {
         "id": "needed",
         "run": 'exec python3 -m tools.needed "$BASE"',
         "env": {"BASE": f"${{{{ {base} }}}}"},
     }:
         yield f"{job}"
+
+
+@rule
+def both_models_learn_from_the_same(files: Files) -> Findings:
+    """Where there is a sample, both trainings take it, and the comparison says so; else they take what they know."""
+    job = files.jobs["ci.compare-models"]
+    wanted = [
+        'exec python outputs/base/model/train.py ${DATA:+--data "$DATA"} --out outputs/base-model',
+        'exec python model/train.py ${DATA:+--data "$DATA"} --out outputs/model',
+        'exec python -m scripts.compare_models ${DATA:+--sample "$DATA"} outputs/base-model outputs/model',
+    ]
+    data = {"DATA": "${{ needs.changes.outputs.data }}"}
+    found = [(step["run"], step.get("env")) for step in job["steps"] if "exec python" in step.get("run", "")]
+    if found != [(command, data) for command in wanted]:
+        yield f"{found}"
 
 
 @rule

@@ -1,5 +1,6 @@
 """ci.yml: each drill runs in one of its parts; through act, what a pull request, from a fork or not, gets to see."""
 
+import hashlib
 import json
 import re
 import shutil
@@ -16,7 +17,7 @@ from demo.rollouts import change_model
 from tests.support import ROOT
 from tests.support.repository import results
 from tools.drill import SESSIONS, files
-from tools.needed import ALWAYS, BLUE, GREEN, JOBS, changed, main, needed
+from tools.needed import ALWAYS, BLUE, GREEN, JOB, JOBS, SAMPLE, changed, main, needed
 
 # Here is what the Makefile would install, and `make check demo` has run on these files before.
 STUBS = {
@@ -140,6 +141,23 @@ def test_without_a_training_no_models_are_compared(
     assert json.loads(capsys.readouterr().out) == [job for job in JOBS if job != "compare-models"]
 
 
+@pytest.mark.parametrize("there", [[JOB, SAMPLE], [JOB], [SAMPLE], []], ids=str)
+def test_a_sample_is_for_a_training_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: list[Path]
+) -> None:
+    """Pull requests train on it where a cluster trains on the rest; else on what the training takes itself."""
+    for path in there:
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "output"))
+
+    main("nowhere")
+
+    told = (tmp_path / "output").read_text().splitlines()[1:]
+    assert told == (["data=model/sample.csv"] if there == [JOB, SAMPLE] else [])
+
+
 @pytest.mark.parametrize(("moved", "told"), [((BLUE, "endpoints/old.yml"), True), ((BLUE, GREEN), False)])
 def test_the_first_deployments_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], moved: list[str], told: bool
@@ -217,6 +235,22 @@ def test_a_page_needs_little(tree: Path, run: Run) -> None:
     little = start(tree, "merge_group")
 
     assert results(little, "success") == ["changes", *ALWAYS, "all"]
+
+
+@pytest.mark.drill
+def test_a_fork_trains_on_the_sample(tree: Path, run: Run) -> None:
+    """Where a cluster trains, both models of the comparison are made of the sample in git, and it says so."""
+    rows = (ROOT / "model/heart.csv").read_text().splitlines(keepends=True)[:101]
+    (tree / SAMPLE).write_text("".join(rows))
+    (tree / JOB).write_text("type: command\n")
+    commit(tree, "Train on a cluster")
+
+    compared = start(tree).jobs["compare-models"]
+
+    assert compared.result == "success", compared.log[-3000:]
+    assert "Trained on the sample `model/sample.csv` alone" in compared.summary
+    digest = hashlib.sha256("".join(rows).encode()).hexdigest()[:12]
+    assert f"| data | `{digest}` | `{digest}` |" in compared.summary
 
 
 @pytest.mark.drill

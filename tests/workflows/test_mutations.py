@@ -83,6 +83,7 @@ MUTATIONS: dict[str, Mutate] = {
     "a step dropped": steps_dropped,
     "an expectation dropped": replaced(r' --expect "\$PROPOSAL"', ""),
     "an option's value dropped": replaced(r' "\$[A-Z_]+"(?=\n| )', ' ""'),
+    "all the data for one of two": replaced(r'\$\{DATA:\+--\w+ "\$DATA"\} ', ""),
     "a failing step overlooked": replaced(r"^( +)- run: (.*)", r"\1- run: \2\n\1  continue-on-error: true"),
     "a stored secret": replaced(r"(client-id: \"?\$\{\{) [\w.-]+", r"\1 secrets.CLIENT_ID"),
     "the token for a script that needs none": replaced(r"VERSION: .*", "VERSION: ${{ github.token }}"),

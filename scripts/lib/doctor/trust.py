@@ -43,14 +43,9 @@ def subjects(
         return wrong(name, say, f"These workflows log in to Azure's public cloud alone, where it is {AUDIENCE}.")
     mend = MEND
     if same and not ours:
-        issuers = {str(one.get("issuer")) for one in same}
-        say = (
-            f"the identity trusts {listed(missing.values())} of {listed(issuers)}, but GitHub's tokens have the issuer "
-        )
-        say, mend = (
-            f"{say}{issuer}.",
-            f"{MEND} If your enterprise's tokens have that issuer, set OIDC_ISSUER to it before.",
-        )
+        said = listed({str(one.get("issuer")) for one in same})
+        say = f"the identity trusts {listed(missing.values())} of {said}, but GitHub's tokens have the issuer {issuer}."
+        mend = f"{MEND} If your enterprise's tokens have that issuer, set OIDC_ISSUER to it before."
     return wrong(name, f"{say} Logins there end with AADSTS700213.", mend)
 
 
@@ -75,17 +70,9 @@ def _removal(credential: Mapping[str, Any]) -> str:
     parts = str(credential.get("id", "")).split("/")
     if len(parts) < 11:
         return "Delete it on the identity's page, under Federated credentials."
-    names = [
-        "--name",
-        parts[-1],
-        "--identity-name",
-        parts[-3],
-        "--subscription",
-        parts[2],
-        "--resource-group",
-        parts[4],
-    ]
-    return f"az identity federated-credential delete {shlex.join(names)} --yes"
+    where = {"--name": -1, "--identity-name": -3, "--subscription": 2, "--resource-group": 4}
+    names = shlex.join(word for option, at in where.items() for word in (option, parts[at]))
+    return f"az identity federated-credential delete {names} --yes"
 
 
 def _is_ours(credential: Mapping[str, Any], issuer: str) -> bool:

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 
 from scripts.lib.github import triggers
 from scripts.lib.github.api import CannotTell, GitHub
-from scripts.lib.github.commits import SHA
-
-MOST = 300  # files that GitHub lists, and heeds: a merge of more may start nothing
+from scripts.lib.github.commits import MANY, SHA
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,7 @@ def behind(github: GitHub, commit: str) -> Behind:
     started = [sha for sha in commits if sha in runs]
     changed = github.changed(started[-1] if started else commit, branch) if commits[-1:] != started[-1:] else []
     paths = (triggers.push(triggers.ROLLOUT) or {}).get("paths")
-    left_out = changed if len(changed) >= MOST else triggers.touched(changed, paths)
+    left_out = changed if len(changed) >= MANY else triggers.touched(changed, paths)
     newest = runs[started[-1]] if started else None
     said = f"its rollout: {newest['conclusion'] or newest['status']}, {newest['html_url']}" if newest else ""
     return Behind(branch, len(commits), left_out, said)

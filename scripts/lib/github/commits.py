@@ -9,7 +9,7 @@ from scripts.lib.github.api import CannotTell, GitHub
 
 SHA = re.compile(r"[0-9a-f]{7,64}")
 CODE = re.compile(r"model/.*\.(py|ipynb|in|txt|ya?ml|toml)")  # what a model is made by, beside its data
-MANY = 300  # files, of which GitHub tells no more
+MANY = 300  # files: GitHub tells no more, and heeds no more, so that a merge of more may start nothing
 
 
 def messages(base: str, head: str) -> list[str]:

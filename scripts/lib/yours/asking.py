@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from scripts.lib.cli import paths
 from scripts.lib.cli.names import endpoint
 from scripts.lib.decisions import model_example, model_folder, model_tags, signature
 from scripts.lib.decisions.metrics import better_sign
@@ -57,7 +58,7 @@ def asked(given: Given) -> Wanted:
     if given["model"]:
         return _folder(name, given)
     kind = ask(given, "kind", "What the model predicts", kind=click.Choice(KINDS))
-    data = ask(given, "data", "CSV to train on", kind=click.Path(exists=True, dir_okay=False, path_type=Path))
+    data = ask(given, "data", "CSV, or Parquet, to train on", kind=paths.FILE)
     return _csv(name, kind, data, given)
 
 
@@ -81,7 +82,9 @@ def _csv(name: str, kind: str, data: Path, given: Given) -> Wanted:
     if not math.isfinite(bound):
         raise click.UsageError(f"--bound {bound} is no number to reach")
     types = table.kinds(read, columns)
+    kept = DATA.with_suffix(".parquet") if data.suffix == ".parquet" else DATA
     constants = {
+        "DATA": f'DATA = "{kept.as_posix()}"',
         "TARGET": f"TARGET = {target!r}",
         "COLUMNS": f"COLUMNS = {types!r}  # the features, as callers send them: double, boolean or string",
         "METRIC, BOUND": f"METRIC, BOUND = {json.dumps(metric)}, {float(bound)}  # a worse model is not rolled out",
@@ -90,7 +93,7 @@ def _csv(name: str, kind: str, data: Path, given: Given) -> Wanted:
     ends = (float(read[target].min()), float(read[target].max())) if kind == "regression" else None
     cluster = _form(ask(given, "cluster", "Compute cluster to train on; empty: the workflow's runner", default=""))
     asset = _form(ask(given, "asset", "Data asset that it trains on", default=name)) if cluster else ""
-    return Wanted(Answers(name, kind, constants, sample, rows, ends, cluster, asset), data, DATA)
+    return Wanted(Answers(name, kind, constants, sample, rows, ends, cluster, asset), data, kept)
 
 
 def _form(name: str) -> str:

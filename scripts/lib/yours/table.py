@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ROWS = 14  # of the smoke test, at most
+SAMPLE, FEWEST = 200, 10  # rows of a sample at most, and of each label among them, if it has as many
 #: What is measured by the training that make_it_yours writes.
 METRICS = {
     "classification": ("auc", "accuracy", "log_loss"),
@@ -20,16 +22,25 @@ METRICS = {
 
 
 def read(path: Path) -> pd.DataFrame:
-    """Raises Refused for what is no CSV with a head and rows."""
+    """Columns of a CSV or, by the ending .parquet, of Parquet, as a CSV types them. Raises Refused without any rows."""
     import pandas as pd
 
+    parquet = path.suffix == ".parquet"
     try:
-        table = pd.read_csv(path)
-    except (OSError, ValueError) as error:
-        raise Refused(f"{path} can't be read as a CSV: {error}") from error
+        table = pd.read_csv(io.StringIO(pd.read_parquet(path).to_csv(index=False)) if parquet else path)
+    except (OSError, ValueError, LookupError, NotImplementedError) as error:  # of damaged Parquet, too
+        raise Refused(f"{path} can't be read as {'Parquet' if parquet else 'a CSV'}: {error}") from error
     if table.empty or len(table.columns) < 2:
         raise Refused(f"{path} has {len(table)} rows of {len(table.columns)} columns. Are there commas between?")
     return table
+
+
+def sample(table: pd.DataFrame, target: str) -> str:
+    """A CSV of its first rows, for pull requests: at most SAMPLE, but of each label so many that training works."""
+    labels = table[target].nunique() <= SAMPLE // FEWEST
+    needed = table.groupby(target, sort=False).head(FEWEST).index if labels else table.index[:0]
+    rows = needed.append(table.index.difference(needed, sort=False))[:SAMPLE]
+    return str(table.loc[rows.sort_values()].to_csv(index=False))
 
 
 def kinds(table: pd.DataFrame, columns: list[str]) -> dict[str, str]:

@@ -7,16 +7,21 @@ import math
 import resource
 import subprocess
 import sys
+import threading
 import zipfile
 from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from click import ClickException
 from click.testing import CliRunner, Result
 
+from benchmarks.training import write
 from tests.support import ROOT
 
 MODEL = ROOT / "model"
@@ -232,28 +237,168 @@ def test_gate_is_open_from_min_auc_on(train: Train, auc: float, good: bool) -> N
         check(auc, 0.88)
 
 
-@pytest.mark.parametrize(("rows", "partitions"), [(303, 5), (9_999, 5), (10_000, 1), (300_000, 1)])
-def test_partitions_follow_the_rows(train: Train, rows: int, partitions: int) -> None:
-    """A small table is cut into folds five times, since chance says much there; a large one once."""
-    from train import repeats
+def test_a_sample_has_no_gate(train: Train, tmp_path: Path) -> None:
+    """A pull request's few rows show that training works; how good the model is, all the data say, or an option."""
+    table = TABLE.head(100).assign(target=[str(n % 2) for n in range(100)])  # nothing to learn
+    for name in ("model/sample.csv", "else.csv"):
+        Path(name).parent.mkdir(exist_ok=True)
+        table.to_csv(name, index=False)
 
-    assert repeats(rows) == partitions
+    sample, other = (
+        train_apart(tmp_path / "out", Path(name), cwd=tmp_path) for name in ("model/sample.csv", "else.csv")
+    )
+    asked = train("--data", "model/sample.csv", "--min-auc", "0.9")
+
+    assert [sample.returncode, other.returncode, asked.exit_code] == [0, 1, 1]
+    assert "is below --min-auc" in other.stderr and "is below --min-auc 0.9" in asked.output
+
+
+@pytest.mark.parametrize(("rows", "cut"), [(303, (10, 5)), (9_999, (10, 5)), (10_000, (5, 1)), (300_000, (5, 1))])
+def test_partitions_follow_the_rows(train: Train, rows: int, cut: tuple[int, int]) -> None:
+    """A small table is cut into many folds five times, since chance says much there; a large one into few, once."""
+    from train import partitions
+
+    assert partitions(rows) == cut
+
+
+def threads_of(work: Callable[[], Any]) -> tuple[Any, int]:
+    """What it returns, and how many threads it had at the most besides its own."""
+    counts, over = [0], threading.Event()
+
+    def watch() -> None:
+        while not over.wait(0.005):
+            counts.append(threading.active_count() - before)
+
+    watcher, before = threading.Thread(target=watch), threading.active_count() + 1
+    watcher.start()
+    done = work()
+    over.set()
+    watcher.join()
+    return done, max(counts)
+
+
+def test_threads_follow_the_rows(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A large table's folds are fitted on all cores; how many there are doesn't change what is measured."""
+    from dataset import load
+    from train import boosted_trees, evaluate
+
+    def evaluated(rows: int, cores: int) -> tuple[Any, int]:
+        write(rows, Path("data.parquet"))
+        features, target = load(Path("data.parquet"), 10)
+        monkeypatch.setenv("LOKY_MAX_CPU_COUNT", str(cores))  # joblib then sees so many
+        return threads_of(lambda: evaluate(boosted_trees(7), features, target, 7))
+
+    _, for_few = evaluated(1_000, 3)
+    (metrics, for_one), (same, for_three) = evaluated(10_000, 1), evaluated(10_000, 3)
+
+    assert (for_few, for_one) == (0, 0)
+    assert for_three >= 3
+    assert same == metrics
 
 
 @pytest.mark.drill
 def test_a_large_table_trains_on_all_cores() -> None:
-    """A hundred times the rows don't take a hundred times the time."""
+    """A hundred times the rows don't take a hundred times the time, whatever kind of file has them."""
     command = [sys.executable, "-m", "benchmarks.training", "--most", "30000"]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
 
     seconds = [float(line.split("|")[2]) for line in result.stdout.splitlines()[2:]]
-    assert len(seconds) == 3
-    assert seconds[-1] < 20 * seconds[0]
+    assert len(seconds) == 6
+    assert max(seconds[-2:]) < 20 * min(seconds[:2])
 
 
-def train_apart(out: Path, **options: Any) -> subprocess.CompletedProcess[str]:
+#: How a table may be typed where it is written as Parquet: its columns, and how one is made of heart.csv's.
+TYPES: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
+    "as pandas reads it": lambda table: table,
+    "nullable": lambda table: table.convert_dtypes(),
+    "all text": lambda table: table.astype(object).map(str, na_action="ignore"),
+    "categories": lambda table: table.astype({"thal": "category", "cp": "category"}),
+    "true and false": lambda table: table.astype({"sex": bool, "target": bool}),
+    "true, false, and missing": lambda table: table.assign(ca=(table["ca"] > 0).where(table["ca"].notna(), None)),
+    "decimals": lambda table: table.assign(age=table["age"].map(Decimal)),
+    "rows with names": lambda table: table.set_index(pd.Index([f"patient {n}" for n in range(303)], name="who")),
+}
+
+
+@pytest.mark.parametrize("types", TYPES)
+def test_parquet_is_read_like_a_csv(train: Train, types: str) -> None:
+    """Of one table, however its columns are typed, both files give the same features and target."""
+    from dataset import load
+
+    table = pd.read_csv(MODEL / "heart.csv")
+    as_csv = table if types != "true, false, and missing" else table.assign(ca=table["ca"].clip(upper=1))
+    as_csv.to_csv("data.csv", index=False)
+    TYPES[types](table).to_parquet("data")  # its content says what it is
+
+    (features, target), (wanted, labels) = load(Path("data"), 10), load(Path("data.csv"), 10)
+
+    pd.testing.assert_frame_equal(features, wanted, check_names=False)
+    pd.testing.assert_series_equal(target, labels, check_names=False)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"age": date(2020, 1, 1)}, "column age, row 1: '2020-01-01' is not a number"),
+        ({"age": pd.Timedelta(1, "h")}, "column age, row 1: '0 days 01:00:00' is not a number"),
+        ({"chol": math.inf}, "column chol, row 1: 'inf' is not a number"),
+        ({"thal": 3}, "column thal, row 1: '3' is not one of"),
+        ({"ca": [[0]] * 303}, "column ca, row 1: '[0]' is not a number"),
+        ({"target": 0.5}, "column target, row 1: '0.5' is not 0 or 1"),
+        ({"weight": 80}, "unknown columns: weight"),
+    ],
+    ids=str,
+)
+def test_refuses_other_values_in_parquet(train: Train, change: dict[str, Any], said: str) -> None:
+    """A file without lines is told of by its rows."""
+    pd.read_csv(MODEL / "heart.csv").assign(**change).to_parquet("data.parquet")
+
+    result = train("--data", "data.parquet", "--out", "out/model")
+
+    assert (result.exit_code, Path("out").exists()) == (1, False)
+    assert isinstance(result.exception, SystemExit) and said in result.output
+
+
+def test_refuses_numbers_for_names(train: Train) -> None:
+    """Parquet keeps columns' names as pandas had them: those of a table without a head are numbers."""
+    pd.read_csv(MODEL / "heart.csv").set_axis(range(14), axis="columns").to_parquet("data.parquet")
+
+    result = train("--data", "data.parquet")
+
+    assert result.exit_code == 1
+    assert isinstance(result.exception, SystemExit) and "missing columns: age, sex" in result.output
+
+
+def test_refuses_what_is_no_parquet(train: Train) -> None:
+    """A CSV by the name of Parquet, and a file that is cut off or damaged anywhere, are named without a traceback."""
+    pd.read_csv(MODEL / "heart.csv").to_parquet("whole")
+    whole = Path("whole").read_bytes()
+    others = [(MODEL / "heart.csv").read_bytes(), b"", whole[:4], whole[:-1], whole[: len(whole) // 2]]
+    pq.write_table(pq.read_table("whole").replace_schema_metadata({"pandas": "{}"}), "whole")  # pandas looks into it
+    others.append(Path("whole").read_bytes())
+
+    for content in others:
+        Path("data.parquet").write_bytes(content)
+        result = train("--data", "data.parquet", "--out", "out/model")
+
+        assert (result.exit_code, Path("out").exists()) == (1, False)
+        assert "data.parquet is not a Parquet file" in result.output
+        assert isinstance(result.exception, SystemExit)
+
+
+def test_a_model_of_parquet_is_that_of_the_csv(tmp_path: Path) -> None:
+    """What trains on the same rows makes the same model, whatever file they lie in."""
+    pd.read_csv(MODEL / "heart.csv").to_parquet(tmp_path / "data.parquet")
+
+    both = [train_apart(tmp_path / "csv"), train_apart(tmp_path / "parquet", data=tmp_path / "data.parquet")]
+
+    assert both[0].stdout == both[1].stdout != ""
+    assert (tmp_path / "csv/model.pkl").read_bytes() == (tmp_path / "parquet/model.pkl").read_bytes()
+
+
+def train_apart(out: Path, data: Path = MODEL / "heart.csv", **options: Any) -> subprocess.CompletedProcess[str]:
     """Run the command in a process of its own: MLflow warns of itself when it is imported."""
-    command = [sys.executable, "-B", MODEL / "train.py", "--data", MODEL / "heart.csv", "--out", out]
+    command = [sys.executable, "-B", MODEL / "train.py", "--data", data, "--out", out]
     return subprocess.run(command, capture_output=True, text=True, check=False, **options)
 
 
