@@ -11,6 +11,7 @@ from azureml_emulator.api.assets import listed, page_of
 from azureml_emulator.arm.documents import Document
 from azureml_emulator.arm.errors import BadRequest
 from azureml_emulator.arm.messages import Call, Reply
+from azureml_emulator.arm.sent import Sent, validated
 from azureml_emulator.resources.azure import Azure
 from azureml_emulator.resources.blobs import ACCOUNT, SUFFIX
 from azureml_emulator.resources.job_files import LOG
@@ -19,6 +20,12 @@ from azureml_emulator.resources.jobs import Written
 #: How run history names the types of models; those of data are as everywhere.
 HISTORY_TYPES = {"mlflow_model": "MLFlowModel", "custom_model": "CustomModel", "triton_model": "TritonModel"}
 READ, WRITE = "experiments/runs/read", "experiments/runs/write"
+
+
+class Asked(Sent):
+    """The ids of assets whose address is asked for."""
+
+    values: list[str]
 
 
 def rows(workspace: str) -> list[tuple[str, str, Any]]:
@@ -167,14 +174,15 @@ def patch_run(azure: Azure, call: Call) -> Document:
 
 
 def resolved_data(azure: Azure, call: Call) -> Document:
-    found = _resolved(azure, call, "values")
+    found = _resolved(azure, call)
     return {"values": {one.asset: {"uri": one.uri, "type": one.kind} for one in found}}
 
 
 def resolved_models(azure: Azure, call: Call) -> Document:
-    found = _resolved(azure, call, "values")
+    found = _resolved(azure, call)
     return {"values": {one.asset: {"path": one.uri, "type": one.kind} for one in found}}
 
 
-def _resolved(azure: Azure, call: Call, field: str) -> list[Written]:
-    return [azure.jobs.output(call.scope, str(id)) for id in call.document.get(field) or []]
+def _resolved(azure: Azure, call: Call) -> list[Written]:
+    given = validated(Asked.model_validate, call.document)
+    return [azure.jobs.output(call.scope, id) for id in given.values]

@@ -3,17 +3,47 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
+
+from pydantic import BaseModel
 
 from azureml_emulator.arm.documents import Document
 from azureml_emulator.arm.errors import BadRequest, NotFound
-from azureml_emulator.arm.messages import Call, Reply
+from azureml_emulator.arm.messages import Call, Reply, json_object
+from azureml_emulator.arm.sent import validated
 from azureml_emulator.resources.azure import Azure
 from azureml_emulator.resources.datastores import ARTIFACTS
-from azureml_emulator.resources.tracking import experiment_id
+from azureml_emulator.resources.tracking import Point, Said, experiment_id
 
 RUNS = "ExperimentRun/dcid."  # below which each run's artifacts are
 READ, WRITE = "experiments/runs/read", "experiments/runs/write"
+
+
+class New(BaseModel):
+    experiment_id: str
+    run_name: str | None = None
+    tags: list[Said] = []
+
+
+class Update(BaseModel):
+    run_id: str
+    status: str | None = None
+    end_time: int | None = None
+    run_name: str | None = None
+
+
+class Search(BaseModel):
+    experiment_ids: list[str] = []
+    filter: str | None = None
+    order_by: list[str] = []
+
+
+class Batch(BaseModel):
+    run_id: str
+    params: list[Said] = []
+    tags: list[Said] = []
+    metrics: list[Point] = []
 
 
 def rows(mlflow: str) -> list[tuple[str, str, Any, str]]:
@@ -53,62 +83,65 @@ def experiment_by_name(azure: Azure, call: Call) -> Document:
 
 
 def create_run(azure: Azure, call: Call) -> Document:
-    given = call.document
-    made = azure.tracking.create(call.scope, _text(given, "experiment_id"), str(given.get("run_name") or ""))
-    azure.tracking.log(call.scope, made["info"]["run_id"], tags=given.get("tags") or [])
+    given = validated(New.model_validate, call.document)
+    made = azure.tracking.create(call.scope, given.experiment_id, given.run_name or "")
+    azure.tracking.log(call.scope, made["info"]["run_id"], tags=given.tags)
     return {"run": azure.tracking.told(call.scope, made["info"]["run_id"])}
 
 
 def update_run(azure: Azure, call: Call) -> Document:
-    given = call.document
-    said = (given.get("status"), given.get("end_time"), given.get("run_name"))
-    return {"run_info": azure.tracking.update(call.scope, _run(given), *said)}
+    given = validated(Update.model_validate, call.document)
+    updated = azure.tracking.update(call.scope, given.run_id, given.status, given.end_time, given.run_name or "")
+    return {"run_info": updated}
 
 
 def run(azure: Azure, call: Call) -> Document:
-    return {"run": azure.tracking.told(call.scope, _run(call.query))}
+    return {"run": azure.tracking.told(call.scope, call.query.get("run_id", ""))}
 
 
 def search(azure: Azure, call: Call) -> Document:
     """All runs of some experiments: filters and orders aren't emulated."""
-    given = call.document
-    if given.get("filter") or given.get("order_by"):
+    given = validated(Search.model_validate, call.document)
+    if given.filter or given.order_by:
         raise BadRequest("A filter or an order of runs isn't emulated.", "NotEmulated")
-    return {"runs": azure.tracking.runs(call.scope, given.get("experiment_ids") or [])}
+    return {"runs": azure.tracking.runs(call.scope, given.experiment_ids)}
 
 
 def log_batch(azure: Azure, call: Call) -> Document:
-    given = call.document
-    azure.tracking.log(call.scope, _run(given), *(given.get(field) or [] for field in ("params", "tags", "metrics")))
+    given = validated(Batch.model_validate, call.document)
+    azure.tracking.log(call.scope, given.run_id, given.params, given.tags, given.metrics)
     return {}
 
 
 def log_parameter(azure: Azure, call: Call) -> Document:
-    azure.tracking.log(call.scope, _run(call.document), params=[call.document])
-    return {}
+    return log_batch(azure, _of_one(call, "params"))
 
 
 def log_metric(azure: Azure, call: Call) -> Document:
-    azure.tracking.log(call.scope, _run(call.document), metrics=[call.document])
-    return {}
+    return log_batch(azure, _of_one(call, "metrics"))
 
 
 def set_tag(azure: Azure, call: Call) -> Document:
-    azure.tracking.log(call.scope, _run(call.document), tags=[call.document])
-    return {}
+    return log_batch(azure, _of_one(call, "tags"))
 
 
 def log_model(azure: Azure, call: Call) -> Document:
-    """MLflow 2 notes the models of a run in a tag of it."""
-    name, model = "mlflow.log-model.history", json.loads(_text(call.document, "model_json"))
-    tags = {one["key"]: one["value"] for one in azure.tracking.told(call.scope, _run(call.document))["data"]["tags"]}
-    value = json.dumps([*json.loads(tags.get(name, "[]")), model])
-    azure.tracking.log(call.scope, _run(call.document), tags=[{"key": name, "value": value}])
+    """MLflow 2 notes the models of a run in a tag of it; here the last."""
+    model = json.dumps([json_object(_text(call.document, "model_json").encode())])
+    tag = Said(key="mlflow.log-model.history", value=model)
+    azure.tracking.log(call.scope, _text(call.document, "run_id"), tags=[tag])
     return {}
 
 
+def _of_one(call: Call, field: str) -> Call:
+    """What is logged one by one, as a batch."""
+    return replace(call, body=json.dumps({"run_id": call.document.get("run_id"), field: [call.document]}).encode())
+
+
 def history(azure: Azure, call: Call) -> Document:
-    return {"metrics": azure.tracking.history(call.scope, _run(call.query), call.query.get("metric_key", ""))}
+    return {
+        "metrics": azure.tracking.history(call.scope, call.query.get("run_id", ""), call.query.get("metric_key", ""))
+    }
 
 
 def list_artifacts(azure: Azure, call: Call) -> Document:
@@ -137,10 +170,6 @@ async def put_artifact(azure: Azure, call: Call) -> Document:
 
 def _container(azure: Azure, call: Call) -> str:
     return azure.datastores.container(call.scope, ARTIFACTS)
-
-
-def _run(given: Any) -> str:
-    return str(given.get("run_id") or given.get("run_uuid") or "")
 
 
 def _text(given: Document, field: str) -> str:

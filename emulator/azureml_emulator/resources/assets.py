@@ -4,8 +4,6 @@ import re
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from pydantic import ConfigDict
-
 from azureml_emulator.arm.documents import ASSET_NAME, Document, Scope, resource
 from azureml_emulator.arm.errors import BadRequest, Conflict, NotFound
 from azureml_emulator.arm.sent import Put, Sent, Texts, validated
@@ -32,9 +30,7 @@ class Page:
 
 
 class Described(Sent):
-    """What containers and versions of every kind have. What else is said of one is kept as it came."""
-
-    model_config = ConfigDict(extra="allow")
+    """What containers and versions of every kind have."""
 
     description: str | None = None
     tags: Texts
@@ -44,6 +40,8 @@ class Described(Sent):
 
 class Version(Described):
     is_anonymous: bool = False
+    auto_delete_setting: Document | None = None
+    intellectual_property: Document | None = None
 
 
 class Assets:

@@ -97,7 +97,7 @@ class Azure:
     async def open(self) -> None:
         """Brings back what the state folder holds."""
         self.operations.recover()
-        self.jobs.recover(self.scopes)
+        await self.jobs.recover(self.scopes)
         self._let_rollouts_in()
         for scope in self.scopes:
             await self.endpoints.restore(scope)

@@ -62,7 +62,7 @@ class JobIdentity(Sent):
 
 class Command(Sent):
     job_type: Annotated[Literal["Command"], not_emulated_but("a job", "Command")]
-    command: str = Field(min_length=1)
+    command: str = Field(pattern=r"\S")
     code_id: str | None = None
     environment_id: str = Field(min_length=1)
     compute_id: str | None = None
@@ -88,6 +88,16 @@ class Command(Sent):
         """What the command asks for that the job doesn't have."""
         have: dict[str, dict[str, Any]] = {"inputs": {**self.inputs}, "outputs": {**self.outputs}}
         yield from (f"{kind}.{name}" for kind, name in PLACEHOLDER.findall(self.command) if name not in have[kind])
+
+
+class Changes(Sent):
+    """What run history is told of a job."""
+
+    tags: Texts
+    properties: Texts
+    display_name: str | None = None
+    description: str | None = None
+    hidden: bool | None = None
 
 
 class Job(Put[Command]):

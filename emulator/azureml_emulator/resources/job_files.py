@@ -1,6 +1,7 @@
 """A job's files: its code and inputs as local paths before it runs, its outputs and its log as blobs. No HTTP."""
 
 import asyncio
+import contextlib
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -24,6 +25,7 @@ class JobFiles:
     def __init__(self, store: Store, registry: Registry, datastores: Datastores, roles: Roles, account: str):
         self._store, self._registry, self._datastores = store, registry, datastores
         self._roles, self._account = roles, account
+        self._logs = asyncio.Lock()
 
     def check(self, scope: Scope, name: str, properties: Document) -> None:
         """Raises NotFound and BadRequest for code, inputs and outputs that can't be."""
@@ -60,9 +62,11 @@ class JobFiles:
     async def keep_log(self, scope: Scope, name: str, log: Path) -> None:
         """Lets the log be the blob that clients read it from."""
         place = self.artifacts(scope, name)
-        blob = self._store.blob(place.container, f"{place.path}/{LOG}")
-        if log.is_file() and (blob is None or blob.size != log.stat().st_size):
-            await self._store.put_blob(place.container, f"{place.path}/{LOG}", _parts(log), {})
+        async with self._logs:  # a shorter one must not come last
+            blob = self._store.blob(place.container, f"{place.path}/{LOG}")
+            with contextlib.suppress(FileNotFoundError):  # it isn't there yet, or no longer
+                if blob is None or blob.size != log.stat().st_size:
+                    await self._store.put_blob(place.container, f"{place.path}/{LOG}", _parts(log), {})
 
     def artifacts(self, scope: Scope, name: str) -> Place:
         return self._datastores.place(scope, f"azureml://datastores/{ARTIFACTS}/paths/ExperimentRun/dcid.{name}")

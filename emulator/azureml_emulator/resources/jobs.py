@@ -1,6 +1,7 @@
 """Command jobs: what Azure's resource manager and run history say of one. Knows no HTTP."""
 
 import asyncio
+import shutil
 import uuid
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -16,7 +17,7 @@ from azureml_emulator.jobs.environment import differing, variables
 from azureml_emulator.resources.assets import Page
 from azureml_emulator.resources.computes import Computes
 from azureml_emulator.resources.datastores import ARTIFACTS
-from azureml_emulator.resources.job_body import MODELS, NAME, Command, Job
+from azureml_emulator.resources.job_body import MODELS, NAME, Changes, Command, Job
 from azureml_emulator.resources.job_files import JobFiles, uri
 from azureml_emulator.resources.job_life import Life, Mishap, Nodes
 from azureml_emulator.resources.operations import CALLER
@@ -110,13 +111,12 @@ class Jobs:
 
     def patch(self, scope: Scope, name: str, given: Document) -> Document:
         """As run history is told: tags and properties are added to, the rest is replaced."""
-        document = self.get(scope, name)
+        document, said = self.get(scope, name), validated(Changes.model_validate, given)
         properties = document["properties"]
-        for field in ("tags", "properties"):
-            properties[field] = {**properties[field], **(given.get(field) or {})}
-        for field, known in (("displayName", "displayName"), ("description", "description"), ("hidden", "isArchived")):
-            if given.get(field) is not None:
-                properties[known] = given[field]
+        properties["tags"] |= said.tags
+        properties["properties"] |= said.properties
+        replaced = {"displayName": said.display_name, "description": said.description, "isArchived": said.hidden}
+        properties |= {field: value for field, value in replaced.items() if value is not None}
         self._store.put(f"{scope.key}/jobs/{name}", document)
         return document
 
@@ -148,13 +148,15 @@ class Jobs:
             raise NotFound(f"The output {asset} was not found.")
         return found[0]
 
-    def recover(self, scopes: Sequence[Scope]) -> None:
-        """Ends as Failed what ran when the emulator stopped."""
+    async def recover(self, scopes: Sequence[Scope]) -> None:
+        """Ends as Failed what ran when the emulator stopped; what it had printed is kept."""
         for scope in scopes:
             for document in self._store.children(f"{scope.key}/jobs"):
                 if document["properties"]["status"] not in ENDED:
+                    await self.keep_log(scope, document["name"])
                     why = "The local Azure ML was stopped while this job ran."
                     self._tell(scope, document["name"], "Failed", ApiError(why, "Interrupted"))
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     async def close(self) -> None:
         """Stops what runs; `recover` ends it at the next start."""
@@ -181,7 +183,13 @@ class Jobs:
         )
         key = f"{scope.key}/{name}"
         self._running[key] = asyncio.create_task(life.live(self.files, self._nodes, self.disturb(name)))
-        self._running[key].add_done_callback(lambda _task: self._running.pop(key))
+        self._running[key].add_done_callback(lambda _task: self._end(scope, name))
+
+    def _end(self, scope: Scope, name: str) -> None:
+        """A job that was cancelled while it ended is Canceled."""
+        del self._running[f"{scope.key}/{name}"]
+        if self.get(scope, name)["properties"]["status"] not in ENDED:
+            self._tell(scope, name, "Canceled")
 
     def _tell(self, scope: Scope, name: str, status: str, error: ApiError | None = None) -> None:
         """Writes a status: not once the emulator is being stopped, and a cancellation is taken back by no other."""
@@ -206,7 +214,7 @@ class Jobs:
         """Raises Conflict where it would be another job."""
         kept = old["properties"]
         outputs = {key: value for key, value in kept["outputs"].items() if key != "default"}
-        was = kept | {"outputs": outputs, "codeId": kept["codeId"]}
+        was = kept | {"outputs": outputs}
         new = _described(given)
         if changed := [field for field in FIXED if new[field] != was[field]]:
             raise Conflict(EXISTS.format(fields=", ".join(changed)), "UserError")

@@ -27,6 +27,9 @@ class ModelVersion(Version):
     flavors: Annotated[dict[str, Flavor], Field(default_factory=dict)]
     job_name: str | None = None
     stage: str | None = None
+    datasets: list[Document] | None = None
+    system_metadata: Document | None = None
+    default_deployment_template: Document | None = None
 
 
 class DataContainer(Described):
@@ -36,6 +39,7 @@ class DataContainer(Described):
 class DataVersion(Version):
     data_type: Literal["uri_file", "uri_folder", "mltable"]
     data_uri: str
+    referenced_uris: list[str] | None = None
 
 
 class CodeVersion(Version):
@@ -52,6 +56,10 @@ class EnvironmentVersion(Version):
     os_type: Annotated[Literal["Linux", "Windows"], any_case("Linux", "Windows")] = "Linux"
     environment_type: str = "UserCreated"
     stage: str | None = None
+    inference_config: Document | None = None
+    auto_rebuild: Annotated[
+        Literal["Disabled", "OnBaseImageUpdate"] | None, any_case("Disabled", "OnBaseImageUpdate")
+    ] = None
 
 
 class Server(Sent):

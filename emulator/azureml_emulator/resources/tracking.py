@@ -3,13 +3,31 @@
 import time
 import uuid
 from collections.abc import Iterable
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field
 
 from azureml_emulator.arm.documents import Document, Scope
 from azureml_emulator.arm.errors import BadRequest, NotFound
 from azureml_emulator.arm.store import Store
 
 RUNNING = "RUNNING"
+
+
+class Said(BaseModel):
+    """A parameter, or a tag."""
+
+    key: str = Field(min_length=1)
+    value: str | int | float | bool
+
+
+class Point(BaseModel):
+    """One value of a metric; what JSON can't hold is a text."""
+
+    key: str = Field(min_length=1)
+    value: Annotated[float, Field(allow_inf_nan=False)] | Literal["NaN", "Infinity", "-Infinity"]
+    timestamp: int = 0
+    step: int = 0
 
 
 def experiment_id(scope: Scope, name: str) -> str:
@@ -56,30 +74,28 @@ class Tracking:
         self._keep(scope, {"info": info, "params": {}, "tags": {}, "metrics": {}})
         return self.told(scope, id)
 
-    def update(
-        self, scope: Scope, id: str, status: str | None, ended: int | None = None, name: str | None = None
-    ) -> Document:
+    def update(self, scope: Scope, id: str, status: str | None, ended: int | None = None, name: str = "") -> Document:
         run = self._run(scope, id)
-        said = {"status": status, "end_time": ended, "run_name": name}
+        said = {"status": status, "end_time": ended, "run_name": name or None}
         run["info"] |= {field: value for field, value in said.items() if value is not None}
         self._keep(scope, run)
         return dict(run["info"])
 
     def log(
-        self, scope: Scope, id: str, params: Iterable[Document] = (), tags: Iterable[Document] = (),
-        metrics: Iterable[Document] = (),
+        self, scope: Scope, id: str, params: Iterable[Said] = (), tags: Iterable[Said] = (),
+        metrics: Iterable[Point] = (),
     ) -> None:  # fmt: skip
         """Raises BadRequest where a parameter would get another value."""
         run = self._run(scope, id)
         for one in params:
-            key, value = one["key"], str(one["value"])
-            if run["params"].setdefault(key, value) != value:
-                said = f"Changing param values is not allowed. Param with key='{key}' was already logged with value="
-                raise BadRequest(f"{said}'{run['params'][key]}' for run ID='{id}'.", "INVALID_PARAMETER_VALUE")
-        run["tags"] |= {one["key"]: str(one["value"]) for one in tags}
-        for one in metrics:
-            point = {"key": one["key"], "value": one["value"], "timestamp": int(one.get("timestamp") or 0)}
-            run["metrics"].setdefault(one["key"], []).append(point | {"step": int(one.get("step") or 0)})
+            if (known := run["params"].setdefault(one.key, str(one.value))) != str(one.value):
+                said = (
+                    f"Changing param values is not allowed. Param with key='{one.key}' was already logged with value="
+                )
+                raise BadRequest(f"{said}'{known}' for run ID='{id}'.", "INVALID_PARAMETER_VALUE")
+        run["tags"] |= {one.key: str(one.value) for one in tags}
+        for point in metrics:
+            run["metrics"].setdefault(point.key, []).append(point.model_dump())
         self._keep(scope, run)
 
     def told(self, scope: Scope, id: str) -> Document:

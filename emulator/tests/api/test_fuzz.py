@@ -21,14 +21,14 @@ from hypothesis import strategies as st
 from azureml_emulator.api import routes
 from azureml_emulator.process import running
 from azureml_emulator.testing import SAMPLE, Arm, deployment, endpoint, toy_model
-from tests.support import odd_input
+from tests.support import jobs, odd_input
 from tests.support.contract import OURS, complaints, route
 from tests.support.raw_bytes import exchange
 
 CONTAINER = f"/{routes.ACCOUNT}.blob.{routes.SUFFIX}/azureml-blobstore-local"
 SCORE = "/endpoints/fuzzed/score"
 ROWS = [
-    *(path for _, path, _ in (*routes.LOGIN, *routes.MANAGER, *routes.MLFLOW)),
+    *(row[1].replace(":.+", "") for row in (*routes.LOGIN, *routes.MANAGER, *routes.SERVICES)),
     SCORE,
     "/endpoints/{name}/score",
     "/{name}",
@@ -36,6 +36,14 @@ ROWS = [
 ]
 PROBE = {"failureThreshold": 30, "initialDelay": "PT10S", "period": "PT10S", "timeout": "PT2S"}
 REQUESTS = {"maxConcurrentRequestsPerInstance": 1, "requestTimeout": "PT5S", "maxQueueWait": "PT1S"}
+METRIC = {"key": "auc", "value": 0.9, "timestamp": 1, "step": 1}
+STORE = {"datastoreType": "AzureBlob", "accountName": "localstorage", "containerName": "abc"}
+JOB: dict[str, Any] = {
+    "inputs": {"a": {"jobInputType": "literal", "value": "1"}},
+    "outputs": {"b": {"jobOutputType": "uri_folder", "mode": "Upload"}},
+    "limits": {"jobLimitsType": "Command", "timeout": "PT1M"},
+    "resources": {"instanceCount": 1},
+}
 #: Valid requests whose bodies are mutated: method, path below the workspace, body. {W} is the workspace.
 VALID: list[tuple[str, str, Any]] = [
     ("PUT", "onlineEndpoints/mutated", endpoint(traffic={}, mirrorTraffic={}, properties={"a": "b"}) | {"tags": {}}),
@@ -53,6 +61,19 @@ VALID: list[tuple[str, str, Any]] = [
     ("POST", "onlineEndpoints/mutated/regenerateKeys", {"keyType": "Primary", "keyValue": "a"}),
     ("POST", "onlineEndpoints/fuzzed/deployments/default/getLogs", {"tail": 5, "containerType": "InferenceServer"}),
     ("POST", "datastores/workspaceblobstore/listSecrets", {"expirableSecret": True, "expireAfterHours": 1}),
+]
+#: The same of jobs: from the workspace on, or from a service behind it.
+OF_JOBS: list[tuple[str, str, Any]] = [
+    ("PUT", "{W}/jobs/mutated", jobs.body("{W}/computes/fuzzed", "true", **JOB)),
+    ("PUT", "{W}/computes/mutated", jobs.nodes_of()),
+    ("PUT", "{W}/datastores/mutated", {"properties": {**STORE, "credentials": {"credentialsType": "None"}}}),
+    ("PATCH", "/history/v1.0{W}/experiments/a/runs/mutated", {"tags": {"a": "b"}, "hidden": False}),
+    ("POST", "/history/v1.0{W}/rundata", {"runId": "mutated", "selectRunMetadata": True}),
+    ("POST", "/data/v1.0{W}/dataversion/batchGetResolvedUris", {"values": ["a"]}),
+    ("POST", "/mlflow/v2.0{W}/api/2.0/mlflow/runs/create", {"experiment_id": "a", "tags": []}),
+    ("POST", "/mlflow/v2.0{W}/api/2.0/mlflow/runs/log-batch", {"run_id": "mutated", "metrics": [METRIC]}),
+    ("POST", "/mlflow/v2.0{W}/api/2.0/mlflow/runs/log-metric", {"run_id": "mutated", **METRIC}),
+    ("POST", "/mlflow/v2.0{W}/api/2.0/mlflow/runs/log-model", {"run_id": "mutated", "model_json": "{}"}),
 ]
 BLOCKS = b"<?xml version='1.0'?><BlockList><Latest>YQ==</Latest></BlockList>"
 BLOCK_LISTS = [
@@ -126,6 +147,7 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
         model = {"properties": {"modelUri": uri, "modelType": "mlflow_model"}}
         assert arm("PUT", "models/toy/versions/1", model).status_code == 201
         arm.endpoint("mutated")
+        jobs.cluster(arm, "fuzzed", nodes=0)  # no odd command is ever run
         yield target._replace(key=serve(arm))
 
 
@@ -192,8 +214,20 @@ def test_any_request(target: Target, data: st.DataObject) -> None:
 def test_mutated_documents(target: Target, data: st.DataObject) -> None:
     """A document with odd values is taken or refused; what is answered, and shown later, keeps to the contract."""
     method, path, document = data.draw(st.sampled_from(VALID))
+
+    mutate(target, data, method, f"{{W}}/{path}", document)
+
+
+@examples(200)
+@given(data=st.data())
+def test_mutated_documents_of_jobs(target: Target, data: st.DataObject) -> None:
+    """The same of jobs, their clusters and what is tracked; no job is ever run."""
+    mutate(target, data, *data.draw(st.sampled_from(OF_JOBS)))
+
+
+def mutate(target: Target, data: st.DataObject, method: str, path: str, document: Any) -> None:
     valid = json.loads(json.dumps(document).replace("{W}", target.arm.workspace))
-    address = f"{target.arm.workspace}/{path}"
+    address = path.replace("{W}", target.arm.workspace)
 
     call = target.ask(method, address, data.draw(odd_input.bodies(valid)))
     target.settle(call)

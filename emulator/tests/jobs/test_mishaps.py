@@ -156,14 +156,15 @@ def test_a_restart(apart: Path) -> None:
         nodes = cluster(arm, "kept")
         submit(arm, nodes, "done", "echo done")
         ended(arm, "done")
-        submit(arm, nodes, "cut", "sleep 600")
-        eventually(lambda: status(arm, "cut") == "Running")
+        submit(arm, nodes, "cut", "echo begun; sleep 600")
+        eventually(lambda: "begun" in log(arm, "cut"))
 
     with running(apart) as found:
         arm = Arm(found)
         assert (status(arm, "done"), log(arm, "done").endswith("done\n")) == ("Completed", True)
+        assert log(arm, "cut").endswith("begun\n")
         assert (status(arm, "cut"), details(arm, "cut")["error"]["error"]["code"]) == ("Failed", "Interrupted")
-        assert arm("PUT", "jobs/cut", body(nodes, "sleep 600")).status_code == 200
+        assert arm("PUT", "jobs/cut", body(nodes, "echo begun; sleep 600")).status_code == 200
         assert status(arm, "cut") == "Failed"
         submit(arm, nodes, "next", "true")
         assert ended(arm, "next") == "Completed"
@@ -181,3 +182,6 @@ def test_a_killed_emulator(apart: Path) -> None:
 
     eventually(lambda: not psutil.pid_exists(pid))
     stop(process)
+    with running(apart) as found:
+        assert log(Arm(found), "orphan").strip().endswith(str(pid))
+        assert failure(Arm(found), "orphan") == "The local Azure ML was stopped while this job ran."

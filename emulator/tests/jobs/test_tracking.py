@@ -40,7 +40,7 @@ def run(arm: Arm) -> dict[str, Any]:
     code = {"codeUri": f"{arm.base}/localstorage.blob.core.local/logs"}
     upload(arm, "logs", "logs.py", LOGS)
     assert arm("PUT", "codes/logs/versions/1", {"properties": code}).status_code == 201
-    more = {"codeId": f"{arm.workspace}/codes/logs/versions/1", "experimentName": "heart"}
+    more = {"codeId": f"{arm.workspace}/codes/logs/versions/1", "experimentName": "tracked"}
     submit(arm, cluster(arm, "tracking"), "logging", "python logs.py", **more)
     assert ended(arm, "logging") == "Completed", log(arm, "logging")
     found: dict[str, Any] = mlflow(arm, "GET", "runs/get?run_id=logging").json()["run"]
@@ -68,7 +68,7 @@ def test_parameters_metrics_and_tags(run: dict[str, Any]) -> None:
     assert data["params"] == {"depth": "3", "rounds": "10", "rate": "0.1"}
     assert data["metrics"] == {"auc": pytest.approx(0.7), "brier": 0.2, "rows": 303}
     assert data["tags"]["data"] == "heart:3"
-    assert (run["info"]["run_id"], run["info"]["status"]) == ("logging", "FINISHED")
+    assert [run["info"][field] for field in ("run_id", "run_name", "status")] == ["logging", "logging", "FINISHED"]
 
 
 def test_a_metric_step_by_step(arm: Arm, run: dict[str, Any]) -> None:
@@ -80,7 +80,7 @@ def test_a_metric_step_by_step(arm: Arm, run: dict[str, Any]) -> None:
 
 def test_its_experiment(arm: Arm, run: dict[str, Any]) -> None:
     """The run stands in the job's experiment, which is found by its name."""
-    experiment = mlflow(arm, "GET", "experiments/get-by-name?experiment_name=heart").json()["experiment"]
+    experiment = mlflow(arm, "GET", "experiments/get-by-name?experiment_name=tracked").json()["experiment"]
     found = mlflow(arm, "POST", "runs/search", {"experiment_ids": [experiment["experiment_id"]]}).json()["runs"]
 
     assert [one["info"]["run_id"] for one in found] == ["logging"]

@@ -13,12 +13,16 @@ IMAGE = "python:3.11"
 
 def cluster(arm: Arm, name: str, nodes: int = 2, **more: Any) -> str:
     """A cluster of so many nodes, and an environment of the same name; answers the cluster's id."""
-    nodes_ = {"vmSize": "Standard_DS3_v2", "scaleSettings": {"minNodeCount": 0, "maxNodeCount": nodes}}
-    body = {"location": "local", "properties": {"computeType": "AmlCompute", "properties": nodes_}, **more}
-    answer = arm("PUT", f"computes/{name}", body)
+    answer = arm("PUT", f"computes/{name}", nodes_of(nodes) | more)
     assert answer.status_code in (200, 201), answer.text
     arm("PUT", f"environments/{name}/versions/1", {"properties": {"image": IMAGE}})
     return str(answer.json()["id"])
+
+
+def nodes_of(number: int = 2) -> dict[str, Any]:
+    """The body of a cluster of so many nodes."""
+    nodes = {"vmSize": "Standard_DS3_v2", "scaleSettings": {"minNodeCount": 0, "maxNodeCount": number}}
+    return {"location": "local", "properties": {"computeType": "AmlCompute", "properties": nodes}}
 
 
 def body(compute: str, command: str, **properties: Any) -> dict[str, Any]:
