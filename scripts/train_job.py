@@ -8,7 +8,8 @@ import os
 import click
 
 from scripts.lib.azure import training as jobs
-from scripts.lib.azure.waiting import Deadline, say
+from scripts.lib.azure.errors import brief, explain
+from scripts.lib.azure.waiting import ANSWER, Deadline, answered, say
 from scripts.lib.azure.workspace import Workspace
 from scripts.lib.cli.command import command, timeout_option
 from scripts.lib.cli.place import workspace_options
@@ -56,8 +57,19 @@ def _trained(workspace: Workspace, wanted: jobs.Wanted, deadline: Deadline, time
     if seen.status != training.COMPLETED:
         raise jobs.NotInTime(training.late(name, seen.status, str(wanted.job["compute"]), timeout / 60, seen.log))
     found = training.metrics(seen.log)
+    _track(workspace, name, {key: float(value) for key, value in found.items() if type(value) in (int, float)})
     step_output.summary(", ".join(f"{metric} {value}" for metric, value in found.items()) or "It printed no metrics.")
     return json.dumps(found)
+
+
+def _track(workspace: Workspace, name: str, metrics: dict[str, float]) -> None:
+    """What was trained is none the worse where its metrics don't reach the workspace's tracking."""
+    try:
+        answered(Deadline(ANSWER), lambda: jobs.track(workspace, name, metrics))
+    except Exception as error:
+        if explain(error) is None:
+            raise
+        say(f"the metrics of {name} aren't in the workspace's tracking: {brief(error)}")
 
 
 if __name__ == "__main__":

@@ -70,6 +70,8 @@ def test_a_job_trains_and_is_registered(tree: Path, arm: Arm, client: MLClient, 
 
     [name] = jobs(arm, "1")
     assert json.loads(trained.stdout) == {"auc": 0.9}
+    tracked = arm("GET", f"{arm.base}/mlflow/v2.0{arm.workspace}/api/2.0/mlflow/runs/get?run_id={name}").json()
+    assert [(it["key"], it["value"]) for it in tracked["run"]["data"]["metrics"]] == [("auc", 0.9)]
     assert "reading one row True" in trained.stderr and trained.stderr.count("reading one row") == 1
     assert job == f"{arm.workspace}/jobs/{name}"
     assert f"[{name}](https://ml.azure.com/runs/{name}" in (tmp_path / "GITHUB_STEP_SUMMARY").read_text()

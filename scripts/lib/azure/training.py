@@ -16,7 +16,7 @@ from scripts.lib.azure.errors import azures, redact
 from scripts.lib.azure.looking import found, twice
 from scripts.lib.azure.trying import Tries, patiently
 from scripts.lib.azure.waiting import Deadline, answered, say, within
-from scripts.lib.azure.workspace import Workspace, read_yaml
+from scripts.lib.azure.workspace import Workspace, manager, read_yaml
 from scripts.lib.decisions import ends, training
 from scripts.lib.decisions.state import Refused
 
@@ -195,6 +195,22 @@ def _text(address: str, deadline: Deadline) -> str:
             return answer.content.decode("utf-8", "replace")
 
     return answered(deadline, read)
+
+
+def track(workspace: Workspace, name: str, metrics: Mapping[str, float]) -> None:
+    """Let the job's run in the workspace's tracking have the metrics, by MLflow's own REST API."""
+    from azure.core import PipelineClient
+    from azure.core.pipeline.policies import BearerTokenCredentialPolicy, RetryPolicy
+    from azure.core.rest import HttpRequest, HttpResponse
+
+    there: Any = workspace.client.workspaces.get(workspace.name)
+    address = str(there.mlflow_tracking_uri).replace("azureml://", "https://")
+    now = {"timestamp": int(workspace.now().timestamp() * 1000), "step": 0}
+    body = {"run_id": name, "metrics": [{"key": key, "value": value, **now} for key, value in metrics.items()]}
+    signed = BearerTokenCredentialPolicy(workspace.credential, *manager()[1])
+    with PipelineClient[HttpRequest, HttpResponse](address, policies=[RetryPolicy(), signed]) as client:
+        request = HttpRequest("POST", f"{address}/api/2.0/mlflow/runs/log-batch", json=body)
+        client.send_request(request).raise_for_status()
 
 
 def cancel(workspace: Workspace, base: str, deadline: Deadline) -> str:

@@ -29,7 +29,7 @@ RIGHTS = {
     "train": (
         "read", "*/read", "jobs/write", "jobs/cancel/action", "codes/versions/write",
         "codes/versions/startPendingUpload/action", "environments/versions/write", "environments/build/action",
-        "metadata/artifacts/write", "metadata/codes/*/write",
+        "metadata/artifacts/write", "metadata/codes/*/write", "experiments/runs/write",
     ),
 }  # fmt: skip
 """What an identity of its own may do in the workspace; the one for all else registers models, which takes ROLE.
