@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 import psutil
 import pytest
 
-from azureml_emulator.arm.names import ROLLOUT
 from azureml_emulator.testing import Arm
 from azureml_emulator.workflows.act import Job, Run, commit
 from tests.support import training
@@ -29,7 +28,7 @@ def ours(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repository]:
     with repository(tmp_path_factory.mktemp("cluster")) as made:
         arm = Arm(made.environ)
         training.set_up(arm)
-        training.assign(arm, ROLLOUT, "reader", training.STORE)
+        training.assign(arm, principal(arm), "reader", training.STORE)
         training.data(arm, "1", b"one row")
         made.variables["TRAIN_AZURE_CLIENT_ID"] = own_identity(arm, "train")["AZURE_CLIENT_ID"]
         model = made.tree / "model"
@@ -41,6 +40,13 @@ def ours(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repository]:
         commit(made.tree, "Train on the cluster")
         made.know_head()
         yield made
+
+
+def principal(arm: Arm) -> str:
+    """As whom the other jobs log in: it registers what was trained, so it must read that."""
+    group = f"{arm.base}{arm.workspace.partition('/providers/')[0]}/providers"
+    found = arm("GET", f"{group}/Microsoft.ManagedIdentity/userAssignedIdentities/rollout").json()
+    return str(found["properties"]["principalId"])
 
 
 def jobs(ours: Repository) -> dict[str, str]:
