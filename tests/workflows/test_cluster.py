@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 import psutil
 import pytest
 
+from azureml_emulator.arm.names import ROLLOUT
 from azureml_emulator.testing import Arm
 from azureml_emulator.workflows.act import Job, Run, commit
 from tests.support import training
@@ -45,8 +46,9 @@ def ours(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repository]:
 def principal(arm: Arm) -> str:
     """As whom the other jobs log in: it registers what was trained, so it must read that."""
     group = f"{arm.base}{arm.workspace.partition('/providers/')[0]}/providers"
-    found = arm("GET", f"{group}/Microsoft.ManagedIdentity/userAssignedIdentities/rollout").json()
-    return str(found["properties"]["principalId"])
+    listed = arm("GET", f"{group}/Microsoft.ManagedIdentity/userAssignedIdentities").json()["value"]
+    [found] = [one["properties"] for one in listed if one["properties"]["clientId"] == ROLLOUT]
+    return str(found["principalId"])
 
 
 def jobs(ours: Repository) -> dict[str, str]:
