@@ -198,8 +198,8 @@ def test_datastores_without_keys(arm: Arm, roles: dict[str, str], outcome: str, 
         let(arm, ids["principalId"], role, f"{name}-{place}".replace("-", "x"))
     source, target = (f"{name}-{place}".replace("-", "x") for place in ("in", "out"))
     arm.session.put(
-        f"{arm.base}/localstorage.blob.core.local/{source}/heart.csv",
-        data="303 rows",
+        f"{arm.base}/localstorage.blob.core.local/{source}/rows.csv",
+        data="many rows",
         headers={"x-ms-blob-type": "BlockBlob", "Authorization": f"Bearer {storage(arm)}"},
     ).raise_for_status()
 
@@ -208,13 +208,13 @@ def test_datastores_without_keys(arm: Arm, roles: dict[str, str], outcome: str, 
         cluster(arm, name[:16].rstrip("-"), **as_identity(arm, name)),
         name,
         "cp ${{inputs.data}} ${{outputs.model}}",
-        inputs={"data": {"jobInputType": "uri_file", "uri": f"azureml://datastores/{source}/paths/heart.csv"}},
+        inputs={"data": {"jobInputType": "uri_file", "uri": f"azureml://datastores/{source}/paths/rows.csv"}},
         outputs={"model": {"jobOutputType": "uri_folder", "uri": f"azureml://datastores/{target}/paths/m"}},
     )
 
     assert ended(arm, name) == outcome, log(arm, name)
     assert not why or why in failure(arm, name)
-    address = f"{arm.base}/localstorage.blob.core.local/{target}/m/heart.csv"
+    address = f"{arm.base}/localstorage.blob.core.local/{target}/m/rows.csv"
     assert bearer(arm, storage(arm), address) == (200 if outcome == "Completed" else 404)
 
 

@@ -21,7 +21,7 @@ type: command
 code: code
 command: python train.py ${{inputs.data}} ${{inputs.folder}} ${{inputs.rounds}} ${{outputs.model}}
 inputs:
-  data: {type: uri_file, path: azureml:heart:1}
+  data: {type: uri_file, path: azureml:rows:1}
   folder: {type: uri_folder, path: azureml://datastores/workspaceblobstore/paths/folder/}
   rounds: 3
 outputs:
@@ -29,7 +29,7 @@ outputs:
   report: {type: uri_file}
 environment: {image: python:3.11, conda_file: {dependencies: [python=3.11, {pip: [pyyaml==0.1, nonesuch]}]}}
 compute: azureml:sdk
-experiment_name: heart
+experiment_name: toy
 tags: {a: b}
 """
 TRAIN = """
@@ -67,7 +67,7 @@ def job(client: MLClient, arm: Arm, tmp_path_factory: pytest.TempPathFactory) ->
     (folder / "code").mkdir()
     (folder / "code" / "train.py").write_text(TRAIN)
     (folder / "code" / "helper.py").write_text("WORD = 'trained on'")
-    (folder / "heart.csv").write_text("303 rows")
+    (folder / "rows.csv").write_text("many rows")
     (folder / "job.yml").write_text(JOB)
     container: ContainerClient = blobs(arm)
     container.upload_blob("folder/in/a.txt", b"and a folder")
@@ -77,7 +77,7 @@ def job(client: MLClient, arm: Arm, tmp_path_factory: pytest.TempPathFactory) ->
         name="trained", account_name="localstorage", container_name="trained", credentials=keyed
     )
     client.datastores.create_or_update(trained)
-    client.data.create_or_update(Data(name="heart", path=str(folder / "heart.csv"), type="uri_file"))
+    client.data.create_or_update(Data(name="rows", path=str(folder / "rows.csv"), type="uri_file"))
     loaded = load_job(folder / "job.yml", params_override=[{"name": "by-sdk"}])
     client.jobs.create_or_update(loaded)
     yield loaded
@@ -88,7 +88,7 @@ def test_the_log_streams(client: MLClient, job: Any, capsys: pytest.CaptureFixtu
     client.jobs.stream("by-sdk")
 
     said = capsys.readouterr().out
-    for line in ("round 2", "trained on 303 rows and a folder", "it runs in the emulator's own Python"):
+    for line in ("round 2", "trained on many rows and a folder", "it runs in the emulator's own Python"):
         assert line in said
     assert "the environment has pyyaml==0.1, and here" in said
     assert "the environment has nonesuch, which is not installed here" in said
@@ -100,7 +100,7 @@ def test_what_it_says_of_itself(client: MLClient, arm: Arm, job: Any) -> None:
 
     found = client.jobs.get("by-sdk")
 
-    assert (found.status, found.experiment_name, found.tags["a"]) == ("Completed", "heart", "b")
+    assert (found.status, found.experiment_name, found.tags["a"]) == ("Completed", "toy", "b")
     assert str(found.studio_url).startswith("https://ml.azure.com/runs/by-sdk?wsid=/subscriptions/")
     assert found.outputs["model"].path == "azureml://datastores/trained/paths/${{name}}/${{output_name}}"
     assert "by-sdk" in [one.name for one in client.jobs.list()]

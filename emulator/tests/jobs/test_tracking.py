@@ -20,8 +20,8 @@ mlflow.log_param("depth", 3)
 mlflow.log_params({"rounds": 10, "rate": 0.1})
 for step in range(3):
     mlflow.log_metric("auc", 0.5 + step / 10, step=step)
-mlflow.log_metrics({"brier": 0.2, "rows": 303})
-mlflow.set_tag("data", "heart:3")
+mlflow.log_metrics({"brier": 0.2, "lines": 303})
+mlflow.set_tag("data", "rows:3")
 mlflow.log_text("a report", "reports/report.txt")
 run = mlflow.get_run(mlflow.active_run().info.run_id)
 assert mlflow.artifacts.load_text(run.info.artifact_uri + "/reports/report.txt") == "a report"
@@ -66,8 +66,8 @@ def test_parameters_metrics_and_tags(run: dict[str, Any]) -> None:
     data = {kind: {one["key"]: one["value"] for one in run["data"][kind]} for kind in ("params", "metrics", "tags")}
 
     assert data["params"] == {"depth": "3", "rounds": "10", "rate": "0.1"}
-    assert data["metrics"] == {"auc": pytest.approx(0.7), "brier": 0.2, "rows": 303}
-    assert data["tags"]["data"] == "heart:3"
+    assert data["metrics"] == {"auc": pytest.approx(0.7), "brier": 0.2, "lines": 303}
+    assert data["tags"]["data"] == "rows:3"
     assert [run["info"][field] for field in ("run_id", "run_name", "status")] == ["logging", "logging", "FINISHED"]
 
 
