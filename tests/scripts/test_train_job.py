@@ -8,10 +8,11 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from azureml_emulator.faults.client import Faults
 from azureml_emulator.testing import Arm
 from scripts.doctor import FATAL
 from scripts.lib.azure.workspace import Workspace
@@ -269,3 +270,32 @@ def test_nodes_that_a_cluster_doesn_t_get() -> None:
     assert doctor.node("q", good, sizes, few).verdict == "wrong"
     assert doctor.node("q", good, sizes, [Usage("standardDSv2Family", 6, 10)]).verdict == "ok"
     assert doctor.node("q", good, sizes, []).verdict == doctor.node("q", good, {}, few).verdict == "cannot tell"
+
+
+@pytest.mark.parametrize(
+    ("fault", "says"),
+    [
+        ({"kind": "preempt"}, "lost its node (preempted)"),
+        ({"kind": "crash", "status": 137, "log": "Killed: out of memory"}, "Killed: out of memory"),
+    ],
+)
+def test_what_a_cluster_does_to_a_job(tree: Path, arm: Arm, faults: Faults, fault: dict[str, Any], says: str) -> None:
+    """A node that is taken away, or too small, is told; the same once more is the next number, and trains."""
+    run_id = f"8{fault['kind']}"
+    faults.add(fault.pop("kind"), job=f"run-{run_id}-*", times=1, **fault)
+
+    first = run("train_job", GITHUB_RUN_ID=run_id)
+    second = run("train_job", GITHUB_RUN_ID=run_id)
+
+    assert (first.exit_code, says in first.stderr, second.exit_code) == (1, True, 0), first.output
+    assert len(jobs(arm, run_id)) == 2
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_submission_whose_answer_is_lost(tree: Path, arm: Arm, faults: Faults, when: str) -> None:
+    """It is one job, whether Azure had taken it or not."""
+    faults.add("drop", method="PUT", path=f"*/jobs/run-9{when}-*", when=when)
+
+    result = run("train_job", GITHUB_RUN_ID=f"9{when}")
+
+    assert (result.exit_code, len(jobs(arm, f"9{when}"))) == (0, 1), result.output
