@@ -43,7 +43,7 @@ help: ## this list
 wheel: install ## the emulator as a package for others; OUT=dist
 	$(UV) build --quiet --wheel --no-create-gitignore --no-build-isolation --out-dir $(or $(OUT),dist) emulator
 
-demo: install ## the whole rollout, twice, under traffic; KEEP=1 leaves the local Azure ML running
+demo: install ## two rollouts under traffic, and one of a bad model, undone; KEEP=1 leaves the local Azure ML running
 	.venv/bin/python -m demo $(if $(KEEP),--keep)
 
 test: install ## all tests but the drills

@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 
 import click
 
+from scripts.lib.azure import policy_file
 from scripts.lib.azure.endpoint_files import BLUE, GREEN, model_name
 from scripts.lib.azure.waiting import say
 from scripts.lib.azure.workspace import Workspace, endpoint_name
 from scripts.lib.cli import option_types
 from scripts.lib.cli.command import command
 from scripts.lib.decisions.state import Refused
-from scripts.lib.doctor import azure_checks, by_hand, checks, files, finding, fresh, quota, training, trust
+from scripts.lib.doctor import azure_checks, by_hand, checks, files, finding, fresh, quota, training, trust, watching
 from scripts.lib.doctor.azure_facts import AzureFacts
 from scripts.lib.doctor.facts import GitHubFacts, told
 from scripts.lib.doctor.finding import CANNOT_TELL, OK, WRONG, Finding, Unknown
@@ -231,6 +233,7 @@ def at_azure(
         yield azure_checks.first_deployment(name, endpoint.serving, str(BLUE))
         if everything:
             yield checks.serving(github.ask(lambda it: behind(it, endpoint.commit)))
+            yield from _watched(azure, name)
 
 
 def _known(findings: Iterable[Finding], everything: bool) -> Iterator[Finding]:
@@ -253,6 +256,17 @@ def _trusted(
         yield trust.subjects(its, trusted, github.issuer, f"OIDC subject{own}")
         if everything:
             yield trust.others(its, trusted, github.issuer, f"other logins{own}")
+
+
+def _watched(azure: AzureFacts, name: str) -> Iterator[Finding]:
+    """What is seen of live traffic, during a rollout and after it; a policy that is wrong is told as a file."""
+    policy = told(policy_file.of_the_file)
+    if isinstance(policy, Unknown):
+        return
+    usual = azure.usual(name, timedelta(minutes=policy.delay_minutes))
+    yield from watching.evidence(policy, usual)
+    yield watching.alerts(azure.alerts(), azure.id(name), policy, usual)
+    yield watching.logs(azure.settings(name))
 
 
 def _quota(azure: AzureFacts, endpoint: azure_checks.Endpoint | Unknown) -> Finding:

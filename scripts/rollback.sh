@@ -48,7 +48,8 @@ def part(number): split(" ")[number] // "";
     then .tags["mark-\($left)"] = "\($green | part(1)) rolled back from \($now[$left]) % on \($at), \($by)"[:256]
     else . end
   | .tags += {"rollout": $by, "rollout-blue": $to, "rollout-green": (if $to == $green then "" else $green end),
-    "rollout-split": "\($name)=100", "rollout-direction": "back", "rollout-at": $at,
+    "rollout-split": ("\($name)=100" + ($tags["rollout-split"] // "" | sub("^[^ ]*"; ""))), # with the shares that green had
+    "rollout-direction": "back", "rollout-at": $at,
     "rollout-of-\($name)": "\($to | part(1))||\($by)"}
   | if $left != "" and $left != $name then .tags["rollout-of-\($left)"] = "\($green | part(1))|\($to)|\($by)" else . end
   | tojson)'

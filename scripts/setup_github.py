@@ -9,19 +9,19 @@ import click
 
 from scripts.lib.azure import training as jobs
 from scripts.lib.azure.waiting import say
-from scripts.lib.azure.workspace import Workspace
+from scripts.lib.azure.workspace import Workspace, endpoint_name
 from scripts.lib.cli.command import command
 from scripts.lib.decisions.state import Refused
 from scripts.lib.github import repository_variables
 from scripts.lib.github.api import CannotTell, GitHub, named, token_name
 from scripts.lib.github.environment import ENVIRONMENTS, STAGING, TRAIN, Document, Environment, Reviewer
 from scripts.lib.github.repository_variables import IDENTITY
-from scripts.lib.setup import azure, training
+from scripts.lib.setup import azure, training, watching
 from scripts.lib.setup.apply import RIGHTS, apply, read
 from scripts.lib.setup.azure import Identity
 from scripts.lib.setup.guard import RULESET
 from scripts.lib.setup.notes import notes
-from scripts.lib.setup.options import VALUES, azure_options, github_options
+from scripts.lib.setup.options import VALUES, WATCHING, azure_options, github_options, watch_options
 from scripts.lib.setup.plan import Action, AddBranch, AddRuleset, Present, PutEnvironment, Wish, plan
 from scripts.lib.setup.removal import removal
 from scripts.lib.setup.unasked import Unasked
@@ -30,6 +30,7 @@ from scripts.lib.setup.unasked import Unasked
 @command()
 @github_options
 @azure_options
+@watch_options
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing; needs no token.")
 @click.option("--undo", is_flag=True, help="Do nothing; print the lines that take everything away again.")
 def main(repository: str | None, dry_run: bool, undo: bool, **options: Any) -> str | None:
@@ -44,6 +45,10 @@ def main(repository: str | None, dry_run: bool, undo: bool, **options: Any) -> s
     present = read(github, ENVIRONMENTS, options["branch"] or facts["default_branch"])
     if undo:
         return _lines(_removal(github, present, options))
+    if lone := [name for name in WATCHING if options[name] and not options["watch"]]:
+        raise click.UsageError(f"--{lone[0].replace('_', '-')} counts with --watch alone.")
+    if options["watch"]:
+        return _lines(_watching(github, present, options))
     wish = _wish(github, facts, present, options)
     _set_up(github, facts, present, wish, dry_run)
     return _lines(_creation(github, present, wish, options))
@@ -145,10 +150,25 @@ def _creation(github: GitHub, present: Present, wish: Wish, options: Document) -
         lines += training.lines(identity, jobs.read(), location)
     if not wish.staging:
         lines.append(_other_way(github, options))
+    again = azure.command(["--repository", github.repository, *["--staging"] * wish.staging, "--watch"])
+    lines.append(f"# Once the endpoint serves, so that somebody watches it: {again}")
     own = {_own(name, wish.staging) for name in ("AZURE_CLIENT_ID", "AZURE_TENANT_ID")}
     known = own <= {*present.variables, *wish.variables}
     known = known and all(f"{name.upper()}_{IDENTITY}" in present.variables for name in others)
     return lines if known else [*lines, azure.set_up_again(identity, _again(github, options), others)]
+
+
+def _watching(github: GitHub, present: Present, options: Document) -> list[str]:
+    if (identity := _identity(github, present, options)) is None:
+        say("For the lines that let Azure watch give --subscription-id, --resource-group and --workspace.")
+        return []
+    return watching.creation(identity.workspace, _endpoint(present, options), *(options[name] for name in WATCHING))
+
+
+def _endpoint(present: Present, options: Document) -> str:
+    """As the options, the variables, or else the file name it."""
+    values = repository_variables.pick({**present.variables, **_given(options)}, options["staging"])
+    return values.get("ENDPOINT_NAME") or endpoint_name()
 
 
 def _others(github: GitHub, identity: Identity, options: Document) -> dict[str, Identity]:
@@ -198,7 +218,8 @@ def _removal(github: GitHub, present: Present, options: Document) -> list[str]:
     identity = _identity(github, present, options)
     own = [name for name in azure.RIGHTS if f"{name.upper()}_{IDENTITY}" in variables]
     others = [azure.own(identity, github.repository, name) for name in own] if identity else []
-    return removal(identity, github.repository, paths, variables, others)
+    watched = watching.removal(identity.workspace, _endpoint(present, options)) if identity else ()
+    return removal(identity, github.repository, paths, variables, others, watched)
 
 
 def _identity(github: GitHub, present: Present, options: Document) -> Identity | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -11,8 +12,7 @@ from scripts.lib.cli.command import command
 from scripts.lib.cli.place import endpoint_options, rollout_option
 from scripts.lib.decisions.approval import Proposal, propose
 from scripts.lib.decisions.record import marks, record
-from scripts.lib.decisions.state import EndpointState
-from scripts.lib.github import host, step_output
+from scripts.lib.github import host, step_output, webhook
 from scripts.lib.github.api import CannotTell, Denied, GitHub
 from scripts.lib.github.authors import authors
 
@@ -36,8 +36,8 @@ this issue then. It is about [this rollout]({run}).
 def main(endpoint: OnlineEndpoint, rollout: str) -> str:
     """Open an issue about the rollout, or change it in place, and comment on the pull requests that brought it.
 
-    Assigned to who wrote it and to the code owners, with what was found. Prints the issue's address, or that this
-    rollout was not taken back.
+    Assigned to who wrote it and to the code owners, with what was found. The address in ROLLBACK_WEBHOOK, a secret,
+    hears of a new one. Prints the issue's address, or that this rollout was not taken back.
     """
     state, run = endpoint.read(), rollout.partition("/attempts/")[0]
     last, proposal = record(state), None
@@ -46,7 +46,12 @@ def main(endpoint: OnlineEndpoint, rollout: str) -> str:
     if proposal is None:
         return f"{rollout} did not take {state.name} back: nothing is to be told"
     github = GitHub.here()
-    address = _issue(github, state, proposal, f"{host.server()}/{run}")
+    title = f"{state.name}: version {proposal['green_version']} was rolled back"
+    why = marks(state).get(proposal["green"], "it is not marked")
+    address, is_new = _issue(github, proposal, title, why, f"{host.server()}/{run}")
+    listener = os.environ.get(webhook.VARIABLE, "").strip() if is_new else ""
+    if listener and (failed := webhook.post(listener, f"{title}: {why}\n{address}")):
+        step_output.notice("The webhook was not told", f"{failed}. What it missed: {address}", "warning")
     for number in _pulls(github, proposal["green_commit"]):
         if not any(address in comment["body"] for comment in github.comments(number)):
             github.comment(number, f"Rolled back, without anybody having asked for it: {address}")
@@ -54,24 +59,23 @@ def main(endpoint: OnlineEndpoint, rollout: str) -> str:
     return address
 
 
-def _issue(github: GitHub, state: EndpointState, proposal: Proposal, run: str) -> str:
-    """The address of the rollout's one issue, opened or changed."""
+def _issue(github: GitHub, proposal: Proposal, title: str, why: str, run: str) -> tuple[str, bool]:
+    """The address of the rollout's one issue, and whether it is new."""
     wrote, owners = _wrote(github, proposal), _owners()
     people = dict.fromkeys([*(f"@{login}" for login in wrote), *owners])
-    why = marks(state).get(proposal["green"], "it is not marked")
     text = TEXT.format(**proposal, why=why, run=run, people=" ".join(people))
-    body = {"title": f"{state.name}: version {proposal['green_version']} was rolled back", "body": text}
+    body = {"title": title, "body": text}
     for found in github.issues(LABEL):
         if f"({run})" in (found["body"] or ""):
-            return str(github.change_issue(found["number"], body)["html_url"])
+            return str(github.change_issue(found["number"], body)["html_url"]), False
     assigned = [name[1:] for name in people if "/" not in name]
     try:
-        return str(github.open_issue({**body, "labels": [LABEL], "assignees": assigned})["html_url"])
+        return str(github.open_issue({**body, "labels": [LABEL], "assignees": assigned})["html_url"]), True
     except Denied as denied:
         if denied.status != 422:
             raise
         say(f"nobody is assigned: {denied}")  # who wrote it may have no right to the repository any more
-        return str(github.open_issue({**body, "labels": [LABEL]})["html_url"])
+        return str(github.open_issue({**body, "labels": [LABEL]})["html_url"]), True
 
 
 def _wrote(github: GitHub, proposal: Proposal) -> tuple[str, ...]:

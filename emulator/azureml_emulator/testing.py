@@ -144,3 +144,20 @@ def endpoint(**properties: Any) -> dict[str, Any]:
 def deployment(model: str, /, instances: int = 1, **properties: Any) -> dict[str, Any]:
     kept = {"endpointComputeType": "Managed", "model": model, "instanceType": "Standard_DS3_v2", **properties}
     return {"location": "local", "sku": {"name": "Default", "capacity": instances}, "properties": kept}
+
+
+def alert(scope: str, metric: str = "RequestsPerMinute", **properties: Any) -> dict[str, Any]:
+    """On one metric of the resource with that id."""
+    kind = "Microsoft.Azure.Monitor.SingleResourceMultipleMetricCriteria"
+    criterion = {"name": "cond0", "metricName": metric, "operator": "GreaterThan", "threshold": 1}
+    kept = {"enabled": True, "severity": 1, "evaluationFrequency": "PT1M", "windowSize": "PT5M", **properties}
+    return {
+        "location": "global",
+        "properties": {"scopes": [scope], "criteria": {"odata.type": kind, "allOf": [criterion]}, **kept},
+    }
+
+
+def traffic_log(workspace: str, **log: Any) -> dict[str, Any]:
+    """A setting that sends an endpoint's traffic log to the Log Analytics workspace with that id."""
+    logs = [{"category": "AmlOnlineEndpointTrafficLog", "enabled": True, **log}]
+    return {"properties": {"workspaceId": workspace, "logs": logs}}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,37 @@ def test_a_stage_may_be_the_least_and_bake_to_its_end() -> None:
 def test_each_percentage_has_a_policy(percent: int, stage: int) -> None:
     """Its own or that of the next lower one."""
     assert RolloutPolicy().stage(percent).percent == stage
+
+
+@pytest.mark.parametrize(
+    "shares",
+    [
+        (10, 50, 100),
+        (5, 10, 25, 50, 75, 100),
+        (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 99, 100),
+        (50, 10, 50, 10, 100, 99, 100),
+        (100,) * 200,
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("text", ["{}", '"25": {alpha: 0.01}\nalpha: 0.06', 'alpha: 0.5\n"1": {}\n"2": {}'])
+def test_no_rollout_spends_more_than_alpha(shares: tuple[int, ...], text: str) -> None:
+    """However many promotions it has, at percentages of the file or between them, up, down and up again."""
+    found = read(text)
+
+    spent = [found.at(*shares[: count + 1]).alpha for count in range(len(shares))]
+
+    assert 0 < sum(spent) <= found.alpha and min(spent) >= 0
+    assert sum(spent) <= sum(found.stages[at].alpha for at in {found.stage(share).percent for share in shares}) + 1e-12
+
+
+def test_a_promotion_has_most_of_its_stage_s_alpha() -> None:
+    """Nine tenths; the next one with the same policy nine tenths of the rest."""
+    found = RolloutPolicy()
+
+    assert found.at(10) == replace(found.stages[10], alpha=pytest.approx(0.018))
+    assert found.at(10, 25) == replace(found.stages[10], percent=25, alpha=pytest.approx(0.0018))
+    assert found.at(10, 25, 50).alpha == pytest.approx(0.0135)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 from scripts.lib.azure.judging import plan_taking_back
 from scripts.lib.decisions.approval import propose
 from scripts.lib.decisions.canary.minutes import NoEvidence
+from scripts.lib.decisions.canary.policy import RolloutPolicy
 from scripts.lib.decisions.canary.subject import Canary, canary, unknown
 from scripts.lib.decisions.record import marks
 from scripts.lib.decisions.state import EndpointState, Shift
@@ -36,6 +37,18 @@ def test_the_bake_begins_with_the_split() -> None:
 
     assert (found.blue, found.green, found.percent) == ("default", GREEN.name, 10)
     assert found.since.isoformat() == "2026-11-27T12:00:00+00:00"
+
+
+def test_each_promotion_of_a_rollout_has_its_own_part_of_alpha() -> None:
+    """The one before with the same policy has most of it; a record of an older release tells of the present one."""
+    later = recorded(at(10), BLUE, GREEN, split={"default": 75, GREEN.name: 25})
+    later = tagged(replace(later, traffic={"default": 75, GREEN.name: 25}), AT)
+    older = tagged(later, {"rollout-split": f"default=75,{GREEN.name}=25"})
+    policy = RolloutPolicy()
+
+    assert canary(at(10)).stage(policy) == policy.at(10)
+    assert canary(later).stage(policy) == policy.at(10, 25)
+    assert canary(older).stage(policy) == policy.at(25)
 
 
 @pytest.mark.parametrize(

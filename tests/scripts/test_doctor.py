@@ -19,7 +19,8 @@ from azureml_emulator.api import routes
 from azureml_emulator.arm.names import ROLLOUT
 from azureml_emulator.faults.client import Faults
 from azureml_emulator.github.server import LocalGitHub
-from azureml_emulator.testing import Arm
+from azureml_emulator.resources.watching import ALERTS, SETTINGS
+from azureml_emulator.testing import Arm, alert, traffic_log
 from scripts.lib.github.host import ISSUER
 from scripts.lib.setup.azure import AUDIENCE
 from scripts.lib.setup.guard import ruleset
@@ -623,6 +624,36 @@ def test_the_quota_counts_what_serves(copy: Copy, tmp_path: Path) -> None:
     assert "no rollout started for what changed in model/train.py" in shown and "can't be told" in untold
     assert "a change of it alone does nothing" in found["first deployment"]["say"]
     assert "60 cores" in found["core quota"]["say"]  # three machines of 4, three of 16: a fifth more, rounded up
+
+
+def test_who_watches_what_serves(copy: Copy, tmp_path: Path) -> None:
+    """By hand only, and nothing of it is wrong: what traffic shows, alerts and the traffic log, with what makes them;
+    alerts, which are the group's, not to a login that may read the workspace alone.
+    """
+    live, group = Live("doctor-watched"), f"{copy.arm.base}{copy.arm.workspace.partition('/providers/')[0]}"
+    run("register_model", toy_model(tmp_path / "one", answer=1))
+    live.do("create_endpoint")
+    live.serve(1)
+    made = {
+        f"{group}/providers/{ALERTS}/a": alert(f"{copy.arm.workspace}/onlineEndpoints/{live.name}"),
+        f"onlineEndpoints/{live.name}/providers/{SETTINGS}/s": traffic_log("/subscriptions/a"),
+    }
+
+    before = copy.findings(ENDPOINT_NAME=live.name)
+    for address, body in made.items():
+        copy.arm("PUT", address, body).raise_for_status()
+    after, rollouts = (copy.findings(ENDPOINT_NAME=live.name, **who) for who in ({}, {"AZURE_CLIENT_ID": ROLLOUT}))
+    rollout = copy.findings("--rollout", ENDPOINT_NAME=live.name)
+    for address in [*made, f"onlineEndpoints/{live.name}"]:
+        copy.arm("DELETE", address)
+
+    names = {"evidence", "alerts", "traffic log"}
+    assert names & set(rollout) == set()
+    assert {found[name]["verdict"] for found in (before, after) for name in names} == {"ok"}
+    assert "nobody asked in the last hour" in before["evidence"]["say"]
+    assert all("setup_github --watch" in before[name]["mend"] for name in names - {"evidence"})
+    assert "failures: a;" in after["alerts"]["say"] and "`s` sends it" in after["traffic log"]["say"]
+    assert [rollouts[name]["verdict"] for name in ("evidence", "traffic log", "alerts")] == ["ok", "ok", "cannot tell"]
 
 
 def test_a_file_that_cannot_be_deployed_fails_a_rollout(copy: Copy, tmp_path: Path) -> None:

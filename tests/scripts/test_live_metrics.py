@@ -13,7 +13,7 @@ from azureml_emulator.faults.client import Faults
 from azureml_emulator.process import running
 from azureml_emulator.testing import SAMPLE, Arm, blobs, toy_model
 from scripts.lib.azure.endpoint import OnlineEndpoint
-from scripts.lib.azure.metrics import evidence
+from scripts.lib.azure.metrics import evidence, usual
 from scripts.lib.azure.waiting import Deadline
 from scripts.lib.azure.workspace import Workspace
 from scripts.lib.cli.exit_codes import exit_code
@@ -94,6 +94,24 @@ def test_live_traffic_is_counted(arm: Arm, endpoint: OnlineEndpoint, faulty: Fau
     assert {tuple(it.latency) for it in found.blue if it.requests} == {("P50", "P90", "P95", "P99")}
     assert all(0 < it.latency["P50"] <= it.latency["P99"] for it in found.blue if it.requests)
     assert found.source == "Azure Monitor"
+
+
+def test_what_is_usual(arm: Arm, endpoint: OnlineEndpoint, faulty: Faults) -> None:
+    """The last hour's requests and failures a minute, of all deployments, and how long they take; in two calls."""
+    before = usual(endpoint, delay=timedelta(minutes=3))
+    faulty.add("misbehave", deployment="green", status=503, times=6)
+    send(arm, "blue", 12)
+    send(arm, "green", 6)
+    time.sleep(6 * MINUTE)
+    endpoint.read()
+    faulty.forget()
+
+    after = usual(endpoint, delay=timedelta(minutes=3))
+
+    assert sum("/onlineEndpoints/" in call["path"] for call in faulty.calls()) == 2
+    assert 60 * (after.requests - before.requests) == pytest.approx(18)
+    assert 60 * (after.failures - before.failures) == pytest.approx(6)
+    assert after.p90 and 0 < after.p90 < 30_000
 
 
 def test_now_is_azures(arm: Arm, endpoint: OnlineEndpoint) -> None:

@@ -31,7 +31,8 @@ from tests.support.decisions import (
     without,
 )
 
-PAIR = endpoint({"default": 100}, default(), green())
+PAIR, GREEN = endpoint({"default": 100}, default(), green()), green()
+AGAIN = RUN.replace("attempts/1", "attempts/2")
 
 # a deployment's identity
 
@@ -100,7 +101,47 @@ def test_a_record_survives_its_tags(state: EndpointState, split: dict[str, int],
     """What is written beside the split is what is read."""
     found = Record(RUN, default().ref, green().ref, split or {"default": 100}, back, "then")
 
-    assert record(tagged(state, written(state, found))) == found
+    told = record(tagged(state, written(state, found)))
+
+    assert told and replace(told, shares=()) == found
+
+
+def stepped(state: EndpointState, *steps: tuple[int, str]) -> EndpointState:
+    """The shares that one rollout after the other gives green; 0 is going back."""
+    for share, rollout in steps:
+        split = {name: percent for name, percent in (("default", 100 - share), (GREEN.name, share)) if percent}
+        state = recorded(replace(state, traffic=split), default(), GREEN, rollout, back=not share)
+    return state
+
+
+@pytest.mark.parametrize(
+    ("steps", "shares"),
+    [
+        ([(10, RUN), (25, RUN), (50, OTHER_RUN)], (10, 25, 50)),
+        ([(10, RUN), (5, "by hand"), (10, "by hand")], (10, 5, 10)),
+        ([(10, RUN), (0, RUN), (10, AGAIN), (50, AGAIN)], (10, 10, 50)),
+        ([(10, RUN), (0, OTHER_RUN), (10, RUN)], (10,)),
+        ([(10, RUN), (50, RUN), (0, RUN)], (10, 50)),
+    ],
+    ids=["stages and a hand", "less, and more again", "a rollout that is run again", "after a rollback", "gone back"],
+)
+def test_the_record_tells_all_shares_of_a_green(steps: list[tuple[int, str]], shares: tuple[int, ...]) -> None:
+    """Each is judged, so each takes a part of alpha; who begins anew after another one's rollback has all of it."""
+    found = record(stepped(PAIR, *steps))
+
+    assert found and found.shares == shares
+
+
+def test_another_green_begins_anew() -> None:
+    """The same name made again is another one; and what a release without shares wrote is read."""
+    state = stepped(PAIR, (10, RUN), (25, RUN))
+    again = replace(GREEN, created=born(9))
+
+    other = record(recorded(state, default(), again, split={"default": 90, GREEN.name: 10}))
+    older = record(tagged(state, {"rollout-split": f"default=75,{GREEN.name}=25"}))
+
+    assert other and other.shares == (10,)
+    assert older and older.shares == ()
 
 
 def test_a_record_without_a_time_says_when_it_is_written() -> None:

@@ -50,7 +50,7 @@ def back(live: Live, path: str, *arguments: str, **environ: str) -> subprocess.C
     return subprocess.run(command, env=env, text=True, capture_output=True, check=False, timeout=100)
 
 
-def test_goes_back(live: Live, path: str) -> None:
+def test_goes_back(live: Live, path: str, azure: dict[str, str]) -> None:
     """Blue has all traffic, and the scripts read what was recorded as if it were their own."""
     live.do("promote", "--percent", 50)
     before = live.show()
@@ -60,6 +60,7 @@ def test_goes_back(live: Live, path: str) -> None:
     assert (result.returncode, live.traffic) == (0, BACK), result.stderr
     after = live.show()
     assert (after["blue"], after["green"]) == (before["blue"], before["green"])
+    assert Arm(azure)("GET", f"onlineEndpoints/{live.name}").json()["tags"]["rollout-split"] == "default=100 50"
     assert "rolled back from 50 %" in live.deployments[GREEN]["learnt"]
     assert "already there" in live.run("rollback").stderr
 

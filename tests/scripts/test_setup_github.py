@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from azureml_emulator.github.server import LocalGitHub
+from scripts.lib.azure.workspace import endpoint_name
 from scripts.lib.decisions.state import Refused
 from scripts.lib.github.api import GitHub
 from scripts.lib.github.environment import ENVIRONMENTS, EVERY, LISTED, PROTECTED, Environment, Policy, Reviewer
@@ -32,6 +33,10 @@ from tests.support.scripts import run
 
 ID = "11111111-2222-3333-4444-555555555555"
 PLACE = ("--subscription-id", ID, "--resource-group", "rg", "--workspace", "ws-1")
+GROUP = f"/subscriptions/{ID}/resourceGroups/rg/providers"
+ACTIONS, LOGS = (
+    f"{GROUP}/{kind}/x" for kind in ("microsoft.insights/actionGroups", "Microsoft.OperationalInsights/workspaces")
+)
 ALICE = ("--reviewer", "alice")
 
 #: The lines that ask Azure before they do anything, by how they begin.
@@ -84,6 +89,10 @@ def done(github: LocalGitHub, *arguments: object) -> Result:
     result = setup(github, *arguments)
     assert result.exit_code == 0, result.output
     return result
+
+
+def option(call: list[str], name: str) -> str:
+    return call[call.index(name) + 1]
 
 
 def writes(github: LocalGitHub) -> list[str]:
@@ -717,6 +726,81 @@ class TestAzure:
 
         assert (ran.returncode, "az login" in ran.stderr) == (1, True)
         assert not [call for call in calls if "delete" in call]
+
+    def test_watch(self, github: LocalGitHub, tmp_path: Path) -> None:
+        """Lines for alerts on failures of the platform, of the model, and on latency, and for the log of requests; they
+        change nothing at GitHub, do the same when run again, and are taken away with all else.
+        """
+        done(github, *ALICE, *PLACE, "--endpoint", "heart")
+        before = state(github)
+        wished = ("--failing", "6.5", "--latency", "180", "--action-group", ACTIONS, "--log-workspace", LOGS)
+
+        lines = done(github, "--watch", *wished).stdout
+        undo = "\n".join(line for line in done(github, "--undo").stdout.splitlines() if not line.startswith("gh "))
+        calls = self.shell(github, tmp_path, f"{lines}{lines}{undo}")
+
+        endpoint = f"{GROUP}/{PROVIDERS[0]}/workspaces/ws-1/onlineEndpoints/heart"
+        assert state(github) == before
+        alerts = [call for call in calls[:4] if call[:4] == ["monitor", "metrics", "alert", "create"]]
+        assert [option(call, "--condition") for call in alerts] == [
+            "avg RequestsPerMinute > 6.5 where deployment includes * and statusCodeClass includes 5xx",
+            "avg RequestsPerMinute > 6.5 where deployment includes * and statusCode includes 424 "
+            "and modelStatusCode excludes 400 or 404 or 405 or 413 or 415 or 422",
+            "avg RequestLatency_P90 > 180 where deployment includes *",
+        ]
+        assert {(option(call, "--scopes"), option(call, "--action")) for call in alerts} == {(endpoint, ACTIONS)}
+        [setting] = [call for call in calls[:4] if call[:3] == ["monitor", "diagnostic-settings", "create"]]
+        assert (option(setting, "--resource"), option(setting, "--workspace")) == (endpoint, LOGS)
+        assert json.loads(option(setting, "--logs")) == [{"category": "AmlOnlineEndpointTrafficLog", "enabled": True}]
+        assert calls[:4] == calls[4:8]
+        taken = [option(call, "--name") for call in calls if call[0] == "monitor" and "delete" in call]
+        assert taken == [option(call, "--name") for call in (*alerts, setting)]
+        assert not [call for call in self.shell(github, tmp_path, undo) if "delete" in call]
+
+    def test_watch_by_default(self, github: LocalGitHub) -> None:
+        """Failures alone, each, called to nobody; which endpoint, the file says where no variable does."""
+        lines = done(github, *ALICE, *PLACE, "--location", "westeurope").stdout
+
+        [hint] = [line for line in lines.splitlines() if line.startswith("# Once the endpoint serves")]
+        watch = shlex.split(hint.partition("watches it: ")[2])[3:]
+        found = done(github, *watch).stdout.splitlines()
+
+        assert ["RequestsPerMinute > 0 " in line for line in found] == [True, True]
+        assert not [line for line in found if "--action" in line]
+        assert all(f"/onlineEndpoints/{endpoint_name()} " in line for line in found)
+
+    def test_watch_staging(self, github: LocalGitHub) -> None:
+        """Staging's endpoint has alerts of its own."""
+        done(github, *ALICE, *PLACE, "--endpoint", "heart")
+        done(github, "--staging", "--workspace", "ws-2", "--endpoint", "trial")
+
+        lines = done(github, "--staging", "--watch").stdout
+
+        assert "--name ws-2-trial-failures" in lines and "workspaces/ws-2/onlineEndpoints/trial" in lines
+
+    def test_nothing_to_watch(self, github: LocalGitHub) -> None:
+        """Without a workspace there are no lines, and it says which options it takes."""
+        result = done(github, "--watch")
+
+        assert (result.stdout, "--workspace" in result.stderr) == ("", True)
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            ("--latency", "180"),
+            ("--failing", "1"),
+            ("--watch", "--failing", "nan"),
+            ("--watch", "--latency", "-1"),
+            ("--watch", "--latency", "1e3"),
+            ("--watch", "--log-workspace", ID),
+            ("--watch", "--action-group", "oncall"),
+        ],
+    )
+    def test_watch_wrongly(self, github: LocalGitHub, wrong: tuple[str, ...]) -> None:
+        """What az couldn't read, or nobody would, is wrong usage."""
+        result = setup(github, *ALICE, *wrong)
+
+        assert (result.exit_code, writes(github)) == (2, [])
 
     def test_undo_names_what_stays(self, github: LocalGitHub) -> None:
         """Names of what was deleted stay taken: for how long, and how they don't."""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from azureml_emulator.github.server import LocalGitHub
 from azureml_emulator.testing import Arm
+from scripts.lib.github.webhook import post
+from tests.support.listener import Listener, listener
 from tests.support.scripts import GREEN, Live, repository, restore, run, toy_model
 
 RUN, OTHER = (f"local/rollout/actions/runs/{number}/attempts/1" for number in (1, 2))
@@ -92,3 +95,67 @@ def test_another_rollout_has_another_issue(pair: Live, github: LocalGitHub) -> N
     pair.do("tell_rollback", "--rollout", OTHER, **github.environ())
 
     assert len(github.issues) == 2
+
+
+@pytest.fixture
+def webhook(azure: dict[str, str], tmp_path: Path) -> Iterator[Listener]:
+    with listener(tmp_path, azure["REQUESTS_CA_BUNDLE"]) as found:
+        yield found
+
+
+def test_a_webhook_hears_of_it_once(pair: Live, github: LocalGitHub, webhook: Listener) -> None:
+    """What was rolled back, why, and the issue's address, which is all it has to say; not again by a run once more."""
+    address = [pair.do("tell_rollback", "--rollout", RUN, **github.environ(), **webhook.environ) for _ in range(2)][1]
+
+    [message] = webhook.heard
+    assert message.keys() == {"text"}
+    assert message["text"].startswith(f"{pair.name}: version 2 was rolled back: ") and address in message["text"]
+    assert "from 10 % on" in message["text"]
+
+
+def test_a_webhook_that_fails_fails_nothing(pair: Live, github: LocalGitHub, webhook: Listener, tmp_path: Path) -> None:
+    """It is a warning; the issue is there, the pull request told; and nothing of the address is said anywhere."""
+    webhook.status, summary = 500, tmp_path / "summary.md"
+    copied = {"ROLLBACK_WEBHOOK": f" {webhook.environ['ROLLBACK_WEBHOOK']}\n"}
+    job = {**github.environ(), **webhook.environ, **copied, "GITHUB_STEP_SUMMARY": str(summary)}
+
+    told = pair.run("tell_rollback", "--rollout", RUN, GITHUB_ACTIONS="true", **job)
+
+    [issue] = github.issues.values()
+    assert (told.exit_code, len(webhook.heard)) == (0, 1), told.output
+    assert "::warning title=The webhook was not told::HTTP 500" in told.stderr
+    assert issue["html_url"] in github.comments[7][0]["body"] and issue["html_url"] in told.stdout
+    said = told.output + summary.read_text() + repr(github.issues) + repr(github.comments)
+    assert "secret-path" not in said and "localhost" not in said
+
+
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ("https://localhost:9/secret", "no answer (ConnectionError)"),
+        ("https://secret.invalid", "no answer (ConnectionError)"),
+        ("https://[secret", "no answer (InvalidURL)"),
+        ("https://" + "secret" * 20 + ".example", "no answer (LocationParseError)"),
+        ("http://localhost/secret", "ROLLBACK_WEBHOOK is no address that begins with https://"),
+        ("secret", "ROLLBACK_WEBHOOK is no address that begins with https://"),
+    ],
+)
+def test_an_address_that_leads_nowhere_is_not_told(address: str, why: str) -> None:
+    """Neither of the one that is wrong, nor of its host."""
+    assert post(address, "a") == why
+
+
+def test_a_redirection_is_not_followed(webhook: Listener, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who holds the address has it sent to nobody else; and what an answer held calls nobody."""
+    webhook.status = 307
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", webhook.environ["REQUESTS_CA_BUNDLE"])
+
+    assert post(webhook.environ["ROLLBACK_WEBHOOK"], "<!channel> & all") == "HTTP 307"
+    assert webhook.heard == [{"text": "&lt;!channel&gt; &amp; all"}]
+
+
+def test_without_a_webhook_nobody_is_called(pair: Live, github: LocalGitHub, webhook: Listener) -> None:
+    """A secret that isn't set is empty."""
+    told = pair.run("tell_rollback", "--rollout", RUN, **github.environ(), ROLLBACK_WEBHOOK="")
+
+    assert told.exit_code == 0 and "webhook" not in told.output and webhook.heard == []

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, nullcontext
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -36,12 +36,14 @@ def rows(tmp_path: Path) -> Path:
 
 
 @contextmanager
-def answering(status: int, body: str, deployment: str = "") -> Iterator[str]:
-    """The address of a server that answers every request so."""
+def answering(status: int, body: str, deployment: str = "", asked: list[bytes] | None = None) -> Iterator[str]:
+    """The address of a server that answers every request so, and keeps what was `asked`."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
+            content = self.rfile.read(int(self.headers["Content-Length"]))
+            if asked is not None:
+                asked.append(content)
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
             if deployment:
@@ -60,12 +62,13 @@ def answering(status: int, body: str, deployment: str = "") -> Iterator[str]:
         thread.join()
 
 
-def ask(url: str, rows: Path) -> Clients:
+def ask(url: str, rows: Path, trusted: Collection[str] = ()) -> Clients:
     """Clients that have asked for a while."""
     clients = Clients(rows)
+    clients.trusted = trusted
     clients.start(url, "key")
     deadline = time.monotonic() + 30
-    while not clients.answers and not clients.problems and time.monotonic() < deadline:
+    while not (clients.answers or clients.problems or clients.excused) and time.monotonic() < deadline:
         time.sleep(0.05)
     clients.stop()
     return clients
@@ -103,6 +106,32 @@ def test_no_answer_is_red(rows: Path) -> None:
 
     with pytest.raises(click.ClickException, match="requests failed: no answer"):
         report(ask(url, rows))
+
+
+@pytest.mark.parametrize(
+    ("by", "trusted", "excused"),
+    [("green", {"blue"}, True), ("blue", {"blue"}, False), ("", {"blue"}, False), ("green", (), False)],
+)
+def test_only_a_bad_model_may_fail(by: str, trusted: Collection[str], excused: bool, rows: Path) -> None:
+    """Green, while somebody else is trusted; nobody who isn't named, and green no more once it is taken back."""
+    with answering(424, "broken", by) as url:
+        clients = ask(url, rows, trusted)
+
+    assert ({*clients.excused}, bool(clients.problems)) == ({by} if excused else set(), not excused)
+
+
+def test_one_request_in_ten_is_the_rare_one(rows: Path) -> None:
+    """Of each client's."""
+    asked: list[bytes] = []
+    clients = Clients(rows, rare={"input_data": "rare"})
+    clients.pause = 0
+    with answering(200, "[1]", "blue", asked) as url:
+        clients.start(url, "key")
+        while len(clients.answers) + len(clients.problems) < 100:
+            time.sleep(0.05)
+        clients.stop()
+
+    assert len(asked) // 10 - 2 <= sum(b"rare" in body for body in asked) <= len(asked) // 10
 
 
 def test_one_failure_among_many_is_red(rows: Path) -> None:
@@ -144,7 +173,7 @@ def test_what_is_kept_is_not_overwritten(tmp_path: Path, monkeypatch: pytest.Mon
 
 @pytest.mark.drill
 def test_a_failed_request_ends_the_demo_red(tmp_path: Path, outside: dict[str, str]) -> None:
-    """One request of a client that fails while both rollouts pass, and `python -m demo` ends with exit code 1."""
+    """One request of a client that fails while all rollouts pass, and `python -m demo` ends with exit code 1."""
     copy_tree(ROOT, tree := tmp_path / "tree")
     fault = ["fault", "--state", ".emulator", "add", "misbehave", "--status", "500", "--times", "1"]
     environ = {**outside, "PYTHONUNBUFFERED": "1"}

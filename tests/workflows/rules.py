@@ -43,6 +43,8 @@ from tests.workflows.files import (
 from tests.workflows.files import RULES as RULES
 
 CLUSTER = "needs.doctor.outputs.trains == 'cluster'"
+LISTENS = "ROLLBACK_WEBHOOK"
+LISTENER = {LISTENS: expression(f"secrets.{LISTENS}")}
 # The newest uv whose checksum a version of astral-sh/setup-uv knows; it runs newer ones unchecked.
 CHECKED = [("20cfd1bf945f4377ade1205e4dbc17946fc9a30d", "0.12.4")]
 
@@ -116,7 +118,7 @@ def rollback_watches_what_can_leave_a_split(files: Files) -> Findings:
     if (tells.get("if"), tells.get("run"), tells.get("env")) != (
         expression("!cancelled() && steps.setup.outcome == 'success'"),
         'exec python -m scripts.tell_rollback --rollout "$ROLLOUT"',
-        told | {"GITHUB_TOKEN": expression("github.token")},
+        told | LISTENER | {"GITHUB_TOKEN": expression("github.token")},
     ):
         yield f"{tells}: nobody hears of it, or of what somebody cancelled"
     if (set_up.get("id"), [(step.get("if"), step.get("run"), step.get("env")) for step in goes_back]) != (
@@ -326,11 +328,23 @@ def checks_need_nothing(files: Files) -> Findings:
 
 
 @rule
-def no_stored_secret(files: Files) -> Findings:
-    """Nothing reads a secret but the job's own token; `env:` of a step that asks GitHub has that, and no other's."""
+def one_stored_secret(files: Files) -> Findings:
+    """Nothing reads a secret but who tells people of a rollback, and that one alone; called workflows get it by name.
+
+    The job's own token is in `env:` of a step that asks GitHub, and of no other.
+    """
+    calls = re.escape(f'secrets: {{ {LISTENS}: "{LISTENER[LISTENS]}" }}')
     for path, text in files.texts.items():
-        yield from (f"{path.name}: {found}" for found in re.findall(r"secrets[.\[ :].*", text))
+        kept = re.sub(rf"^ +({LISTENS}: {re.escape(LISTENER[LISTENS])}|{calls})$", "", text, flags=re.MULTILINE)
+        kept = kept.replace(f"    secrets:\n      {LISTENS}: {{ required: false }} #", "")
+        yield from (f"{path.name}: {found}" for found in re.findall(r"secrets[.\[ :].*", kept))
+    for where, job in files.jobs.items():
+        if job.get("secrets") != (LISTENER if job.get("uses") == f"{CALL}stages.yml" else None):
+            yield f"{where}: {job.get('secrets')}"
     for where, step in files.steps.items():
+        told = {name: value for name, value in step.get("env", {}).items() if name == LISTENS}
+        if told != (LISTENER if TELLS_PEOPLE in step.get("run", "") else {}):
+            yield f"{where}: {told}"
         tokens = [name for name, value in step.get("env", {}).items() if "github.token" in str(value)]
         if tokens not in ([], ["GITHUB_TOKEN"]):
             yield f"{where}: {tokens}"
@@ -449,7 +463,7 @@ def variables_have_a_home(files: Files) -> Findings:
     """Each variable that a step's command names is given by its own `env:`, and nothing else is."""
     for where, step in files.steps.items():
         used = set(re.findall(r"\$\{?(\w+)", step.get("run", "")))
-        if used != {*step.get("env", {})} - {"GITHUB_TOKEN", "VARIABLES"}:
+        if used != {*step.get("env", {})} - {"GITHUB_TOKEN", LISTENS, "VARIABLES"}:
             yield f"{where}: {used} is used, {step.get('env')} given"
 
 

@@ -86,6 +86,9 @@ MUTATIONS: dict[str, Mutate] = {
     "all the data for one of two": replaced(r'\$\{DATA:\+--\w+ "\$DATA"\} ', ""),
     "a failing step overlooked": replaced(r"^( +)- run: (.*)", r"\1- run: \2\n\1  continue-on-error: true"),
     "a stored secret": replaced(r"(client-id: \"?\$\{\{) [\w.-]+", r"\1 secrets.CLIENT_ID"),
+    "another stored secret": replaced(r"\{\{ secrets\.\w+", "{{ secrets.OTHER"),
+    "all stored secrets": replaced(r"^( +)secrets: \{ \w+: .*", r"\1secrets: inherit"),
+    "a rollback that nobody hears of": dropped(r"^ +(secrets: \{ )?ROLLBACK_WEBHOOK: "),
     "the token for a script that needs none": replaced(r"VERSION: .*", "VERSION: ${{ github.token }}"),
     "an input dropped": dropped(
         r"^ {10}(reviewers|person|seen|proposal|percent|rollout|next|next-percent|target|[a-z]+-id|always): "

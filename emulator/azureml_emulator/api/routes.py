@@ -11,7 +11,7 @@ from azureml_emulator.arm.documents import Document
 from azureml_emulator.arm.errors import BadRequest, NotFound
 from azureml_emulator.arm.messages import Call, Reply
 from azureml_emulator.arm.names import CLOUD, LOCATION, PROVIDER
-from azureml_emulator.resources import metrics, quotas, roles
+from azureml_emulator.resources import metrics, quotas, roles, watching
 from azureml_emulator.resources.azure import Azure
 from azureml_emulator.resources.blobs import ACCOUNT, SUFFIX
 from azureml_emulator.resources.federation import Refused
@@ -191,6 +191,18 @@ def put_credential(azure: Azure, call: Call) -> Reply:
     return Reply(document, 201 if is_new else 200)
 
 
+def watchers(azure: Azure, call: Call) -> Document:
+    return {"value": azure.listed(azure.watching.all(*_watched(azure, call)))}
+
+
+def put_watcher(azure: Azure, call: Call) -> Document:
+    return azure.watching.put(*_watched(azure, call), call["name"], call.document)
+
+
+def delete_watcher(azure: Azure, call: Call) -> Reply:
+    return Reply(status=200 if azure.watching.delete(*_watched(azure, call), call["name"]) else 204)
+
+
 async def blob(azure: Azure, call: Call) -> Reply:
     return await azure.blobs.answer(call)
 
@@ -247,6 +259,15 @@ MANAGER = [
     ("PUT", f"{I}/{{identity}}/federatedIdentityCredentials/{{name}}", put_credential),
     ("GET", f"{L}/mfeOperationsStatus/{{operation}}", operation),
     ("GET", f"{L}/mfeOperationResults/{{operation}}", operation_result),
+    *(
+        (method, f"{scope}/providers/{kind}{path}", handler)
+        for scope, kind in ((G, watching.ALERTS), (E, watching.SETTINGS))
+        for method, path, handler in (
+            ("GET", "", watchers),
+            ("PUT", "/{name}", put_watcher),
+            ("DELETE", "/{name}", delete_watcher),
+        )
+    ),
     *(("PUT", f"{scope}/providers/{roles.DEFINITIONS}/{{role}}", put_role) for scope in (S, G, W, A)),
     *(
         (method, f"{scope}/providers/{roles.KIND}{path}", handler)
@@ -339,6 +360,13 @@ def _group(azure: Azure, call: Call) -> str:
     if f"{subscription}/{group}".lower() not in {scope.key.rpartition("/")[0] for scope in azure.scopes}:
         raise NotFound(f"Resource group '{group}' could not be found.", "ResourceGroupNotFound")
     return f"/subscriptions/{subscription}/resourceGroups/{group}"
+
+
+def _watched(azure: Azure, call: Call) -> tuple[str, str]:
+    """What an alert or a setting is made in, and which of both it is. Raises NotFound."""
+    if "endpoint" in call.names:
+        return azure.endpoints.get(call.scope, call["endpoint"])["id"], watching.SETTINGS
+    return _group(azure, call), watching.ALERTS
 
 
 def _over(call: Call) -> str:

@@ -23,6 +23,7 @@ from azureml_emulator.resources.registry import Registry
 from azureml_emulator.resources.roles import IDS, Roles
 from azureml_emulator.resources.tokens import RUN, STORAGE, Tokens
 from azureml_emulator.resources.tracking import Tracking, experiment_id
+from azureml_emulator.resources.watching import Watching
 from azureml_emulator.serving.router import Router
 from azureml_emulator.serving.traffic import Traffic
 
@@ -72,6 +73,7 @@ class Azure:
         self.operations = Operations(self.store, options.operation_seconds, base, self.tokens.identity)
         self.identities = Identities(self.store)
         self.roles = Roles(self.store)
+        self.watching = Watching(self.store)
         self.federation = Federation(self.identities, self.tokens, self.scopes[0].group)
         self.computes = Computes(self.store, self.identities)
         files = JobFiles(self.store, self.registry, self.datastores, self.roles, self._account)

@@ -123,6 +123,7 @@ def run_workflow(
     environ: Mapping[str, str],
     workdir: Path,
     variables: Mapping[str, str],
+    secrets: Mapping[str, str] | None = None,
     inputs: Mapping[str, str] | None = None,
     payload: Mapping[str, Any] | None = None,
     actor: str = "local",
@@ -134,8 +135,9 @@ def run_workflow(
 ) -> Run:
     """Runs the workflow at `path` of the repository `workdir` to its end.
 
-    Steps see `environ` and a clean environment around this Python's packages; `variables` are the repository's.
-    In `environ` are also GITHUB_TOKEN, GITHUB_API_URL, GITHUB_REPOSITORY and GITHUB_RUN_ID where there is a GitHub.
+    Steps see `environ` and a clean environment around this Python's packages; `variables` and `secrets` are the
+    repository's. In `environ` are also GITHUB_TOKEN, GITHUB_API_URL, GITHUB_REPOSITORY and GITHUB_RUN_ID where there
+    is a GitHub.
     `inputs` are those of a dispatch by `actor`, `payload` is what else the event brings.
     `artifacts` is the folder that uploads are kept in, `stand_ins` the one with what replaces remote actions.
     `watch` is called with a job and its name after each line of its log. An exception from it, or Ctrl-C, cancels the
@@ -148,6 +150,7 @@ def run_workflow(
         home = Path(temporary)
         event_file = {"ref": "refs/heads/main", "inputs": dict(inputs or {}), **(payload or {})}
         (home / "event.json").write_text(json.dumps(event_file))
+        (home / "secrets").write_text("".join(f"{name}={json.dumps(text)}\n" for name, text in (secrets or {}).items()))
         az.install(home / "bin")
         uploads = artifacts or home / "artifacts"
         uploads.mkdir(parents=True, exist_ok=True)
@@ -177,10 +180,10 @@ def _labels(tree: Path, path: str, variables: Mapping[str, str]) -> Iterator[str
 
 
 def _command(path: str, event: str, home: Path) -> list[str]:
-    nothing = [f"--{kind}-file={os.devnull}" for kind in ("env", "var", "secret", "input")]  # act reads dot files else
+    nothing = [f"--{kind}-file={os.devnull}" for kind in ("env", "var", "input")]  # act reads dot files else
     return [
         _executable(), event, f"--workflows={path}", f"--eventpath={home / 'event.json'}",
-        f"--action-cache-path={home / 'cache'}", *nothing,
+        f"--action-cache-path={home / 'cache'}", *nothing, f"--secret-file={home / 'secrets'}",
         "--pull=false", "--no-cache-server", "--json", "--rm",
     ]  # fmt: skip
 

@@ -24,8 +24,9 @@ from azure.core.exceptions import HttpResponseError
 
 from azureml_emulator.api import routes
 from azureml_emulator.process import running
+from azureml_emulator.resources import watching
 from azureml_emulator.resources.roles import IDS
-from azureml_emulator.testing import SAMPLE, Arm, deployment, endpoint, toy_model
+from azureml_emulator.testing import SAMPLE, Arm, alert, deployment, endpoint, toy_model, traffic_log
 from tests.support import jobs
 from tests.support.contract import CONTRACT, OURS, complaints, route, schema
 from tests.support.sdk_models import MODELS, objections
@@ -162,6 +163,7 @@ def ask_for_the_rest(arm: Arm) -> list[str]:
     arm("DELETE", "onlineEndpoints/keys/deployments/none")
     arm("DELETE", "onlineEndpoints/none")
     arm("GET", "models", headers={"Authorization": "Bearer none"})
+    about_watchers(arm)
     about_the_subscription(arm)
     return [arm.token, token, *keys.values(), blobs(arm).partition("sig=")[2]]
 
@@ -237,6 +239,21 @@ def about_the_subscription(arm: Arm) -> None:
     arm("PUT", f"{identities}/rollout/federatedIdentityCredentials/deploy", {"properties": {"issuer": "a"}})
     for path in ("", "/rollout/federatedIdentityCredentials", "/none/federatedIdentityCredentials"):
         arm("GET", identities + path)
+
+
+def about_watchers(arm: Arm) -> None:
+    """Makes an alert and a setting of an endpoint, asks for them, takes them away, twice; and a spoilt one of each."""
+    group = f"{arm.base}{arm.workspace.partition('/providers/')[0]}"
+    for address, body in (
+        (f"{group}/providers/{watching.ALERTS}", alert(f"{arm.workspace}/onlineEndpoints/keys")),
+        (f"onlineEndpoints/keys/providers/{watching.SETTINGS}", traffic_log("/subscriptions/a")),
+    ):
+        arm("PUT", f"{address}/a", body)
+        arm("PUT", f"{address}/b", {"properties": {"scopes": [], "logs": [{}]}})
+        arm("GET", address)
+        for _ in range(2):
+            arm("DELETE", f"{address}/a")
+    arm("GET", f"onlineEndpoints/none/providers/{watching.SETTINGS}")
 
 
 def blobs(arm: Arm) -> str:

@@ -35,6 +35,22 @@ def test_environment_variables_and_inputs_arrive(tmp_path: Path) -> None:
     assert result.jobs["greet"].log == "hi you !\n"
 
 
+def test_secrets_arrive_by_name_and_are_masked(tmp_path: Path) -> None:
+    """A called workflow gets the secret that its caller hands on, and no other; the log doesn't."""
+    called, heard = tmp_path / ".github/workflows/called.yml", tmp_path / "heard"
+    called.parent.mkdir(parents=True)
+    env = '        env: {OURS: "${{ secrets.OURS }}", OTHER: "${{ secrets.OTHER }}"}\n'
+    steps = greet('echo "$OURS,$OTHER." | tee "$HEARD"').partition("jobs:")[2] + env
+    called.write_text(f"on:\n  workflow_call:\n    secrets:\n      OURS: {{required: false}}\njobs:{steps}")
+    handed = 'uses: ./.github/workflows/called.yml\n    secrets: {OURS: "${{ secrets.OURS }}"}\n'
+    secrets = {"OURS": "https://a.example/#$b?c='d'", "OTHER": "unheard"}
+
+    result = run(tmp_path, f"{HEAD}    {handed}", secrets=secrets, environ={"HEARD": str(heard)})
+
+    assert heard.read_text() == f"{secrets['OURS']},.\n"
+    assert result.jobs["greet/greet"].log == "***,.\n"
+
+
 def test_environment_is_clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What stands in our own environment does not reach a workflow."""
     monkeypatch.setenv("WORD", "leaked")

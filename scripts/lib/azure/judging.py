@@ -37,7 +37,7 @@ def judged(endpoint: OnlineEndpoint, state: EndpointState, policy: RolloutPolicy
         found = canary(state)
     except NoEvidence as why:
         return unknown(why)
-    stage = policy.at(found.percent)
+    stage = found.stage(policy)
     delay, before = policy.delay_minutes * MINUTE, policy.before_minutes * MINUTE
     whole = Deadline(60 * LONGEST)
     while True:

@@ -17,12 +17,13 @@ from scripts.lib.azure.waiting import Deadline
 from scripts.lib.azure.workspace import CALLS, Workspace, manager
 from scripts.lib.decisions.canary import points
 from scripts.lib.decisions.canary.minutes import Evidence, NoEvidence
-from scripts.lib.decisions.canary.points import Point, Window
+from scripts.lib.decisions.canary.points import MINUTE, Point, Usual, Window
 
 SOURCE = "Azure Monitor"
 REQUESTS = "RequestsPerMinute"
 LATENCY = "RequestLatency_"
 PERCENTILES = ("P50", "P90", "P95", "P99")
+HOUR = timedelta(hours=1)
 SERIES = 200  # without that Azure tells of ten, whichever they are
 
 
@@ -46,9 +47,18 @@ def evidence(
     return points.evidence([*counted, *latencies], blue, green, window, now, SOURCE)
 
 
+def usual(endpoint: OnlineEndpoint, *, delay: timedelta) -> Usual:
+    """The last hour that ended `delay` ago. Two calls: statuses are no dimension of latencies."""
+    now = endpoint.workspace.now()
+    window = Window.of(now - delay - HOUR, now, delay, timedelta())
+    counted = _ask(endpoint, REQUESTS, window, "deployment eq '*' and statusCode eq '*' and modelStatusCode eq '*'")
+    latencies = _ask(endpoint, f"{LATENCY}P90", window, "deployment eq '*'")
+    return points.usual([*counted, *latencies], (window.end - window.start) / MINUTE)
+
+
 def _ask(endpoint: OnlineEndpoint, names: str, window: Window, wanted: str) -> list[Point]:
     workspace = endpoint.workspace
-    uri = f"{workspace.id}/onlineEndpoints/{endpoint.name}".lstrip("/")
+    uri = workspace.endpoint(endpoint.name).lstrip("/")
     timespan = "/".join(at.strftime("%Y-%m-%dT%H:%M:%SZ") for at in (window.start, window.end))
     query = {"metricnames": names, "aggregation": "Average", "top": SERIES, "filter": wanted}
     call = lambda: _client(workspace).metrics.list(uri, timespan=timespan, interval="PT1M", **query)  # noqa: E731

@@ -55,6 +55,10 @@ class Workspace:
     def id(self) -> str:
         return f"{self.group}/providers/Microsoft.MachineLearningServices/workspaces/{self.name}"
 
+    def endpoint(self, name: str) -> str:
+        """The id of one of its endpoints."""
+        return f"{self.id}/onlineEndpoints/{name}"
+
     @property
     def credential(self) -> TokenCredential:
         """Who calls, with the tokens that were had already."""

@@ -24,6 +24,7 @@ class Unhealthy(Refused):
 def take_back(endpoint: OnlineEndpoint, state: EndpointState, verdict: Verdict, result: str = "") -> NoReturn:
     """Give blue all traffic at once; then show green's log. Raises Unhealthy, which says what became of it."""
     found = canary(state)
+    say(f"{found.green} is unhealthy at {found.percent} %: {verdict.reason}")
     shift = undo(endpoint, found, verdict)
     say(shift.say)
     lines = log(endpoint, found.green)

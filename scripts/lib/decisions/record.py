@@ -25,6 +25,7 @@ class Record:
     """`rollout` (its id) wrote `split` at `at` (ISO text, UTC); `back` if it went back.
 
     `blue` is whom a rollback gives all traffic to: whom green replaces, or, once it went back, who serves again.
+    `shares` are all that green was ever given, in their order: live traffic judges each of them.
     """
 
     rollout: str
@@ -33,6 +34,7 @@ class Record:
     split: Mapping[str, int]
     back: bool = False
     at: str = ""
+    shares: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,8 @@ def record(state: EndpointState) -> Record | None:
     if not rollout or direction not in ("forward", "back") or not split:
         return None
     shares = {name: int(percent) for name, percent in split.items()}
-    return Record(rollout, Ref.parse(blue), Ref.parse(green), shares, direction == "back", at)
+    had = tuple(int(share) for share in re.findall(r" ([0-9]+)", text))
+    return Record(rollout, Ref.parse(blue), Ref.parse(green), shares, direction == "back", at, had)
 
 
 def live(state: EndpointState) -> Record | None:
@@ -98,7 +101,7 @@ def written(state: EndpointState, found: Record) -> Tags:
         found.rollout,
         str(found.blue or ""),
         str(found.green or ""),
-        written_out(found.split)[:256],  # of more than seven deployments it is cut: then it tells of no live split
+        _split(state, found)[:256],  # of more than seven deployments it is cut: then it tells of no live split
         direction,
         found.at or now(),
     )
@@ -109,6 +112,23 @@ def written(state: EndpointState, found: Record) -> Tags:
         if deployment := state.standing(ref):
             tags |= claimed(deployment, found.rollout, blue)
     return tags
+
+
+def _split(state: EndpointState, found: Record) -> str:
+    """The split, and the shares that this very green has had, each after a blank.
+
+    Who gives it one again after another one's rollback begins anew; a rollout that is run again goes on.
+    """
+    last = record(state)
+    goes_on = last and last.green == found.green and not (last.back and run_of(last.rollout) != run_of(found.rollout))
+    had = last.shares if last and goes_on else ()
+    new = [found.split[found.green.name]] if found.green and found.green.name in found.split else []
+    return " ".join(map(str, [written_out(found.split), *had, *new]))
+
+
+def run_of(rollout: str) -> str:
+    """The rollout, whichever of its attempts."""
+    return rollout.partition("/attempts/")[0]
 
 
 def dated(tags: Tags, at: datetime) -> Tags:

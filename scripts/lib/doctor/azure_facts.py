@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any, TypeVar
 
+from scripts.lib.azure import metrics
+from scripts.lib.azure.endpoint import OnlineEndpoint
 from scripts.lib.azure.errors import explain, reason
 from scripts.lib.azure.login import login
 from scripts.lib.azure.trying import asked
 from scripts.lib.azure.waiting import Deadline
 from scripts.lib.azure.workspace import Workspace, manager
+from scripts.lib.decisions.canary.points import Usual
 from scripts.lib.decisions.state import Refused
 from scripts.lib.doctor import azure_checks
 from scripts.lib.doctor.azure_checks import NO_LOGIN, NO_RIGHT, NO_WORKSPACE, REACHED, UNKNOWN, Endpoint, Reach
@@ -62,6 +66,23 @@ class AzureFacts:
     def usages(self) -> list[Usage] | Unknown:
         """Cores in use and allowed, by family."""
         return self.ask(lambda workspace: list(map(_usage, workspace.client.compute.list_usage())))
+
+    def usual(self, name: str, delay: timedelta) -> Usual | Unknown:
+        """What the endpoint's traffic was in the last hour."""
+        return self.ask(lambda workspace: metrics.usual(OnlineEndpoint(workspace, name), delay=delay))
+
+    def id(self, endpoint: str) -> str:
+        return "" if isinstance(self._workspace, Unknown) else self._workspace.endpoint(endpoint)
+
+    def alerts(self) -> list[Document] | Unknown:
+        """Those on metrics, of the resource group."""
+        kind, version = "Microsoft.Insights/metricAlerts", "2018-03-01"
+        return self.ask(lambda workspace: list(_listing(f"{workspace.group}/providers/{kind}", version)))
+
+    def settings(self, name: str) -> list[Document] | Unknown:
+        """Where the endpoint's logs are sent."""
+        kind, version = "Microsoft.Insights/diagnosticSettings", "2021-05-01-preview"
+        return self.ask(lambda workspace: list(_listing(f"{workspace.endpoint(name)}/providers/{kind}", version)))
 
 
 def _permitted(call: Callable[[Workspace], T], workspace: Workspace) -> T:

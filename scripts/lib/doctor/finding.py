@@ -39,8 +39,9 @@ class Finding:
         return f"{self.name}: {self.verdict}. {self.say}" + (f" → {self.mend}" if self.mend else "")
 
 
-def ok(name: str, say: str) -> Finding:
-    return Finding(name, OK, say)
+def ok(name: str, say: str, mend: str = "") -> Finding:
+    """`mend`: what could be better still."""
+    return Finding(name, OK, say, mend)
 
 
 def wrong(name: str, say: str, mend: str) -> Finding:

@@ -24,12 +24,12 @@ def summary(*lines: str) -> None:
     _append("GITHUB_STEP_SUMMARY", "".join(f"{line}\n\n" for line in lines))
 
 
-def notice(title: str, text: str) -> None:
-    """A note on the run's page, and a paragraph of its summary; outside of a workflow a line."""
+def notice(title: str, text: str, kind: str = "notice") -> None:
+    """A note, or a warning, on the run's page, and a paragraph of its summary; outside of a workflow a line."""
     summary(f"**{title}.** {text}")
     told = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
     in_a_job = os.environ.get("GITHUB_ACTIONS") == "true"
-    print(f"::notice title={title}::{told}" if in_a_job else f"{title}. {text}", file=sys.stderr)
+    print(f"::{kind} title={title}::{told}" if in_a_job else f"{title}. {text}", file=sys.stderr)
 
 
 def error(text: str) -> None:

@@ -32,6 +32,17 @@ IDENTITY = Form("name", r"[A-Za-z0-9][\w-]{2,127}", "an identity's name: 3 to 12
 LOCATION = Form("name", r"[a-z][a-z0-9]+", "a location such as westeurope (`az account list-locations` names them)")
 REPOSITORY = Form("owner/name", r"[\w.-]+/[\w.-]+", "OWNER/NAME")
 LOGIN = Form("login", r"\w[\w-]*", "a login")  # an underscore is in those of Enterprise Managed Users
+NUMBER = Form("number", r"\d{1,7}(\.\d{1,6})?", "a number such as 0.5")
+ACTION = Form(
+    "id",
+    r"/subscriptions/[^/\s]+/(?i:resourceGroups/[^/\s]+/providers/Microsoft\.Insights/actionGroups)/[^/]+",
+    "the id of an action group (`az monitor action-group list --query '[].id'` names them)",
+)
+LOGS = Form(
+    "id",
+    r"/subscriptions/[^/\s]+/(?i:resourceGroups/[^/\s]+/providers/Microsoft\.OperationalInsights/workspaces)/[\w-]+",
+    "the id of a workspace (`az monitor log-analytics workspace list --query '[].id'` names them)",
+)
 TEAM = Form("org/slug", r"\w[\w-]*/[\w.-]+", "ORG/SLUG")
 
 #: The option that sets each variable, and the form of its value.
@@ -75,6 +86,27 @@ def azure_options(function: Function) -> Function:
         click.option("--location", type=LOCATION, help="Where Azure's lines create what isn't there."),
         click.option("--identity-name", type=IDENTITY, show_default="github-NAME, for staging github-NAME-staging"),
         click.option("--own-identities", is_flag=True, help="One more for production, and one for rollback."),
+    )
+    return _all(function, options)
+
+
+#: What counts with --watch alone, by the option's name: its form, and what it says.
+WATCHING = {
+    "failing": (NUMBER, "Alert above so many failing requests a minute; else for each."),
+    "latency": (NUMBER, "Alert above a P90 of so many milliseconds; else for none."),
+    "action_group": (ACTION, "Whom alerts call; else they stand in the portal alone."),
+    "log_workspace": (LOGS, "The Log Analytics workspace that gets the log of requests; else none does."),
+}
+
+
+def watch_options(function: Function) -> Function:
+    """`watch`, and one for each of WATCHING."""
+    options = (
+        click.option("--watch", is_flag=True, help="Print only lines by which Azure watches an endpoint that serves."),
+        *(
+            click.option(f"--{name.replace('_', '-')}", name, type=form, help=text)
+            for name, (form, text) in WATCHING.items()
+        ),
     )
     return _all(function, options)
 

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterable
 
 from scripts.lib.setup.azure import THERE, Identity, assignments, az, found, role_name
 
 
 def removal(
-    identity: Identity | None, repository: str, paths: list[str], variables: list[str], others: list[Identity]
+    identity: Identity | None,
+    repository: str,
+    paths: list[str],
+    variables: list[str],
+    others: list[Identity],
+    watched: Iterable[str] = (),
 ) -> list[str]:
     """Lines that take all away again, at GitHub what is at `paths`; those that would delete models are comments.
 
-    GitHub's come last: from its variables these lines are printed anew where Azure's don't get to the end.
+    `watched` are those of watching.py. GitHub's come last: from its variables these lines are printed anew where
+    Azure's don't get to the end.
     """
     logins = [*others, *([identity] if identity else [])]
     return [
         *([THERE] if logins else []),
+        *watched,
         *(line for login in logins for line in _login(login)),
         *(shlex.join(["gh", "api", "--method", "DELETE", path]) for path in paths),
         *(shlex.join(["gh", "variable", "delete", name, "--repo", repository]) for name in variables),

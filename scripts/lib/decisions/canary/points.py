@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from statistics import median
 
 from scripts.lib.decisions.canary.minutes import Evidence, Minute
 
@@ -50,6 +51,25 @@ class Window:
         put = _floor(since)
         split = put if put == since else put + MINUTE
         return cls(_floor(put - before), put, split, max(split, _floor(now - delay)))
+
+
+@dataclass(frozen=True)
+class Usual:
+    """An endpoint's traffic as it mostly is: requests and failures a minute, and the P90 of one in milliseconds."""
+
+    requests: float = 0.0
+    failures: float = 0.0
+    p90: float | None = None
+
+
+def usual(points: Iterable[Point], minutes: float) -> Usual:
+    """What so many minutes had in the mean, whichever deployments answered; of the P90 the middle one."""
+    known = list(points)
+    counts = [point for point in known if point.kind == "requests"]
+    bad = sum(point.value for point in counts if failed(point.status, point.model_status))
+    latencies = [point.value for point in known if point.kind == "P90"]
+    p90 = median(latencies) if latencies else None
+    return Usual(sum(point.value for point in counts) / minutes, bad / minutes, p90)
 
 
 def evidence(points: Iterable[Point], blue: str, green: str, window: Window, now: datetime, source: str) -> Evidence:

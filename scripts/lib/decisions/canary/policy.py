@@ -23,6 +23,7 @@ STAGE = {
     "fewest_requests": (0.0, 1e9),
 }
 """The keys with the least and the greatest number of each."""
+FIRST = 0.9  # of what a stage has left of its alpha is one promotion's
 MAY_BE_NULL = "latency_budget"
 
 
@@ -44,7 +45,11 @@ STAGES = (StagePolicy(10, alpha=0.02), StagePolicy(50), StagePolicy(100, bake_mi
 
 @dataclass(frozen=True)
 class RolloutPolicy:
-    """The whole file, or what holds without one; the sum of the stages' `alpha` is no greater than its own."""
+    """The whole file, or what holds without one.
+
+    The sum of the stages' `alpha` is no greater than its own, and no stage's promotions spend more than the stage's,
+    however many they are: those between two percentages of the file, by hand, or again after green had less.
+    """
 
     alpha: float = 0.05
     delay_minutes: float = 3
@@ -55,9 +60,11 @@ class RolloutPolicy:
         """The policy at a percentage: what there is for it, or for the next lower one, or the lowest."""
         return self.stages[max((at for at in self.stages if at <= percent), default=min(self.stages))]
 
-    def at(self, percent: int) -> StagePolicy:
-        """The same, for green at just this percentage."""
-        return replace(self.stage(percent), percent=percent)
+    def at(self, *shares: int) -> StagePolicy:
+        """The same, for green at the last of the shares that it has had, with this promotion's part of `alpha`."""
+        stage = self.stage(shares[-1])
+        earlier = sum(self.stage(share) == stage for share in shares[:-1])
+        return replace(stage, percent=shares[-1], alpha=stage.alpha * FIRST * (1 - FIRST) ** earlier)
 
 
 def policy(document: Document, file: str) -> RolloutPolicy:
@@ -65,7 +72,7 @@ def policy(document: Document, file: str) -> RolloutPolicy:
     wrong, found = list(_wrong(document.content)), RolloutPolicy()
     if not wrong:
         said = {int(key): value for key, value in document.content.items() if key not in ROLLOUT}
-        own = {at: replace(found.at(at), **value) for at, value in said.items()}
+        own = {at: replace(found.stage(at), percent=at, **value) for at, value in said.items()}
         rest = {key: value for key, value in document.content.items() if key in ROLLOUT}
         found = RolloutPolicy(**rest, stages=dict(sorted({**found.stages, **own}.items())))
         wrong = list(_odd(found))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from scripts.lib.decisions.canary.minutes import NoEvidence
+from scripts.lib.decisions.canary.policy import RolloutPolicy, StagePolicy
 from scripts.lib.decisions.canary.verdict import Verdict
 from scripts.lib.decisions.record import Record, live
 from scripts.lib.decisions.state import EndpointState, percentages
@@ -20,6 +21,10 @@ class Canary:
     percent: int
     since: datetime
     record: Record
+
+    def stage(self, policy: RolloutPolicy) -> StagePolicy:
+        """What it must show, with its part of alpha; older releases recorded no shares."""
+        return policy.at(*self.record.shares or [self.percent])
 
 
 def canary(state: EndpointState) -> Canary:
