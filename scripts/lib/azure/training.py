@@ -163,7 +163,7 @@ def watched(workspace: Workspace, name: str, deadline: Deadline) -> Seen:
         if lines := seen.log[told:].rpartition("\n")[0]:
             say(lines)
             told += len(lines) + 1
-        if seen.status in (training.COMPLETED, *training.OVER[:2]) or deadline.passed:
+        if seen.status in training.ENDED or deadline.passed:
             if rest := seen.log[told:].strip():
                 say(rest)
             return seen

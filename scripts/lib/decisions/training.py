@@ -8,8 +8,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-COMPLETED, FAILED = "Completed", "Failed"
-OVER = ("Failed", "Canceled", "CancelRequested")  # after these the next number starts
+COMPLETED, FAILED, CANCELED = "Completed", "Failed", "Canceled"
+ENDED = (COMPLETED, FAILED, CANCELED)
+OVER = (FAILED, CANCELED, "CancelRequested")  # after these the next number starts
 WAITING = ("NotStarted", "Starting", "Provisioning", "Preparing", "Queued")  # for a node, and its image
 PREEMPTED = re.compile(r"pre-?empt", re.IGNORECASE)  # `PreemptionError: Nodes of this job got pre-empted.`
 OUTPUT = re.compile(r"azureml://datastores/(\w+)/paths/\S*\$\{\{name\}\}\S*")
