@@ -17,7 +17,7 @@ from scripts.lib.azure.workspace import Workspace, endpoint_name
 from scripts.lib.cli import option_types
 from scripts.lib.cli.command import command
 from scripts.lib.decisions.state import Refused
-from scripts.lib.doctor import azure_checks, by_hand, checks, files, finding, fresh, quota, trust, watching
+from scripts.lib.doctor import azure_checks, by_hand, checks, files, finding, fresh, quota, training, trust, watching
 from scripts.lib.doctor.azure_facts import AzureFacts
 from scripts.lib.doctor.facts import GitHubFacts, told
 from scripts.lib.doctor.finding import CANNOT_TELL, OK, WRONG, Finding, Unknown
@@ -30,7 +30,7 @@ UNAPPROVED = ("train", "deploy", "smoke-test")
 """After which a rollout may stop without any approval, the last of them right before its first promotion."""
 #: With one of these wrong a rollout fails for sure; the others are advice, and reviewers decide how far it goes.
 FATAL = {"variables", "login", "workspace", "role", "OIDC subject", "endpoint name", "model requirements"}
-FATAL |= set(map(str, files.FILES))
+FATAL |= {"training job", "training data", "training output", "training cluster", *map(str, files.FILES)}
 Variables = Mapping[str, str] | Unknown
 
 
@@ -80,6 +80,7 @@ def _variables(ctx: click.Context, param: click.Parameter, value: str | None) ->
     help="The version it rolls out, if registered.",
 )
 @click.option("--model", default="", show_default=False, help="Of which model, if not endpoint.yml's.")
+@click.option("--data", default="", show_default=False, help="What it trains on, if not what is usual.")
 @click.option(
     "--variables",
     envvar="VARIABLES",
@@ -94,13 +95,14 @@ def main(
     stop_after: str,
     version: int | None,
     model: str,
+    data: str,
     variables: dict[str, str] | None,
 ) -> None:
     """Check the files of endpoints/ and the set-up at GitHub and Azure; prints the findings as JSON. Changes nothing.
 
     Each is ok, wrong or cannot tell, with how to mend it. Exit code 1 if one is wrong, or if it can't be told who
     approves. With --rollout missing reviewers stop the rollout before its first promotion instead (outputs
-    `reviewers`, `stop-after`).
+    `reviewers`, `stop-after`); the output `trains` says where training is done, `data` on which version of the data.
     """
     if model and option_types.model(model) and version is None:
         raise click.UsageError(f"--model {model} is registered already: --version says which of it to roll out.")
@@ -110,7 +112,9 @@ def main(
         return
     if rollout and not only_files and version is None and fresh.untrained():
         return
-    for found in files.check(version) if only_files else examine(variables, version, everything=not rollout):
+    if rollout and version is None:
+        step_output.output(trains=training.where())
+    for found in files.check(version) if only_files else examine(variables, version, data, everything=not rollout):
         say(str(found))
         findings.append(found)
     step_output.summary("### The set-up", finding.as_table(findings))
@@ -155,10 +159,11 @@ def _refuse(wrong: Sequence[Finding]) -> None:
         raise Refused(f"not ready: {names}. Mend it as said above, then run the doctor again.")
 
 
-def examine(given: Mapping[str, str] | None, version: int | None, everything: bool) -> Iterator[Finding]:
+def examine(given: Mapping[str, str] | None, version: int | None, data: str, everything: bool) -> Iterator[Finding]:
     """All checks one after the other. `given` are the repository's variables, which GitHub is asked for otherwise.
 
-    `version`: one that is registered already is rolled out, so the requirements here say nothing of it.
+    `version`: one that is registered already is rolled out, so the requirements here say nothing of it; else it is
+    trained on `data`, if not on what is usual.
     `everything`: what stops no rollout, and what a rollout's login and token mostly may not ask, is looked at, too.
     """
     yield from files.check(version)
@@ -168,7 +173,8 @@ def examine(given: Mapping[str, str] | None, version: int | None, everything: bo
     name = told(endpoint_name)
     yield checks.variables(variables, str(name), f"{github.page}/settings/variables/actions")
     yield checks.approvals(variables)
-    environments = [name for name in ENVIRONMENTS if repository_variables.in_use(name, known)]
+    cluster = training.where() == training.CLUSTER
+    environments = [name for name in ENVIRONMENTS if repository_variables.in_use(name, known, cluster)]
     for name in environments:
         yield from at_github(github, name)
         if everything:
@@ -179,8 +185,10 @@ def examine(given: Mapping[str, str] | None, version: int | None, everything: bo
     shell = {name: value for name in repository_variables.PLACE if (value := os.environ.get(name))}
     if everything:
         yield checks.place(shell, {"ENDPOINT_NAME": str(name), **picked} if picked else {})
-    yield from at_azure(github, picked | shell, _logging_in(known, environments), everything)
+    azure = AzureFacts(_workspace(picked | shell))
+    yield from at_azure(azure, github, picked | shell, _logging_in(known, environments), everything)
     if version is None:
+        yield from training.checks(azure, data, known, everything)
         text = told(lambda: REQUIREMENTS.read_text(encoding="utf-8"))
         yield azure_checks.requirements(text, str(REQUIREMENTS))
 
@@ -198,10 +206,13 @@ def at_github(github: GitHubFacts, name: str) -> Iterator[Finding]:
 
 
 def at_azure(
-    github: GitHubFacts, picked: Mapping[str, str], logins: Mapping[str, Sequence[str]], everything: bool
+    azure: AzureFacts,
+    github: GitHubFacts,
+    picked: Mapping[str, str],
+    logins: Mapping[str, Sequence[str]],
+    everything: bool,
 ) -> Iterator[Finding]:
     """What Azure must let the workflows do. `picked` are production's variables, `logins` who logs in as which id."""
-    azure = AzureFacts(_workspace(picked))
     reach, sent = azure.reach(), github.subjects([name for names in logins.values() for name in names])
     yield azure_checks.login(reach, sent)
     permissions = azure.permissions()

@@ -162,12 +162,6 @@ def _judged(
     return state, verdict
 
 
-def _take_back_if_bad(endpoint: OnlineEndpoint, state: EndpointState, verdict: Verdict) -> None:
-    if verdict.word == "unhealthy":
-        step_output.output(wrote="true", verdict=verdict.word)
-        take_back(endpoint, state, verdict)
-
-
 def _stands(state: EndpointState, green: str) -> bool:
     made = state.deployments.get(green)
     return made is None or made.healthy

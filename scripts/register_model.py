@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from scripts.lib.azure import training as jobs
 from scripts.lib.azure.endpoint_files import deployment_tags, model_name
 from scripts.lib.azure.registered import latest, stored_digest
 from scripts.lib.azure.trying import Tries
@@ -17,7 +18,7 @@ from scripts.lib.azure.workspace import Workspace
 from scripts.lib.cli import option_types, paths
 from scripts.lib.cli.command import command, timeout_option
 from scripts.lib.cli.place import workspace_options
-from scripts.lib.decisions import model_folder, model_tags, servable, tags
+from scripts.lib.decisions import model_folder, model_tags, servable, tags, training
 from scripts.lib.decisions.metrics import metrics
 from scripts.lib.decisions.state import Refused
 from scripts.lib.github import provenance, step_output
@@ -29,37 +30,58 @@ from scripts.lib.github import provenance, step_output
 @click.option(
     "--version", type=option_types.version, metavar="NUMBER", help="One that is registered already, instead of FOLDER."
 )
+@click.option("--job", metavar="ID", help="The output of a job of train_job, instead of FOLDER.")
 @click.option("--anyway", is_flag=True, help="Also one that Azure can't serve, by what its folder says.")
 @timeout_option(1800)
-def main(workspace: Workspace, folder: Path | None, version: int | None, anyway: bool, timeout: float) -> str:
-    """Register the MLflow model in FOLDER; prints its version.
+def main(
+    workspace: Workspace, folder: Path | None, version: int | None, job: str | None, anyway: bool, timeout: float
+) -> str:
+    """Register the MLflow model in FOLDER, or that a job has trained; prints its version.
 
     A folder with the same content as the latest version registers nothing: that version is printed. What can't be
     served is refused, what may not be is told. All files are uploaded, whatever an ignore file there says, without
     MLflow's stamps and compiled code; then what is stored is compared. In a workflow a rollout begins here: its id is
     the output `rollout`, for --rollout of all that follows.
     """
-    if (folder is None) == (version is None):
-        raise click.UsageError("FOLDER or --version: one of them.")
+    if sum(map(bool, (folder, version, job))) != 1:
+        raise click.UsageError("FOLDER, --version or --job: one of them.")
     step_output.output(rollout=provenance.rollout_id())
-    if folder is None:
+    if version:
         step_output.output(version=str(version))
         return str(version)
-    name = model_name()
+    name, deadline, origin = model_name(), Deadline(timeout), {}
+    if folder is None:
+        temporary = click.get_current_context().with_resource(TemporaryDirectory(ignore_cleanup_errors=True))
+        folder = Path(temporary, "model")
+        origin = _fetched(workspace, str(job), folder, deadline)
     digest = model_folder.digest(folder)
     _check(folder, anyway)
-    described = {**model_tags.tags(folder), "digest": digest, **provenance.tags()}
-    beside = dict.fromkeys((*deployment_tags(), *tags.OF_A_MODEL, *tags.OF_A_DEPLOYMENT), "")
+    described = {**model_tags.tags(folder), "digest": digest, **origin, **provenance.tags()}
+    beside = dict.fromkeys((*deployment_tags(), *tags.OF_A_MODEL, *origin, *tags.OF_A_DEPLOYMENT), "")
     tags.check(
         str(folder / "MLmodel"), {**beside, **described}, "Training writes them into `metadata`: change it there."
     )
-    model = _registered(workspace, name, folder, described, Deadline(timeout))
+    model = _registered(workspace, name, folder, described, deadline)
     step_output.output(version=str(model.version), digest=digest)
     shown = ", ".join(f"{metric} {value:g}" for metric, value in metrics(model.tags).items())
     step_output.summary(
         f"Model **{name} {model.version}**, digest `{model_folder.short(digest)}`, {shown or 'no metrics'}"
     )
     return str(model.version)
+
+
+def _fetched(workspace: Workspace, job: str, folder: Path, deadline: Deadline) -> dict[str, str]:
+    """Download what a job has put out; the tags that say by which job, and on what data, it was trained.
+
+    By what Azure has of the job, not by what the job said. An id tells the workspace, which may be another one.
+    """
+    *_, subscription, _, group, _, _, _, there, _, name = [""] * 9 + job.split("/")
+    trained_in = Workspace(subscription, group, there) if there else workspace
+    found = jobs.completed(trained_in, name, deadline)
+    jobs.fetched(trained_in, found, folder, deadline)
+    data = training.short(str(found.inputs["data"].path)) if "data" in found.inputs else ""
+    step_output.summary(f"Trained by [{name}]({found.studio_url})" + (f" on `{data}`" if data else ""))
+    return {"job": name, **({"data": data[-tags.LONGEST_VALUE :]} if data else {})}
 
 
 def _check(folder: Path, anyway: bool) -> None:

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import click
 
+from scripts.lib.azure import training as jobs
 from scripts.lib.azure.waiting import say
 from scripts.lib.azure.workspace import Workspace, endpoint_name
 from scripts.lib.cli.command import command
@@ -18,13 +19,14 @@ from scripts.lib.github.environment import (
     LOGINS,
     PRODUCTION,
     STAGING,
+    TRAIN,
     UNATTENDED,
     Document,
     Environment,
     Reviewer,
 )
 from scripts.lib.github.repository_variables import APPROVALS, IDENTITY
-from scripts.lib.setup import azure, watching
+from scripts.lib.setup import azure, training, watching
 from scripts.lib.setup.apply import RIGHTS, apply, read
 from scripts.lib.setup.azure import Identity
 from scripts.lib.setup.guard import RULESET
@@ -70,7 +72,7 @@ def _unasked(repository: str | None) -> GitHub:
 def _wish(github: GitHub, facts: Document, present: Present, given: Document) -> Wish:
     """Environments without jobs are not wished for, staging's but where there is a staging workspace, or shall be."""
     variables = {**present.variables, **_given(given)}
-    used = [name for name in ENVIRONMENTS if repository_variables.in_use(name, variables)]
+    used = [name for name in ENVIRONMENTS if repository_variables.in_use(name, variables, jobs.FILE.is_file())]
     used += [STAGING] * given["staging"]
     environments = {name: needs for name, needs in ENVIRONMENTS.items() if name in used}
     branch = given["branch"] or facts["default_branch"]
@@ -156,6 +158,8 @@ def _creation(github: GitHub, present: Present, wish: Wish, options: Document) -
     lines = azure.creation(identity, location, trusted[""])
     for name, other in others.items():
         lines += azure.login(other, location, trusted[name])
+    if TRAIN in others:
+        lines += training.lines(identity, jobs.read(), location)
     if not wish.staging:
         lines.append(_other_way(github, options, bool(others)))
     again = azure.command(["--repository", github.repository, *["--staging"] * wish.staging, "--watch"])
@@ -180,10 +184,17 @@ def _endpoint(present: Present, options: Document) -> str:
 
 
 def _others(github: GitHub, present: Present, identity: Identity, options: Document) -> dict[str, Identity]:
-    """The identities of single environments, where they are asked for, or are there; staging has one for all."""
-    there = any(f"{name.upper()}_{IDENTITY}" in present.variables for name in azure.RIGHTS)
-    asked = (options["own_identities"] or there) and not options["staging"]
-    return {name: azure.own(identity, github.repository, name) for name in azure.RIGHTS} if asked else {}
+    """The identities of single environments, where they are asked for, or are there; staging has one for all.
+
+    What trains on a cluster always has its own.
+    """
+    if options["staging"]:
+        return {}
+    names = azure.RIGHTS.keys() - {TRAIN}
+    there = any(f"{name.upper()}_{IDENTITY}" in present.variables for name in names)
+    asked = names if options["own_identities"] or there else set()
+    asked = {*asked, TRAIN} if jobs.FILE.is_file() else asked
+    return {name: azure.own(identity, github.repository, name) for name in azure.RIGHTS if name in asked}
 
 
 def _other_way(github: GitHub, options: Document, own: bool) -> str:

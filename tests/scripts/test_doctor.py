@@ -379,7 +379,7 @@ def test_what_is_wrong_by_hand_stops_no_rollout(copy: Copy, tmp_path: Path) -> N
     result = copy.run("--rollout", GITHUB_OUTPUT=str(tmp_path / "output"), VARIABLES=json.dumps(copy.github.variables))
 
     assert result.exit_code == 0, result.stderr
-    assert outputs(tmp_path / "output") == {"reviewers": "required", "stop-after": ""}
+    assert outputs(tmp_path / "output") == {"reviewers": "required", "stop-after": "", "trains": "runner"}
 
 
 def test_a_renamed_repository(copy: Copy) -> None:
@@ -751,7 +751,7 @@ def test_a_rollout_with_reviewers(copy: Copy, tmp_path: Path, asked: str) -> Non
     result = copy.run("--rollout", "--stop-after", asked, GITHUB_OUTPUT=str(output))
 
     assert result.exit_code == 0, result.stderr
-    assert outputs(output) == {"reviewers": "required", "stop-after": asked}
+    assert outputs(output) == {"reviewers": "required", "stop-after": asked, "trains": "runner"}
 
 
 @pytest.mark.parametrize(("asked", "until"), [("", "smoke-test"), (PROMOTING[0], "smoke-test"), ("train", "train")])
@@ -769,7 +769,7 @@ def test_a_rollout_without_reviewers(copy: Copy, tmp_path: Path, missing: str, a
     result = copy.run("--rollout", "--stop-after", asked, GITHUB_OUTPUT=str(output), GITHUB_STEP_SUMMARY=str(summary))
 
     assert result.exit_code == 0, result.stderr
-    assert outputs(output) == {"reviewers": "none", "stop-after": until}
+    assert outputs(output) == {"reviewers": "none", "stop-after": until, "trains": "runner"}
     assert f"stops after {until}" in summary.read_text() and "promote.yml" in summary.read_text()
 
 

@@ -129,22 +129,6 @@ def test_what_went_bad_since_is_not_promoted(pair: Live, wrong: Faults, tmp_path
     assert len([call for call in wrong.calls() if call["method"] == "PUT"]) == 1
 
 
-def test_what_went_bad_since_is_not_promoted(pair: Live, wrong: Faults, tmp_path: Path) -> None:
-    """An approval comes late, or a job is run again: live traffic is asked first, and green gets no more."""
-    approved = step(pair, tmp_path, "review", "--next", "promote-100", "--percent", 100)[1]["proposal"]
-    wrong.add("misbehave", endpoint=pair.name, deployment=GREEN, status=500)
-    with asked(dict(os.environ), pair.name):
-        assert "unhealthy: " in pair.run("analyze_canary").stderr
-    wrong.forget()
-
-    more = ("promote", "--percent", 100, "--expect", approved, "--judge", "--next", "delete-blue", *RUN)
-    result, output, _ = step(pair, tmp_path, *more)
-
-    assert (result.exit_code, output["wrote"], output["verdict"]) == (1, "true", "unhealthy"), result.output
-    assert pair.traffic == {"default": 100} and f"{GREEN} is unhealthy at 50 %" in result.stderr
-    assert len([call for call in wrong.calls() if call["method"] == "PUT"]) == 1
-
-
 def test_an_equal_green_waits_for_a_person(pair: Live, tmp_path: Path) -> None:
     """The question stands on top, with the verdict; the split is held."""
     with asked(dict(os.environ), pair.name):

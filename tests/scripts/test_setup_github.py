@@ -28,7 +28,7 @@ from scripts.lib.setup.guard import RULESET, ruleset
 from scripts.lib.setup.notes import notes
 from scripts.lib.setup.options import VALUES
 from scripts.lib.setup.plan import AddBranch, Present, PutEnvironment, Wish, plan
-from tests.support import ROOT
+from tests.support import ROOT, training
 from tests.support.scripts import run
 
 ID = "11111111-2222-3333-4444-555555555555"
@@ -108,7 +108,7 @@ class TestEnvironments:
         """All environments are there then, for the default branch only; promotions wait for the reviewers."""
         done(github, *ALICE, "--team", "acme/ml")
 
-        assert set(github.environments) == set(ENVIRONMENTS) - {"staging", "unattended"}
+        assert set(github.environments) == set(ENVIRONMENTS) - {"staging", "train", "unattended"}
         assert {tuple(there.branches or ()) for there in github.environments.values()} == {("main",)}
         for name, needs_approval in ENVIRONMENTS.items():
             if there := github.environments.get(name):
@@ -928,3 +928,19 @@ def test_too_many_reviewers() -> None:
     assert plan(Present({"production": Environment(six)}, {}), wish)
     with pytest.raises(Refused, match="user-0"):
         plan(Present({"production": Environment(six)}, {}), replace(wish, reviewers=(Reviewer("User", 6, "g"),)))
+
+
+def test_lines_for_a_cluster(github: LocalGitHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a job.yml there is an environment for training, an identity with its own role, cluster and datastore."""
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model/job.yml").write_text(training.job())
+    monkeypatch.chdir(tmp_path)
+
+    result = done(github, *ALICE, *PLACE, "--location", "westeurope")
+
+    [role] = [line for line in result.stdout.splitlines() if "az role definition create" in line]
+    assert "train" in github.environments and "jobs/write" in role
+    assert not re.search(r"models/|onlineEndpoints|listSecrets|\*/(write|action)", role.replace("codes/*/write", ""))
+    for said in ("--min-instances 0", "datastores/training?", "environment:train", "--train-client-id"):
+        assert said in result.stdout
+    assert subprocess.run(["sh", "-n"], input=result.stdout, text=True, check=False).returncode == 0

@@ -33,6 +33,7 @@ from tests.support.forked_scripts import ForkServer, fork_server
 from tests.support.scripts import name_deployments, own_requests
 from tests.workflows.files import Files
 
+TRAINING = ["doctor", "train-on-cluster", "train"]
 DEPLOYING = ["register", "deploy", "smoke-test"]
 PERCENTS: dict[str, int] = Files(ROOT).percents
 PROMOTING = list(PERCENTS)

@@ -13,13 +13,14 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import yaml
 
 from azureml_emulator.testing import toy_model
 from azureml_emulator.workflows.act import commit, copy_tree
 from demo.rollouts import change_model
 from scripts.lib.yours.table import sample
 from tests.support import ROOT
-from tests.support.repository import DEPLOYING, PROMOTING, repository, results
+from tests.support.repository import DEPLOYING, PROMOTING, TRAINING, repository, results
 
 DATA = re.compile(r"heart\.csv|\bthal\b")
 OF_SOME = {"model/mlflow/", "endpoints/smoke-expectations.yml"}  # copies
@@ -94,7 +95,7 @@ def test_a_model_of_any_kind(kind: str, tmp_path: Path) -> None:
         endpoint, answer = ours.endpoint(), json.loads(ours.script("invoke"))
 
     assert checked == [""] * len(CHECKS)
-    assert (first.exit_code, results(first, "success")) == (0, ["doctor", "train", *DEPLOYING])
+    assert (first.exit_code, results(first, "success")) == (0, [*TRAINING, *DEPLOYING])
     assert (second.exit_code, endpoint["traffic"]) == (0, {"my-own-2": 100})
     assert set(PROMOTING) <= set(results(second, "success"))
     assert endpoint["endpoint"] == "my-own"
@@ -151,6 +152,7 @@ REFUSALS: dict[str, tuple[list[str], int, str]] = {
         2,
         "no number",
     ),
+    "no cluster's name": ([*GIVEN, "--kind", "regression", "--target", "price", "--cluster", "a b"], 2, "no name of a"),
     "a folder that is no model": (["--name", "mine", "--model", "docs"], 1, "MLmodel"),
 }
 
@@ -164,6 +166,15 @@ def test_a_refusal_changes_nothing(case: str, tree: Path) -> None:
 
     assert (done.returncode, words in done.stderr, "Traceback" in done.stderr) == (code, True, False), done.stderr
     assert git(tree, "status", "--porcelain") == []
+
+
+def test_a_cluster_trains(tree: Path) -> None:
+    """With a cluster's name there is a job.yml for it; the asset is called as the model unless somebody says."""
+    job = tree / "model/job.yml"
+    asked = make(tree, *GIVEN, "--kind", "regression", "--target", "price", "--cluster", "cpu", "--keep-emulator")
+
+    assert (asked.returncode, yaml.safe_load(job.read_text())["compute"]) == (0, "azureml:cpu"), asked.stderr
+    assert "azureml:mine@latest" in job.read_text()
 
 
 def test_odd_names_and_values(tree: Path) -> None:

@@ -13,6 +13,7 @@ from tests.workflows.files import (
     PROMOTE,
     SETUP,
     TARGET,
+    TRAINS,
     Files,
     Findings,
     before,
@@ -32,6 +33,7 @@ INSIST = 'exec python -m scripts.check_approval "$REVIEWERS" --seen "$SEEN" --ex
 INSIST += '--job-in "$ENVIRONMENT"'
 ROLLOUT, LATER = ("${{ needs.register.outputs." + name + " }}" for name in ("rollout", "later"))
 OWN = ("DEPLOY", "PRODUCTION", "ROLLBACK")
+TRAINING = "${{ needs.doctor.outputs.trains == 'cluster' && 'train' || 'deploy' }}"
 PERSON = "${{ github.triggering_actor || github.actor }}"
 
 
@@ -40,13 +42,14 @@ def environments_tell_who_decides(files: Files) -> Findings:
     """What gives green traffic or deletes waits for reviewers; going back has its own environment; the rest deploys.
 
     A rollout's first promotion always waits; a later stage, too, unless the first approval was for it: by the variable
-    as it is now and as it was told, and where live traffic said so. A job that doesn't log in has none. Without the
-    right one Azure doesn't accept the job's token.
+    as it is now and as it was told, and where live traffic said so. What trains on a cluster has an environment of its
+    own, which a copy without one doesn't have. A job that doesn't log in has none. Without the right one Azure doesn't
+    accept the job's token.
     """
     for where, job in files.jobs.items():
         file, name = where.split(".")
         reviewed = files.places.get(name) if file == "stages" else "production"
-        rest = "deploy" if logs_in(job) else None
+        rest = TRAINING if does(job, TRAINS) else "deploy" if logs_in(job) else None
         wanted = reviewed if decides(job) else "rollback" if does(job, "scripts.rollback") else rest
         if environment(job) != wanted:
             yield f"{where}: environment {environment(job)} instead of {wanted}"
@@ -93,7 +96,7 @@ def environments_are_known(files: Files) -> Findings:
         name: ENVIRONMENTS.get(name, False) or (decides(job) and name not in targets[1:])
         for job in files.jobs.values()
         if (place := environment(job))
-        for name in (targets if "inputs.target" in place else [place])
+        for name in (targets if "inputs.target" in place else ["train"] if place == TRAINING else [place])
     }
     if named != ENVIRONMENTS:
         yield f"{named}"
@@ -118,8 +121,9 @@ def scripts_are_told_where_they_work(files: Files) -> Findings:
         judges = {LOGS: expression(f"vars.{LOGS}")} if where == "promote" else {}
         if files.workflows[where].get("env") != production | judges:
             yield f"{where}: {files.workflows[where].get('env')}"
-    if files.jobs["rollout.doctor"].get("env") != production:
-        yield f"rollout.doctor: {files.jobs['rollout.doctor'].get('env')}"
+    for where in ("rollout.doctor", "rollout.train-on-cluster"):
+        if files.jobs[where].get("env") != production:
+            yield f"{where}: {files.jobs[where].get('env')}"
     names = {**{name: name for name in (*PLACE, LOGS)}, "TENANT_ID": "AZURE_TENANT_ID"}
     wanted = {
         own: expression(f"inputs.target == 'staging' && vars.STAGING_{name} || vars.{name}")
@@ -145,7 +149,7 @@ def scripts_are_told_where_they_work(files: Files) -> Findings:
     env = files.jobs["rollout.doctor"]["steps"][-1]["env"]
     own = [f"{environment}_AZURE_CLIENT_ID" for environment in OWN]
     asked = {*names.values(), "AZURE_CLIENT_ID"}
-    every = [name for name in VARIABLES if name in {*asked, *own, "APPROVALS"}]
+    every = [name for name in VARIABLES if name in {*asked, *own, "TRAIN_AZURE_CLIENT_ID", "APPROVALS"}]
     every += [f"STAGING_{name}" for name in VARIABLES if name in asked]
     told = {name: expression(f"toJSON(vars.{name})") for name in every}
     if re.sub(r"\s+", "", env["VARIABLES"]) != re.sub(
@@ -160,7 +164,8 @@ def each_login_says_whose(files: Files) -> Findings:
     """A job that logs in hands over the target and its identity."""
     for where, job in files.jobs.items():
         stages = where.startswith("stages.")
-        own = "PRODUCTION" if "inputs.target" in (name := environment(job) or "") else name.upper()
+        name = environment(job) or ""
+        own = "PRODUCTION" if "inputs.target" in name else "TRAIN" if name == TRAINING else name.upper()
         ids = f"vars.{own}_AZURE_CLIENT_ID || vars.AZURE_CLIENT_ID", "vars.AZURE_TENANT_ID"
         ids = (f"env.{own}_CLIENT_ID", "env.TENANT_ID") if stages else ids
         fresh = expression("vars.AZURE_CLIENT_ID && 'production' || ''")

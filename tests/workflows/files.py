@@ -16,6 +16,7 @@ COMPARE = "azureml-emulator compare --yes"  # pays machines
 TARGET = "${{ inputs.target }}"
 ASKS_GITHUB = ("scripts.check_approval", "scripts.doctor")
 TELLS = "scripts.check_template"
+TRAINS = "scripts.train_job"
 TELLS_PEOPLE = "scripts.tell_rollback"
 ASKS_AUTHORS = '--expect "$PROPOSAL" --person "$PERSON"'
 READS_COMMITS = ("scripts.review", "scripts.promote --percent", "scripts.check_contract")

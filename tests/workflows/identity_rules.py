@@ -88,13 +88,15 @@ def the_first_deployment_is_tested_first(files: Files) -> Findings:
 
 @rule
 def what_is_registered_is_told(files: Files) -> Findings:
-    """One step registers what was trained, or takes the version that was given."""
+    """One step registers what was trained, here or by a job, or takes the version that was given."""
     step = files.jobs["stages.register"]["steps"][-1]
+    given_one = '${FOLDER:+"$FOLDER"} ${VERSION:+--version "$VERSION"} ${JOB:+--job "$JOB"}'
     if (step.get("id"), step["run"], step.get("env")) != (
         "register",
-        'exec python -m scripts.register_model ${FOLDER:+"$FOLDER"} ${VERSION:+--version "$VERSION"}',
+        f"exec python -m scripts.register_model {given_one}",
         {
-            "FOLDER": expression("inputs.version == '' && 'outputs/model' || ''"),
+            "FOLDER": expression("inputs.version == '' && inputs.job == '' && 'outputs/model' || ''"),
+            "JOB": expression("inputs.job"),
             "VERSION": expression("inputs.version"),
         },
     ):

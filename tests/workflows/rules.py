@@ -27,12 +27,14 @@ from tests.workflows.files import (
     SETUP,
     TELLS,
     TELLS_PEOPLE,
+    TRAINS,
     Files,
     Findings,
     Job,
     decides,
     does,
     expression,
+    given,
     logs_in,
     needs,
     parsed,
@@ -40,6 +42,7 @@ from tests.workflows.files import (
 )
 from tests.workflows.files import RULES as RULES
 
+CLUSTER = "needs.doctor.outputs.trains == 'cluster'"
 LISTENS = "ROLLBACK_WEBHOOK"
 LISTENER = {LISTENS: expression(f"secrets.{LISTENS}")}
 # The newest uv whose checksum a version of astral-sh/setup-uv knows; it runs newer ones unchecked.
@@ -161,15 +164,17 @@ def the_rollout_asks_the_doctor_first(files: Files) -> Findings:
     jobs = files.workflows["rollout"]["jobs"]
     wanted = {
         "doctor": [],
-        "train": ["doctor"],
-        "attest": ["train"],
-        "rollout": ["doctor", "train"],
-        "production-after-staging": ["doctor", "train", "rollout"],
+        "train-on-cluster": ["doctor"],
+        "train": ["doctor", "train-on-cluster"],
+        "attest": ["doctor", "train"],
+        "rollout": ["doctor", "train", "train-on-cluster"],
+        "production-after-staging": ["doctor", "train", "train-on-cluster", "rollout"],
     }
     if {name: needs(job) for name, job in jobs.items()} != wanted:
         yield f"{ {name: needs(job) for name, job in jobs.items()} }"
-    if jobs["train"].get("if") != "needs.doctor.outputs.stop-after != 'doctor'":
-        yield f"train: {jobs['train'].get('if')}"
+    for name in ("train", "train-on-cluster"):
+        if jobs[name].get("if") != "needs.doctor.outputs.stop-after != 'doctor'":
+            yield f"{name}: {jobs[name].get('if')}"
     if jobs["rollout"].get("if") != "needs.doctor.outputs.stop-after != 'train'":
         yield f"rollout: {jobs['rollout'].get('if')}"
     if jobs["production-after-staging"].get("if") != (
@@ -180,17 +185,28 @@ def the_rollout_asks_the_doctor_first(files: Files) -> Findings:
 
 @rule
 def stages_get_what_was_trained(files: Files) -> Findings:
-    """A called stage gets the digest that the training made, or what a person named; the stop is production's alone."""
-    for name in ("rollout", "production-after-staging"):
+    """A called stage gets the digest that the training made, or what a person named; the stop is production's alone.
+
+    What a cluster trained gets its digest where it is registered first; what comes after must have the same.
+    """
+    digests = {"rollout": "needs.train.outputs.digest"}
+    digests["production-after-staging"] = f"{digests['rollout']} || needs.rollout.outputs.digest"
+    for name, digest in digests.items():
         handed = files.workflows["rollout"]["jobs"][name]["with"]
-        if handed.get("digest") != "${{ needs.train.outputs.digest }}" or "stop-after" not in handed:
+        trained = {"digest": expression(digest), "job": expression("needs.train-on-cluster.outputs.job")}
+        if {key: handed.get(key) for key in trained} != trained or "stop-after" not in handed:
             yield f"{name}: {handed}"
-    given = {name: files.jobs["rollout.rollout"]["with"].get(name) for name in ("model", "version")}
-    if given != {name: expression(f"inputs.{name}") for name in given}:
-        yield f"rollout: {given}"
+    known = files.workflows["stages"][True]["workflow_call"].get("outputs")
+    if known != {"digest": {"value": expression("jobs.register.outputs.digest")}}:
+        yield f"stages: {known}"
+    if files.jobs["stages.register"]["outputs"].get("digest") != expression("steps.register.outputs.digest"):
+        yield "stages.register: digest"
+    named = {name: files.jobs["rollout.rollout"]["with"].get(name) for name in ("model", "version")}
+    if named != {name: expression(f"inputs.{name}") for name in named}:
+        yield f"rollout: {named}"
     deploy = files.jobs["stages.deploy"]["steps"][-1]
-    for name in ("digest", "model"):
-        if f"--{name}" not in deploy["run"] or deploy["env"].get(name.upper()) != expression(f"inputs.{name}"):
+    for name, value in {"digest": "inputs.digest || needs.register.outputs.digest", "model": "inputs.model"}.items():
+        if f"--{name}" not in deploy["run"] or deploy["env"].get(name.upper()) != expression(value):
             yield f"stages.deploy: {name}"
 
 
@@ -209,10 +225,29 @@ def a_comparison_cleans_up(files: Files) -> Findings:
 
 @rule
 def training_has_no_rights(files: Files) -> Findings:
-    """The job that runs the training code neither logs in nor may."""
+    """The job that runs the training code neither logs in nor may. One that logs in to train runs the scripts alone."""
     for where, job in files.jobs.items():
         if does(job, "train.py") and (job.get("permissions") != {"contents": "read"} or "environment" in job):
             yield where
+        if does(job, TRAINS) and ("requirements" in given(job, SETUP) or does(job, "model/", "download-artifact")):
+            yield where
+
+
+@rule
+def a_cancelled_training_costs_nothing(files: Files) -> Findings:
+    """The job on the cluster is cancelled with its run, whenever that was; its data have the version of the start."""
+    if files.jobs["rollout.doctor"]["outputs"].get("data") != expression("steps.doctor.outputs.data"):
+        yield "rollout.doctor: data"
+    job = files.jobs["rollout.train-on-cluster"]
+    steps = [(step.get("if"), step.get("run"), step.get("env")) for step in job["steps"]]
+    data = {"DATA": expression("needs.doctor.outputs.data")}
+    if steps[2:] != [
+        (CLUSTER, 'exec python -m scripts.train_job --data "$DATA"', data),
+        (f"cancelled() && {CLUSTER}", 'exec python -m scripts.train_job --cancel --data "$DATA"', data),
+    ]:
+        yield f"{steps}"
+    if job["outputs"] != {"job": expression("steps.train.outputs.job")}:
+        yield "job"
 
 
 @rule
@@ -357,7 +392,8 @@ def scripts_give_up_first(files: Files) -> Findings:
 
 def patience(job: Job) -> float:
     """How long the scripts of a job wait for Azure and for GitHub together, in minutes."""
-    names = [name for step in job["steps"] for name in re.findall(r"-m (scripts\.\w+)", step.get("run", ""))]
+    runs = [step.get("run", "") for step in job["steps"] if "cancelled() &&" not in step.get("if", "")]
+    names = [name for run in runs for name in re.findall(r"-m (scripts\.\w+)", run)]
     names += ["scripts.promote"] * does(job, PROMOTE) + ["scripts.delete_blue"] * does(job, DELETE)
     names += ["scripts.check_approval"] * does(job, PROMOTE, DELETE)
     names += [name for name in names if name == "scripts.deploy"]  # its download has as much time again
@@ -434,14 +470,23 @@ def variables_have_a_home(files: Files) -> Findings:
 
 @rule
 def a_given_version_is_not_trained(files: Files) -> Findings:
-    """Training, and what is made of it, is left out where a registered version is given; nothing else is."""
+    """Training, and what is made of it, is left out where a registered version is given; nothing else is.
+
+    One of two trains: the runner, or the cluster where there is a job.yml, which the doctor tells.
+    """
     conditions = {where: step["if"] for where, step in files.steps.items() if "if" in step}
-    trained = [f"rollout.train[{number}]" for number in range(5)] + ["stages.register[2]"]
-    if sorted(where for where, found in conditions.items() if "version" in found) != trained:
-        yield f"{conditions}"
-    yield from (where for where in trained if conditions.get(where) != "inputs.version == ''")
-    public = "inputs.version == '' && (github.event.repository.visibility == 'public' || vars.ATTEST == 'true')"
-    if files.jobs["rollout.attest"].get("if") != public:
+    wanted = {f"rollout.train[{number}]": "needs.doctor.outputs.trains == 'runner'" for number in range(5)}
+    wanted |= {f"rollout.train-on-cluster[{number}]": CLUSTER for number in range(3)}
+    wanted["rollout.train-on-cluster[3]"] = f"cancelled() && {CLUSTER}"
+    wanted["stages.register[2]"] = "inputs.version == '' && inputs.job == ''"
+    about = {where: found for where, found in conditions.items() if "version" in found or "trains" in found}
+    if about != wanted:
+        yield f"{about}"
+    trains = expression("inputs.version == '' && steps.doctor.outputs.trains || ''")
+    if files.jobs["rollout.doctor"]["outputs"].get("trains") != trains:
+        yield "rollout.doctor"
+    public = "(github.event.repository.visibility == 'public' || vars.ATTEST == 'true')"
+    if files.jobs["rollout.attest"].get("if") != f"needs.doctor.outputs.trains == 'runner' && {public}":
         yield "rollout.attest"
 
 
@@ -454,9 +499,9 @@ def what_is_uploaded_is_downloaded(files: Files) -> Findings:
     if list(moves) != ["rollout.train[4]", "rollout.attest[0]", "stages.register[2]"]:
         yield f"{list(moves)}"
     whole = {"include-hidden-files": True, "overwrite": True, "retention-days": 35}
-    for where, given in moves.items():
-        if given != {"name": "model", "path": "outputs/model"} | (whole if where == "rollout.train[4]" else {}):
-            yield f"{where}: {given}"
+    for where, moved in moves.items():
+        if moved != {"name": "model", "path": "outputs/model"} | (whole if where == "rollout.train[4]" else {}):
+            yield f"{where}: {moved}"
 
 
 @rule
@@ -559,6 +604,7 @@ WORK = {
     "compare.compare": ["install", "compare", "compare"],
     "rollout.doctor": ["doctor"],
     "rollout.train": ["train", "digest_model"],
+    "rollout.train-on-cluster": ["train_job", "train_job"],
     "stages.register": ["register_model"],
     "stages.deploy": ["create_endpoint", "deploy"],
     "stages.smoke-test": ["smoke_test", "promote", "check_contract", "check_approval", "review"],

@@ -16,7 +16,7 @@ from azureml_emulator.testing import Arm
 from azureml_emulator.workflows.act import Job, Run, copy_tree
 from scripts.lib.azure.workspace import endpoint_name
 from tests.support import ROOT
-from tests.support.repository import DEPLOYING, PERCENTS, PROMOTING, Repository, repository, results
+from tests.support.repository import DEPLOYING, PERCENTS, PROMOTING, TRAINING, Repository, repository, results
 from tests.support.watching import watching
 
 UNHEARD_OF = '{"input_data": {"columns": ["unheard of"], "data": [["unheard of"]]}}'
@@ -78,7 +78,7 @@ def secret(environ: dict[str, str], token: str) -> re.Pattern[str]:
 def test_first_rollout_passes(first: Run) -> None:
     """The first rollout trains, deploys and smoke-tests."""
     assert first.exit_code == 0
-    assert results(first, "success") == ["doctor", "train", "attest", *DEPLOYING]
+    assert results(first, "success") == [*TRAINING, "attest", *DEPLOYING]
 
 
 def test_first_deployment_is_tested_before_it_serves(first: Run) -> None:
@@ -173,5 +173,5 @@ def test_failed_smoke_test_leaves_blue(ours: Repository, second: Run, tmp_path: 
 
     assert run.exit_code == 1
     assert results(run, "failure") == ["smoke-test"]
-    assert results(run, "success") == ["doctor", "train", "register", "deploy"]
+    assert results(run, "success") == [*TRAINING, "register", "deploy"]
     assert ours.traffic == blue

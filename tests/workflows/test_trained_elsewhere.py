@@ -13,7 +13,7 @@ import pytest
 from azureml_emulator.testing import Arm, toy_model
 from azureml_emulator.workflows.act import WORKSPACE_VARIABLES, commit
 from tests.support import ROOT
-from tests.support.repository import DEPLOYING, PROMOTING, Repository, repository, results
+from tests.support.repository import DEPLOYING, PROMOTING, TRAINING, Repository, repository, results
 from tests.support.scripts import SAMPLE
 
 pytestmark = pytest.mark.drill
@@ -52,7 +52,7 @@ def test_a_model_of_a_job(ours: Repository, tmp_path: Path) -> None:
 
     [serving] = ours.endpoint()["deployments"]
     assert (first.exit_code, second.exit_code) == (0, 0), {n: j.log for n, j in second.jobs.items() if j.log}
-    assert results(second, "success") == ["doctor", "train", *DEPLOYING, *PROMOTING, "delete-blue"]
+    assert results(second, "success") == [*TRAINING, *DEPLOYING, *PROMOTING, "delete-blue"]
     assert not any("train.py" in step for step, end in second.jobs["train"].steps.items() if end == "success")
     assert (serving["model"], serving["version"]) == (NAME, "2")
     assert Arm(ours.environ)("GET", f"models/{NAME}/versions/2").json()["properties"]["tags"] == {}

@@ -96,15 +96,19 @@ def download(workspace: Workspace, model: Any, into: Path) -> Path:
     if (place := blobs(workspace, model)) is None:
         workspace.client.models.download(model.name, str(model.version), str(into))
         return Path(into, model.name, Path(model.path).name)  # the SDK adds both
-    container, folder = place
+    copy(*place, into)
+    return into
+
+
+def copy(container: Any, folder: str, into: Path) -> None:
+    """All files of a folder among blobs. Raises Refused where one of them would lie elsewhere."""
     for name in container.list_blob_names(name_starts_with=f"{folder}/"):
         target = into / name.removeprefix(f"{folder}/")
         if not target.resolve().is_relative_to(into.resolve()):
-            raise Refused(f"{model.name} {model.version} has a file {name!r}, which leads out of its folder.")
+            raise Refused(f"{folder} has a file {name!r}, which leads out of its folder.")
         target.parent.mkdir(parents=True, exist_ok=True)
         with target.open("wb") as file:
             container.download_blob(name).readinto(file)
-    return into
 
 
 def blobs(workspace: Workspace, model: Any) -> tuple[Any, str] | None:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 NO_METRICS = frozenset(
-    {"version", "model", "digest", "data_sha256", "commit", "run", "replaces", "rollout", "settings"}
+    {"version", "model", "digest", "data_sha256", "commit", "run", "job", "data", "replaces", "rollout", "settings"}
 )
 """Tags that say where a model comes from; the digits of a hash may look like a number."""
 LOWER = re.compile(
@@ -54,12 +54,17 @@ def better_sign(name: str, tags: Mapping[str, str]) -> int:
 
 
 def data(old: Mapping[str, str], new: Mapping[str, str], same_code: bool = False) -> list[tuple[str, str, str, str]]:
-    """A row for what both were trained on, by its hash; with a note where that alone makes the difference."""
-    hashes = [re.sub(r"[^0-9A-Za-z]", "", tags.get("data_sha256", ""))[:12] for tags in (old, new)]
+    """A row for what both were trained on, by version and hash; with a note where that alone makes the difference."""
+    facts = [(_plain(tags.get("data", "")), _plain(tags.get("data_sha256", ""))[:12]) for tags in (old, new)]
     note = "other data, **same code**" if same_code else "other data"
-    differ = all(hashes) and hashes[0] != hashes[1]
-    first, second = (f"`{text}`" if text else "–" for text in hashes)
-    return [("data", first, second, note if differ else "")] if any(hashes) else []
+    differ = any(all(pair) and pair[0] != pair[1] for pair in zip(*facts, strict=True))
+    first, second = (" ".join(f"`{text}`" for text in filter(None, fact)) or "–" for fact in facts)
+    return [("data", first, second, note if differ else "")] if any(map(any, facts)) else []
+
+
+def _plain(text: str) -> str:
+    """A tag is data: of an asset, a path or a hash, and no Markdown."""
+    return re.sub(r"[^\w:./@-]", "", text, flags=re.ASCII)
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -64,15 +64,19 @@ def quota(
     unknown = sorted({shape.size for shape in (*wanted, *present)} - set(sizes))
     if unknown:
         return cannot_tell("core quota", f"Azure tells nothing of {', '.join(unknown)}.")
-    limits = {_family(usage.name): usage for usage in usages if usage.whole}
     families = sorted({sizes[shape.size][1] for shape in wanted})
     needs = {family: _cores(wanted, sizes, family) - _cores(present, sizes, family) for family in families}
     for family, needed in needs.items():
-        if found := _short(family, needed, limits.get(_family(family))):
+        if found := _short(family, needed, limit(family, usages)):
             return found
-    total = limits.get(_family(TOTAL), Usage(TOTAL, 0, -1))
+    total = limit(TOTAL, usages) or Usage(TOTAL, 0, -1)
     short = _short("all families", _cores(wanted, sizes) - _cores(present, sizes), total)
     return short or ok("core quota", f"there are {_cores(wanted, sizes)} cores for blue and green together.")
+
+
+def limit(family: str, usages: Iterable[Usage]) -> Usage | None:
+    """The subscription's quota of a family, however that is spelt; the last of several."""
+    return {_family(usage.name): usage for usage in usages if usage.whole}.get(_family(family))
 
 
 def _short(family: str, needed: int, usage: Usage | None) -> Finding | None:

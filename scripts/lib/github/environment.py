@@ -7,9 +7,16 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-ENVIRONMENTS = {"deploy": False, "production": True, "rollback": False, "staging": False, "unattended": False}
+ENVIRONMENTS = {
+    "deploy": False,
+    "production": True,
+    "rollback": False,
+    "staging": False,
+    "train": False,
+    "unattended": False,
+}
 """Those that the workflows name, and whether somebody must approve; tests/workflows/approval_rules.py compares."""
-PRODUCTION, ROLLBACK, STAGING, UNATTENDED = "production", "rollback", "staging", "unattended"
+PRODUCTION, ROLLBACK, STAGING, TRAIN, UNATTENDED = "production", "rollback", "staging", "train", "unattended"
 LOGINS = {UNATTENDED: PRODUCTION}  # whose identity the jobs in an environment log in as, if not its own
 EVERY, PROTECTED, LISTED = "every branch", "protected branches only", "listed branches only"
 Document = dict[str, Any]

@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from scripts.lib.github.environment import LOGINS, STAGING, UNATTENDED
+from scripts.lib.github.environment import LOGINS, STAGING, TRAIN, UNATTENDED
 
 PREFIX = "STAGING_"
 IDENTITY = "AZURE_CLIENT_ID"
@@ -31,6 +31,7 @@ VARIABLES = {
         Variable("DEPLOY_AZURE_CLIENT_ID", f"{_OWN} `deploy`, if it is another.", required=False),
         Variable("PRODUCTION_AZURE_CLIENT_ID", f"{_OWN} `production`, if it is another.", required=False),
         Variable("ROLLBACK_AZURE_CLIENT_ID", f"{_OWN} `rollback`, if it is another.", required=False),
+        Variable("TRAIN_AZURE_CLIENT_ID", f"{_OWN} `train`, where a cluster trains.", required=False),
         Variable("AZURE_TENANT_ID", "The directory (tenant) that the identity belongs to."),
         Variable("AZURE_SUBSCRIPTION_ID", "The subscription of the workspace."),
         Variable("AZURE_RESOURCE_GROUP", "The resource group of the workspace."),
@@ -105,10 +106,10 @@ def once(variables: Mapping[str, str]) -> bool:
     return variables.get(APPROVALS, "").lower() == FIRST
 
 
-def in_use(environment: str, variables: Mapping[str, str]) -> bool:
-    """Whether there are jobs in an environment."""
-    asked = {STAGING: staged, UNATTENDED: once}
-    return environment not in asked or asked[environment](variables)
+def in_use(environment: str, variables: Mapping[str, str], cluster: bool) -> bool:
+    """Whether there are jobs in an environment; `cluster`: one trains, by model/job.yml."""
+    asked = {STAGING: staged(variables), UNATTENDED: once(variables), TRAIN: cluster}
+    return asked.get(environment, True)
 
 
 def collides(variables: Mapping[str, str], endpoint: str) -> bool:

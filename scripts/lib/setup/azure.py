@@ -26,10 +26,16 @@ RIGHTS = {
         "onlineEndpoints/token/action", "onlineEndpoints/score/action", "onlineEndpoints/deployments/delete",
     ),
     "rollback": (*_LOOK, "onlineEndpoints/write"),
+    "train": (
+        "read", "*/read", "jobs/write", "jobs/cancel/action", "codes/versions/write",
+        "codes/versions/startPendingUpload/action", "environments/versions/write", "environments/build/action",
+        "metadata/artifacts/write", "metadata/codes/*/write", "experiments/runs/write",
+    ),
 }  # fmt: skip
 """What an identity of its own may do in the workspace; the one for all else registers models, which takes ROLE.
 
-A promotion asks green, whichever the endpoint's auth mode: with a key, a token, or the login itself."""
+A promotion asks green, whichever the endpoint's auth mode: with a key, a token, or the login itself. Who submits a job
+may upload its code, and so write where registered models are: what runs there is the scripts, never the training."""
 AUDIENCE = "api://AzureADTokenExchange"
 PROVIDERS = (
     "Microsoft.MachineLearningServices", "Microsoft.Storage", "Microsoft.KeyVault", "Microsoft.ContainerRegistry",
@@ -93,8 +99,8 @@ def creation(identity: Identity, location: str, subjects: Mapping[str, str]) -> 
         "az extension add --name ml --upgrade --only-show-errors",
         _registration(workspace),
         THERE,
-        _unless("group", group, more),
-        _unless("ml workspace", ["--name", workspace.name, *identity.group], more),
+        unless("group", group, more),
+        unless("ml workspace", ["--name", workspace.name, *identity.group], more),
         *login(identity, location, subjects),
         "# Only for a rollout's first job to tell a core quota that is too small, and logins that aren't trusted:",
         f"# {_role(identity.reader)}",
@@ -104,7 +110,7 @@ def creation(identity: Identity, location: str, subjects: Mapping[str, str]) -> 
 def login(identity: Identity, location: str, subjects: Mapping[str, str]) -> list[str]:
     """The lines of one identity: itself, whom it trusts, what it may do. A new role is known after a minute or two."""
     return [
-        _unless("identity", identity.names, ["--location", location]),
+        unless("identity", identity.names, ["--location", location]),
         *(_credential(identity, name, subject) for name, subject in subjects.items()),
         *([_definition(identity)] if identity.actions else []),
         f"who={identity.ask('principalId')}",
@@ -120,7 +126,7 @@ def own(identity: Identity, repository: str, environment: str) -> Identity:
         f"{identity.name}-{environment}",
         f"GitHub {environment} of {repository}",
         actions,
-        judges=environment != "rollback",
+        judges=environment == "production",
     )
 
 
@@ -169,7 +175,7 @@ def _definition(identity: Identity) -> str:
     return f'{looked}; [ -n "$found" ] || {az("role definition create", "--role-definition", document)}'
 
 
-def _unless(kind: str, names: list[str], more: list[str]) -> str:
+def unless(kind: str, names: list[str], more: list[str]) -> str:
     """Create what isn't there: a second `create` would replace tags, or be refused in another location."""
     return f"there {az(f'{kind} show', *names)} || {az(f'{kind} create', *names, *more)}"
 

@@ -53,6 +53,7 @@ VALUES: dict[str, tuple[str, click.ParamType[Any] | Function]] = {
     "DEPLOY_AZURE_CLIENT_ID": ("--deploy-client-id", ID),
     "PRODUCTION_AZURE_CLIENT_ID": ("--production-client-id", ID),
     "ROLLBACK_AZURE_CLIENT_ID": ("--rollback-client-id", ID),
+    "TRAIN_AZURE_CLIENT_ID": ("--train-client-id", ID),
     "AZURE_SUBSCRIPTION_ID": ("--subscription-id", ID),
     "AZURE_RESOURCE_GROUP": ("--resource-group", GROUP),
     "AZURE_ML_WORKSPACE": ("--workspace", WORKSPACE),

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -90,7 +91,16 @@ def _csv(name: str, kind: str, data: Path, given: Given) -> Wanted:
     }
     sample, rows = table.requests(read, types)
     ends = (float(read[target].min()), float(read[target].max())) if kind == "regression" else None
-    return Wanted(Answers(name, kind, constants, sample, rows, ends), data, kept)
+    cluster = _form(ask(given, "cluster", "Compute cluster to train on; empty: the workflow's runner", default=""))
+    asset = _form(ask(given, "asset", "Data asset that it trains on", default=name)) if cluster else ""
+    return Wanted(Answers(name, kind, constants, sample, rows, ends, cluster, asset), data, kept)
+
+
+def _form(name: str) -> str:
+    """A name that Azure takes. Raises UsageError for another one."""
+    if name and not re.fullmatch(r"[A-Za-z0-9][\w.-]*", name, re.ASCII):
+        raise click.UsageError(f"{name!r} is no name of a compute or of data: letters, digits, dashes, underscores")
+    return name
 
 
 def _listed(columns: list[str]) -> str:

@@ -34,6 +34,8 @@ class Answers:
     sample: Mapping[str, Any]
     rows: Mapping[str, Any]
     range: tuple[float, float] | None = None  # of a number that is predicted
+    cluster: str = ""  # that trains, on the newest version of the asset
+    asset: str = ""
 
 
 def files(answers: Answers, tree: Path) -> dict[str, str]:
@@ -55,6 +57,9 @@ def files(answers: Answers, tree: Path) -> dict[str, str]:
     bodies = {f"endpoints/{name}.json": _pretty(body) for name, body in requests.items()}
     if answers.range:
         bodies["endpoints/smoke-expectations.yml"] = EXPECTED.format(*answers.range)
+    if answers.cluster:
+        job = (STARTS / "job.yml").read_text("utf-8")
+        bodies["model/job.yml"] = job.replace("CLUSTER", answers.cluster).replace("ASSET", answers.asset)
     readme = (STARTS / "README.md").read_text("utf-8").replace("NAME", answers.name)
     return {**model, **changed, **bodies, "README.md": readme}
 

@@ -1,0 +1,76 @@
+"""Train on the workspace's cluster, by model/job.yml; prints the metrics. A run of a workflow has one job."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import click
+
+from scripts.lib.azure import training as jobs
+from scripts.lib.azure.errors import brief, explain
+from scripts.lib.azure.waiting import ANSWER, Deadline, answered, say
+from scripts.lib.azure.workspace import Workspace
+from scripts.lib.cli.command import command, timeout_option
+from scripts.lib.cli.place import workspace_options
+from scripts.lib.decisions import training
+from scripts.lib.decisions.state import Refused
+from scripts.lib.github import step_output
+
+CLEAN_UP = 60.0  # seconds; a runner that is cancelled kills after 10
+
+
+@command()
+@workspace_options
+@click.option("--data", default="", show_default=False, metavar="ASSET", help="Instead of what job.yml names.")
+@click.option("--cancel", is_flag=True, help="Cancel the job that this would wait for, and nothing else.")
+@timeout_option(18000)
+def main(workspace: Workspace, data: str, cancel: bool, timeout: float) -> str | None:
+    """Submit model/job.yml as a command job, show its log as it grows, and print the metrics that train.py printed.
+
+    The job's name is made of the run, of code and data, and of a number: run again it waits for the job that runs or
+    has completed; after one that failed or was cancelled the next number starts. Interrupted it cancels its job. The
+    output `job` is for `register_model --job`.
+    """
+    deadline = Deadline(CLEAN_UP if cancel else timeout)
+    wanted = jobs.wanted(workspace, data, f"run-{os.environ.get('GITHUB_RUN_ID', 'by-hand')}", deadline)
+    if cancel:
+        say(f"cancelled: {jobs.cancel(workspace, wanted.base, deadline) or 'nothing, since nothing trains'}")
+        return None
+    try:
+        return _trained(workspace, wanted, deadline, timeout)
+    except KeyboardInterrupt as error:
+        name = jobs.cancel(workspace, wanted.base, Deadline(CLEAN_UP))
+        raise Refused(f"interrupted: {f'{name} is cancelled' if name else 'no job trains'}.") from error
+
+
+def _trained(workspace: Workspace, wanted: jobs.Wanted, deadline: Deadline, timeout: float) -> str:
+    """Raises Refused where no model came of it."""
+    name, job = jobs.begun(workspace, wanted, deadline)
+    on = f" on {training.short(wanted.data)}" if wanted.data else ""
+    step_output.output(job=f"{workspace.id}/jobs/{name}")
+    step_output.summary(f"[{name}]({job.studio_url}) trains{on}, on the cluster {wanted.job['compute']}.")
+    say(f"{name}{on}: {job.studio_url}")
+    seen = jobs.watched(workspace, name, deadline)
+    if seen.status in training.OVER:
+        raise Refused(training.ended(name, seen.status, seen.error, seen.log))
+    if seen.status != training.COMPLETED:
+        raise jobs.NotInTime(training.late(name, seen.status, str(wanted.job["compute"]), timeout / 60, seen.log))
+    found = training.metrics(seen.log)
+    _track(workspace, name, {key: float(value) for key, value in found.items() if type(value) in (int, float)})
+    step_output.summary(", ".join(f"{metric} {value}" for metric, value in found.items()) or "It printed no metrics.")
+    return json.dumps(found)
+
+
+def _track(workspace: Workspace, name: str, metrics: dict[str, float]) -> None:
+    """What was trained is none the worse where its metrics don't reach the workspace's tracking."""
+    try:
+        answered(Deadline(ANSWER), lambda: jobs.track(workspace, name, metrics))
+    except Exception as error:
+        if explain(error) is None:
+            raise
+        say(f"the metrics of {name} aren't in the workspace's tracking: {brief(error)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,301 @@
+"""train_job against the local Azure ML: one job for a run, code and data; what it tells; what register_model takes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from azureml_emulator.faults.client import Faults
+from azureml_emulator.testing import Arm
+from scripts.doctor import FATAL
+from scripts.lib.azure.workspace import Workspace
+from scripts.lib.doctor import training as doctor
+from scripts.lib.doctor.azure_facts import AzureFacts
+from scripts.lib.doctor.quota import Usage
+from tests.support import training
+from tests.support.forked_scripts import fork_server
+from tests.support.scripts import outputs, own_identity, repository, run, toy_model
+
+if TYPE_CHECKING:
+    from azure.ai.ml import MLClient
+
+TRAIN = """
+import json, pathlib, sys, time
+from azureml_emulator.testing import toy_model
+data, out = sys.argv[2], pathlib.Path(sys.argv[4])
+print("reading", pathlib.Path(data).read_text(), pathlib.Path("scripts/azure-needs.txt").exists(), flush=True)
+{}
+out.rmdir()
+toy_model(out, metadata={{"auc": 0.9}})
+print(json.dumps({{"auc": 0.9}}))
+"""
+
+
+@pytest.fixture(scope="module")
+def arm(azure: dict[str, str]) -> Arm:
+    found = Arm(azure)
+    training.set_up(found)
+    training.data(found, "1", b"one row")
+    return found
+
+
+@pytest.fixture
+def tree(arm: Arm, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
+    """A repository whose model has a name of its own."""
+    with repository(tmp_path / "repository", model=f"trained-{os.getpid()}-{abs(hash(request.node.name))}") as made:
+        training.write(made, TRAIN.format(f"# {request.node.name}"))
+        yield made
+
+
+def jobs(arm: Arm, run_id: str) -> list[str]:
+    """Those of a run, in their order."""
+    names = [job["name"] for job in arm("GET", "jobs").json()["value"]]
+    return sorted(name for name in names if name.startswith(f"run-{run_id}-"))
+
+
+def test_a_job_trains_and_is_registered(tree: Path, arm: Arm, client: MLClient, tmp_path: Path) -> None:
+    """Log and metrics are told; the version's tags name job, data and commit, by what Azure knows of the job."""
+    files = {name: str(tmp_path / name) for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
+
+    trained = run("train_job", GITHUB_RUN_ID="1", GITHUB_SHA="c0ffee", **files, **own_identity(arm, "train"))
+    assert trained.exit_code == 0, trained.output
+    job = outputs(tmp_path / "GITHUB_OUTPUT")["job"]
+    registered = run("register_model", "--job", job, GITHUB_SHA="c0ffee")
+
+    [name] = jobs(arm, "1")
+    assert json.loads(trained.stdout) == {"auc": 0.9}
+    tracked = arm("GET", f"{arm.base}/mlflow/v2.0{arm.workspace}/api/2.0/mlflow/runs/get?run_id={name}").json()
+    assert [(it["key"], it["value"]) for it in tracked["run"]["data"]["metrics"]] == [("auc", 0.9)]
+    assert "reading one row True" in trained.stderr and trained.stderr.count("reading one row") == 1
+    assert job == f"{arm.workspace}/jobs/{name}"
+    assert f"[{name}](https://ml.azure.com/runs/{name}" in (tmp_path / "GITHUB_STEP_SUMMARY").read_text()
+    assert (registered.exit_code, registered.stdout) == (0, "1\n"), registered.output
+    model = Path("endpoints/endpoint.yml").read_text().split("model: ")[1].split()[0]
+    tags = client.models.get(model, "1").tags
+    assert {key: tags[key] for key in ("auc", "job", "data", "commit")} == {
+        "auc": "0.9",
+        "job": name,
+        "data": "heart:1",
+        "commit": "c0ffee",
+    }
+
+
+def test_run_again_it_is_one_job(tree: Path, arm: Arm) -> None:
+    """Killed while it waits, the next finds the job that runs, and one after that the job that has completed."""
+    training.write(tree, TRAIN.format("time.sleep(6)"))
+    with fork_server() as forks:
+        process = forks.launch("train_job", output=tree / "out", errors=tree / "err", folder=tree, GITHUB_RUN_ID="2")
+        _until(lambda: "reading" in read(tree / "err"))
+        os.kill(process, signal.SIGKILL)
+        forks.wait()
+
+    again = run("train_job", GITHUB_RUN_ID="2")
+    third = run("train_job", GITHUB_RUN_ID="2")
+
+    assert (again.exit_code, third.exit_code) == (0, 0), again.output
+    assert len(jobs(arm, "2")) == 1
+    assert "no other is submitted" in again.stderr and "(Completed)" in third.stderr
+
+
+def read(path: Path) -> str:
+    return path.read_text() if path.exists() else ""
+
+
+def _until(seen: Callable[[], bool], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not seen():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
+def test_after_a_failure_the_next_number(tree: Path, arm: Arm) -> None:
+    """The end of the log is told, nothing else is to be had; the same once more is another job."""
+    training.write(tree, TRAIN.format("sys.exit('the gate says no')"))
+
+    first, second = (run("train_job", GITHUB_RUN_ID="3") for _ in range(2))
+
+    one, two = jobs(arm, "3")
+    assert (first.exit_code, second.exit_code) == (1, 1)
+    assert f"{one} failed" in first.stderr and "the gate says no" in first.stderr and not first.stdout
+    assert f"{two} failed" in second.stderr and f"{one}: Failed" in second.stderr
+    assert "is Failed: no model" in run("register_model", "--job", one).stderr
+
+
+def test_other_code_or_data_is_another_job(tree: Path, arm: Arm) -> None:
+    """A version of the data, of which the newest is taken, or a line of code, makes another model."""
+    training.data(arm, "2", b"two rows")
+    told = [run("train_job", GITHUB_RUN_ID="4")]
+    told += [run("train_job", "--data", "azureml:heart:1", GITHUB_RUN_ID="4")]
+    training.write(tree, TRAIN.format("# another line"))
+    told += [run("train_job", "--data", "azureml:heart:1", GITHUB_RUN_ID="4")]
+
+    assert [result.exit_code for result in told] == [0, 0, 0]
+    assert len(jobs(arm, "4")) == 3
+    assert ["two rows" in result.stderr for result in told] == [True, False, False]
+
+
+def test_interrupted_it_cancels_its_job(tree: Path, arm: Arm) -> None:
+    """So does --cancel later on; what has ended stays as it is, and a run that trains nothing cancels nothing."""
+    training.write(tree, TRAIN.format("time.sleep(600)"))
+    with fork_server() as forks:
+        process = forks.launch("train_job", output=tree / "out", errors=tree / "err", folder=tree, GITHUB_RUN_ID="5")
+        _until(lambda: "reading" in read(tree / "err"))
+        os.kill(process, signal.SIGTERM)
+        assert forks.wait() == 1
+
+    [name] = jobs(arm, "5")
+    assert f"{name} is cancelled" in (tree / "err").read_text()
+    _until(lambda: arm("GET", f"jobs/{name}").json()["properties"]["status"] == "Canceled")
+    assert "nothing trains" in run("train_job", "--cancel", GITHUB_RUN_ID="5").stderr
+
+
+def test_no_node(tree: Path, arm: Arm) -> None:
+    """A job that waits for a node until time is up stays, is told as such, and is cancelled by --cancel."""
+    (tree / "model/job.yml").write_text(training.job().replace(training.CLUSTER, "no-nodes"))
+    training.set_up(arm, "no-nodes", most=0)
+
+    result = run("train_job", "--timeout", 8, GITHUB_RUN_ID="6")
+
+    [name] = jobs(arm, "6")
+    assert (result.exit_code, f"{name} has no node after" in result.stderr) == (3, True), result.output
+    assert f"cancelled: {name}" in run("train_job", "--cancel", GITHUB_RUN_ID="6").stderr
+    _until(lambda: arm("GET", f"jobs/{name}").json()["properties"]["status"] == "Canceled")
+
+
+def test_who_trains_may_not_register(tree: Path, arm: Arm, tmp_path: Path) -> None:
+    """Its identity submits jobs; models and endpoints it can't change."""
+    own = own_identity(arm, "train")
+
+    told = [run("register_model", toy_model(tmp_path / "model"), **own), run("create_endpoint", **own)]
+
+    assert [result.exit_code for result in told] == [1, 1]
+    assert "Forbidden" in told[0].output and "onlineEndpoints/write" in told[1].output
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("azureml:heart@latest", "azureml:nothing@latest", "there are no data nothing@latest"),
+        ("azureml:heart@latest", "azureml:heart:9", "there are no data heart:9"),
+        ("code: ..", "code: .", "must be `..`"),
+    ],
+)
+def test_refused_before_anything_is_submitted(tree: Path, arm: Arm, old: str, new: str, says: str) -> None:
+    """What can't train says so, and no job is there."""
+    (tree / "model/job.yml").write_text(training.job().replace(old, new))
+
+    result = run("train_job", GITHUB_RUN_ID="7")
+
+    assert (result.exit_code, says in result.stderr) == (1, True), result.output
+    assert not jobs(arm, "7")
+
+
+def findings(arm: Arm, data: str = "", **variables: str) -> dict[str, tuple[str, str]]:
+    """What the doctor says of training in this workspace."""
+    names = ("AZURE_SUBSCRIPTION_ID", "AZURE_RESOURCE_GROUP", "AZURE_ML_WORKSPACE")
+    azure = AzureFacts(Workspace(*(os.environ[name] for name in names)))
+    return {found.name: (found.verdict, found.say) for found in doctor.checks(azure, data, variables, everything=True)}
+
+
+def test_the_doctor_knows_what_training_takes(tree: Path, arm: Arm, tmp_path: Path) -> None:
+    """All is there, and the data's newest version is an output, which later jobs take."""
+    output = tmp_path / "output"
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GITHUB_OUTPUT", str(output))
+        found = findings(arm, TRAIN_AZURE_CLIENT_ID="mine")
+
+    assert {name: verdict for name, (verdict, _) in found.items() if verdict != "ok"} == {}
+    assert {*found} == {"training job", "training data", "training output", "training cluster", "cluster quota"}
+    assert outputs(output)["data"].startswith("azureml:heart:")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "name", "says"),
+    [
+        ("code: ..", "code: .", "training job", "must be"),
+        ("heart@latest", "heart:99", "training data", "no data heart:99"),
+        ("azureml:cpu-cluster", "azureml:nowhere", "training cluster", "no compute nowhere"),
+        ("datastores/training", "datastores/nowhere", "training output", "no datastore nowhere"),
+        ("datastores/training", "datastores/twin", "training output", "where registered models are"),
+    ],
+)
+def test_the_doctor_tells_what_would_fail(tree: Path, arm: Arm, old: str, new: str, name: str, says: str) -> None:
+    """Each is wrong, and so ends a rollout in its first job; a second name for the models' container is found, too."""
+    default = arm("GET", "datastores/workspaceblobstore").json()["properties"]
+    twin = {"datastoreType": "AzureBlob", "accountName": default["accountName"]}
+    body = {**twin, "containerName": default["containerName"], "credentials": {"credentialsType": "None"}}
+    assert arm("PUT", "datastores/twin", {"properties": body}).status_code in (200, 201)
+    (tree / "model/job.yml").write_text(training.job().replace(old, new))
+
+    found = findings(arm)
+
+    assert found[name][0] == "wrong" and says in found[name][1]
+    assert name in FATAL
+
+
+def test_the_doctor_of_a_runner(tree: Path, arm: Arm) -> None:
+    """Without a job.yml nothing is asked; an asset, which a runner can't read, is told."""
+    (tree / "model/job.yml").unlink()
+
+    assert (findings(arm), findings(arm, "model/other.csv")) == ({}, {})
+    assert findings(arm, "azureml:heart:1")["training data"][0] == "wrong"
+
+
+def test_nodes_that_a_cluster_doesn_t_get() -> None:
+    """Not a cluster, without nodes, without an identity, without quota: a job would wait for hours."""
+    good = {
+        "type": "amlcompute",
+        "size": "Standard_DS3_v2",
+        "min_instances": 0,
+        "max_instances": 1,
+        "identity": object(),
+    }
+    sizes, few = {"standard_ds3_v2": (4, "standardDSv2Family")}, [Usage("standardDSv2Family", 8, 10)]
+
+    verdicts = [
+        doctor.fit("c", cluster).verdict
+        for cluster in (good, None, good | {"max_instances": 0}, good | {"type": "instance"}, good | {"identity": None})
+    ]
+
+    assert verdicts == ["ok", "wrong", "wrong", "wrong", "cannot tell"]
+    assert "paid for" in doctor.fit("c", good | {"min_instances": 1}).say
+    assert doctor.node("q", good, sizes, few).verdict == "wrong"
+    assert doctor.node("q", good, sizes, [Usage("standardDSv2Family", 6, 10)]).verdict == "ok"
+    assert doctor.node("q", good, sizes, []).verdict == doctor.node("q", good, {}, few).verdict == "cannot tell"
+
+
+@pytest.mark.parametrize(
+    ("fault", "says"),
+    [
+        ({"kind": "preempt"}, "lost its node (preempted)"),
+        ({"kind": "crash", "status": 137, "log": "Killed: out of memory"}, "Killed: out of memory"),
+    ],
+)
+def test_what_a_cluster_does_to_a_job(tree: Path, arm: Arm, faults: Faults, fault: dict[str, Any], says: str) -> None:
+    """A node that is taken away, or too small, is told; the same once more is the next number, and trains."""
+    run_id = f"8{fault['kind']}"
+    faults.add(fault.pop("kind"), job=f"run-{run_id}-*", times=1, **fault)
+
+    first = run("train_job", GITHUB_RUN_ID=run_id)
+    second = run("train_job", GITHUB_RUN_ID=run_id)
+
+    assert (first.exit_code, says in first.stderr, second.exit_code) == (1, True, 0), first.output
+    assert len(jobs(arm, run_id)) == 2
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_submission_whose_answer_is_lost(tree: Path, arm: Arm, faults: Faults, when: str) -> None:
+    """It is one job, whether Azure had taken it or not."""
+    faults.add("drop", method="PUT", path=f"*/jobs/run-9{when}-*", when=when)
+
+    result = run("train_job", GITHUB_RUN_ID=f"9{when}")
+
+    assert (result.exit_code, len(jobs(arm, f"9{when}"))) == (0, 1), result.output
