@@ -48,8 +48,8 @@ def test_a_file_that_can_train() -> None:
         (output(None), "outputs.model.path"),
         (output("azureml://datastores/training/paths/model"), "a folder for each job"),
         (output("azureml://datastores/workspaceblobstore/paths/${{name}}"), "where registered models are"),
-        ({"inputs": {"data": {"path": "heart.csv"}}}, "neither an asset"),
-        ({"inputs": {"data": {"path": "https://example.com/heart.csv"}}}, "neither an asset"),
+        ({"inputs": {"data": {"path": "rows.csv"}}}, "neither an asset"),
+        ({"inputs": {"data": {"path": "https://example.com/rows.csv"}}}, "neither an asset"),
     ],
 )
 def test_a_file_that_can_t(change: dict[str, Any], said: str) -> None:

@@ -240,7 +240,8 @@ def test_a_page_needs_little(tree: Path, run: Run) -> None:
 @pytest.mark.drill
 def test_a_fork_trains_on_the_sample(tree: Path, run: Run) -> None:
     """Where a cluster trains, both models of the comparison are made of the sample in git, and it says so."""
-    rows = (ROOT / "model/heart.csv").read_text().splitlines(keepends=True)[:101]
+    [data] = (ROOT / "model").glob("*.csv")
+    rows = data.read_text().splitlines(keepends=True)[:101]
     (tree / SAMPLE).write_text("".join(rows))
     (tree / JOB).write_text("type: command\n")
     commit(tree, "Train on a cluster")
