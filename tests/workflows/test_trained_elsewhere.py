@@ -70,16 +70,17 @@ def test_a_merge_trains_nothing(ours: Repository) -> None:
     ("workflow", "inputs"),
     [
         ("promote", {"percent": "100", "delete-blue": "false"}),
-        ("teardown", {"endpoint": "heart-classifier"}),
+        ("teardown", {}),
     ],
 )
-def test_what_a_program_may_not_start(ours: Repository, workflow: str, inputs: dict[str, str]) -> None:
+def test_what_a_program_may_not_start(serving: Repository, workflow: str, inputs: dict[str, str]) -> None:
     """Promoting by hand and deleting are refused before anybody is asked."""
-    ours.script("deploy", "--model", NAME, "--version", 1)  # a green, which a person could promote
-    before = ours.endpoint()
+    serving.script("deploy", "--version", 2)  # a green, which a person could promote
+    before = serving.endpoint()
 
-    run = ours.dispatch(workflow, inputs, actor=TRAINER)
+    inputs = inputs or {"endpoint": serving.variables["ENDPOINT_NAME"]}
+    run = serving.dispatch(workflow, inputs, actor=TRAINER)
 
     assert results(run, "failure") == ["review"]
     assert f"{TRAINER} is a program" in run.jobs["review"].log
-    assert ours.endpoint() == before
+    assert serving.endpoint() == before
