@@ -26,8 +26,9 @@ from azureml_emulator.testing import Arm
 from tests.support.forked_scripts import ForkServer, fork_server
 from tests.support.scripts import GREEN, Live, repository, run, toy_model
 
-#: What differs from run to run in a path: an operation's id, the hash of a model's content, the next version.
-CHANGING = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{64}|(?<=/versions/)\d+|(?<=/model-)[0-9a-f]{8}")
+#: What differs from run to run in a path: an operation's id, a content's hash, the next version, an upload's own place.
+ID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+CHANGING = re.compile(ID + r"|[0-9a-f]{64}|(?<=/versions/)\d+|(?<=/model-)[0-9a-f]{8}")
 #: And in a tag: when a deployment was created, or somebody wrote.
 TIMES = re.compile(r"\d{4}-\d\d-\d\dT[0-9:.]+(\+00:00|Z)")
 NUMBERS = itertools.count(100)
