@@ -22,6 +22,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,8 @@ class Job:
     """What became of one job.
 
     `result` is skipped, running, success or failure; a cancelled job is a failure to act. `steps` has the result of
-    each top-level step by its name, or by its `run:` or `uses:` text where it has none. `started` is a monotonic time.
+    each top-level step by its name, or by its `run:` or `uses:` text where it has none. `started`, of the epoch, and
+    `seconds` are act's own, to the second: who watches may be late.
     """
 
     result: str = "skipped"
@@ -293,7 +295,7 @@ def _take(record: Mapping[str, Any], job: Job) -> None:
     if "unsupported platform" in record["msg"]:  # act would skip the job silently, and exit with 0
         raise RuntimeError(f"job {record['jobID']} runs on something that can't be read from the file")
     if job.result == "skipped":
-        job.result, job.started = "running", time.monotonic()
+        job.result, job.started = "running", _time(record)
     if record.get("raw_output") or record["level"] == "error":
         job.log += record["msg"]
     elif record.get("command") == "summary":  # a composite action tells once more what its steps told
@@ -304,4 +306,8 @@ def _take(record: Mapping[str, Any], job: Job) -> None:
         job.steps[record["step"]] = record.get("stepResult", "running")
     elif "jobResult" in record:  # a job of a matrix tells one for each of its runs
         job.result = "failure" if job.result == "failure" else record["jobResult"]
-        job.seconds = time.monotonic() - job.started
+        job.seconds = _time(record) - job.started
+
+
+def _time(record: Mapping[str, Any]) -> float:
+    return datetime.fromisoformat(record["time"].replace("Z", "+00:00")).timestamp()
