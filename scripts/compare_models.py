@@ -8,11 +8,13 @@ from pathlib import Path
 import click
 
 from scripts.lib.azure.waiting import say
+from scripts.lib.azure.workspace import read_yaml
 from scripts.lib.cli import paths
 from scripts.lib.cli.command import command
-from scripts.lib.decisions import model_tags
+from scripts.lib.decisions import model_tags, training
 from scripts.lib.decisions.contract import Difference, contract, differences, shown, unexcused
 from scripts.lib.decisions.metrics import comparison, data, metrics, table
+from scripts.lib.decisions.state import Refused
 from scripts.lib.github import step_output
 
 SAMPLED = "Trained on the sample `{}` alone: the metrics say that training works, not how good the rollout's model is."
@@ -22,7 +24,8 @@ SAMPLED = "Trained on the sample `{}` alone: the metrics say that training works
 @click.argument("base", type=click.Path(path_type=Path))
 @click.argument("head", type=paths.FOLDER)
 @click.option("--sample", help="What both were trained on, if it isn't all the data; the summary says so.")
-def main(base: Path, head: Path, sample: str | None) -> str:
+@click.option("--jobs", nargs=2, type=click.Path(path_type=Path), help="Where model/job.yml of both is, if it is.")
+def main(base: Path, head: Path, sample: str | None, jobs: tuple[Path, Path] | None) -> str:
     """Compare the model in HEAD with the one in BASE; prints the metrics of both as JSON.
 
     What differs in signature and labels is in the summary, and what of it stops the rollout unless somebody says so.
@@ -33,7 +36,7 @@ def main(base: Path, head: Path, sample: str | None) -> str:
     if old is None:
         say(f"{base} has no model: there is nothing to compare with")
         step_output.summary("The base branch has no model to compare with.")
-    rows = [*comparison(old or {}, new), *data(old or {}, new)]
+    rows = [*comparison(old or {}, new), *data(old or {}, new), *_clusters(*(jobs or ()))]
     told = (
         table(("metric", "base", "pull request", "change"), rows) if rows else "Training says no metric of the model."
     )
@@ -44,6 +47,21 @@ def main(base: Path, head: Path, sample: str | None) -> str:
     if old is not None:
         _show(differences(contract(base), contract(head)))
     return json.dumps({"base": None if old is None else metrics(old), "head": metrics(new)})
+
+
+def _clusters(*jobs: Path) -> list[tuple[str, str, str, str]]:
+    """A row for the data that rollouts of the two train on, as the files name them: here nobody can ask for a number.
+
+    A file that can't be read names none; the rollout's doctor tells what is wrong with it.
+    """
+    named = []
+    for job in jobs:
+        try:
+            named.append({"data": training.short(training.data(read_yaml(job).content))} if job.is_file() else {})
+        except Refused as why:
+            say(str(why))
+            named.append({})
+    return [("the rollout's data", *row) for _, *row in data(*named)] if named else []
 
 
 def _show(found: list[Difference]) -> None:

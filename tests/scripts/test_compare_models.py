@@ -49,6 +49,40 @@ def test_a_sample_is_named(head: Path, tmp_path: Path, options: list[str]) -> No
     assert said == [bool(options)] * 2
 
 
+JOB = "inputs: {{data: {{path: '{}'}}}}"
+BROKEN = "inputs: ["
+
+
+@pytest.mark.parametrize(
+    ("base", "pull_request", "row"),
+    [
+        (JOB.format("azureml:heart:3"), JOB.format("azureml:heart:4"), "`heart:3` | `heart:4` | other data |"),
+        (JOB.format("azureml:heart:3"), JOB.format("azureml:heart@latest"), "`heart:3` | `heart@latest` | other data |"),
+        (JOB.format("azureml:heart:3"), JOB.format("azureml:heart:3"), "`heart:3` | `heart:3` |  |"),
+        (None, JOB.format("azureml:heart:3"), "– | `heart:3` |  |"),
+        (JOB.format("azureml:heart:3"), None, "`heart:3` | – |  |"),
+        (BROKEN, JOB.format("azureml:a|b:3"), "– | `azureml:ab:3` |  |"),
+        (JOB.format("azureml:heart:3"), BROKEN, "`heart:3` | – |  |"),
+        ("type: command", "inputs: {data: 5}", None),
+        (None, None, None),
+    ],
+)
+def test_the_rollouts_data_are_named(
+    base: str | None, pull_request: str | None, row: str | None, head: Path, tmp_path: Path
+) -> None:
+    """What each model/job.yml names stands side by side, version or @latest; where no cluster trains there is no row."""
+    jobs, summary = [tmp_path / "base.yml", tmp_path / "job.yml"], tmp_path / "summary"
+    for path, text in zip(jobs, (base, pull_request), strict=True):
+        if text is not None:
+            path.write_text(text)
+
+    result = run("compare_models", "--jobs", *jobs, head, head, GITHUB_STEP_SUMMARY=str(summary))
+
+    assert result.exit_code == 0, result.output
+    told = [line for line in summary.read_text().splitlines() if line.startswith("| the rollout's data")]
+    assert told == ([f"| the rollout's data | {row}"] if row else [])
+
+
 def test_a_contract_that_stays_is_said(head: Path, tmp_path: Path) -> None:
     """Other metrics break no client."""
     base, summary = toy_model(tmp_path / "base", metadata={"auc": 0.9, "labels": [0, 1]}), tmp_path / "summary"

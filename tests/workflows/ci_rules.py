@@ -47,12 +47,13 @@ def the_change_is_looked_at_whole(files: Files) -> Findings:
 
 @rule
 def both_models_learn_from_the_same(files: Files) -> Findings:
-    """Where there is a sample, both trainings take it, and the comparison says so; else they take what they know."""
+    """Where there is a sample, both trainings take it, and the comparison says so, and on what the rollouts train."""
     job = files.jobs["ci.compare-models"]
     wanted = [
         'exec python outputs/base/model/train.py ${DATA:+--data "$DATA"} --out outputs/base-model',
         'exec python model/train.py ${DATA:+--data "$DATA"} --out outputs/model',
-        'exec python -m scripts.compare_models ${DATA:+--sample "$DATA"} outputs/base-model outputs/model',
+        'exec python -m scripts.compare_models ${DATA:+--sample "$DATA"} '
+        "--jobs outputs/base/model/job.yml model/job.yml outputs/base-model outputs/model",
     ]
     data = {"DATA": "${{ needs.changes.outputs.data }}"}
     found = [(step["run"], step.get("env")) for step in job["steps"] if "exec python" in step.get("run", "")]
