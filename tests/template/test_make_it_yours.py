@@ -169,12 +169,19 @@ def test_a_refusal_changes_nothing(case: str, tree: Path) -> None:
 
 
 def test_a_cluster_trains(tree: Path) -> None:
-    """With a cluster's name there is a job.yml for it; the asset is called as the model unless somebody says."""
-    job = tree / "model/job.yml"
+    """With a cluster's name there is a job.yml for it; the asset is called as the model unless somebody says.
+
+    Pull requests, which may come from forks, get a sample of the rows that have a target.
+    """
+    job, (head, *rows) = tree / "model/job.yml", FEW.splitlines(keepends=True)
+    (tree.parent / "few.csv").write_text("".join([head, rows[0].replace("0.5", ""), *rows * 4]))
     asked = make(tree, *GIVEN, "--kind", "regression", "--target", "price", "--cluster", "cpu", "--keep-emulator")
 
     assert (asked.returncode, yaml.safe_load(job.read_text())["compute"]) == (0, "azureml:cpu"), asked.stderr
     assert "azureml:mine@latest" in job.read_text()
+    sampled = pd.read_csv(tree / "model/sample.csv")
+    pd.testing.assert_frame_equal(sampled, pd.read_csv(io.StringIO(head + "".join((rows * 4)[:200]))))
+    assert "?? model/sample.csv" in git(tree, "status", "--porcelain")
 
 
 def test_odd_names_and_values(tree: Path) -> None:

@@ -93,7 +93,8 @@ def _csv(name: str, kind: str, data: Path, given: Given) -> Wanted:
     ends = (float(read[target].min()), float(read[target].max())) if kind == "regression" else None
     cluster = _form(ask(given, "cluster", "Compute cluster to train on; empty: the workflow's runner", default=""))
     asset = _form(ask(given, "asset", "Data asset that it trains on", default=name)) if cluster else ""
-    return Wanted(Answers(name, kind, constants, sample, rows, ends, cluster, asset), data, kept)
+    few = table.sample(read, target) if cluster else ""
+    return Wanted(Answers(name, kind, constants, sample, rows, ends, cluster, asset, few), data, kept)
 
 
 def _form(name: str) -> str:

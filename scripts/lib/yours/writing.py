@@ -36,6 +36,7 @@ class Answers:
     range: tuple[float, float] | None = None  # of a number that is predicted
     cluster: str = ""  # that trains, on the newest version of the asset
     asset: str = ""
+    few: str = ""  # rows as a CSV, which pull requests train on where a cluster trains on all
 
 
 def files(answers: Answers, tree: Path) -> dict[str, str]:
@@ -60,6 +61,7 @@ def files(answers: Answers, tree: Path) -> dict[str, str]:
     if answers.cluster:
         job = (STARTS / "job.yml").read_text("utf-8")
         bodies["model/job.yml"] = job.replace("CLUSTER", answers.cluster).replace("ASSET", answers.asset)
+        bodies["model/sample.csv"] = answers.few
     readme = (STARTS / "README.md").read_text("utf-8").replace("NAME", answers.name)
     return {**model, **changed, **bodies, "README.md": readme}
 
