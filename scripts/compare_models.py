@@ -36,7 +36,8 @@ def main(base: Path, head: Path, sample: str | None, jobs: tuple[Path, Path] | N
     if old is None:
         say(f"{base} has no model: there is nothing to compare with")
         step_output.summary("The base branch has no model to compare with.")
-    rows = [*comparison(old or {}, new), *data(old or {}, new), *_clusters(*(jobs or ()))]
+    rows: list[tuple[str, ...]] = [*comparison(old or {}, new), *data(old or {}, new)]
+    rows += _rollouts(*jobs) if jobs else []
     told = (
         table(("metric", "base", "pull request", "change"), rows) if rows else "Training says no metric of the model."
     )
@@ -49,19 +50,19 @@ def main(base: Path, head: Path, sample: str | None, jobs: tuple[Path, Path] | N
     return json.dumps({"base": None if old is None else metrics(old), "head": metrics(new)})
 
 
-def _clusters(*jobs: Path) -> list[tuple[str, str, str, str]]:
-    """A row for the data that rollouts of the two train on, as the files name them: here nobody can ask for a number.
+def _rollouts(base: Path, head: Path) -> list[tuple[str, ...]]:
+    """A row for the data that the rollouts of both train on, as the files name them: here nobody asks for a number."""
+    rows = data({"data": _data(base)}, {"data": _data(head)})
+    return [("the rollout's data", *row) for _, *row in rows]
 
-    A file that can't be read names none; the rollout's doctor tells what is wrong with it.
-    """
-    named = []
-    for job in jobs:
-        try:
-            named.append({"data": training.short(training.data(read_yaml(job).content))} if job.is_file() else {})
-        except Refused as why:
-            say(str(why))
-            named.append({})
-    return [("the rollout's data", *row) for _, *row in data(*named)] if named else []
+
+def _data(job: Path) -> str:
+    """What a job.yml names; nothing where it isn't there, or isn't YAML: a rollout's first job tells what is wrong."""
+    try:
+        return training.short(training.data(read_yaml(job).content)) if job.is_file() else ""
+    except Refused as why:
+        say(str(why))
+        return ""
 
 
 def _show(found: list[Difference]) -> None:

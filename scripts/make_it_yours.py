@@ -33,7 +33,7 @@ Look at model/ and endpoints/, then: make check test, make demo, and docs/MAKE_I
 @click.option("--columns", help="The columns to predict from, with commas between.")
 @click.option("--metric", help="Of the gate: auc, accuracy, log_loss; rmse, mae, r2; pinball_loss.")
 @click.option("--bound", type=float, help="A model whose metric is worse isn't rolled out.")
-@click.option("--cluster", help="Compute of the workspace that trains, all but pull requests' sample; empty: the runner.")
+@click.option("--cluster", help="Compute of the workspace that trains; empty: the workflow's runner.")
 @click.option("--asset", help="The data asset that it trains on.")
 @click.option("--template", help="URL of the template's repository, for updates; empty: none.")
 @click.option("--keep-emulator", is_flag=True, help="Keep the local Azure ML's sources, and the scripts' own tests.")

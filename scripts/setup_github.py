@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -160,6 +161,8 @@ def _creation(github: GitHub, present: Present, wish: Wish, options: Document) -
         lines += azure.login(other, location, trusted[name])
     if TRAIN in others:
         lines += training.lines(identity, jobs.read(), location)
+    if wish.staging and jobs.FILE.is_file() and (production := _workspace(present.variables)):
+        lines += training.reading(identity, production, jobs.read())
     if not wish.staging:
         lines.append(_other_way(github, options, bool(others)))
     again = azure.command(["--repository", github.repository, *["--staging"] * wish.staging, "--watch"])
@@ -232,17 +235,33 @@ def _removal(github: GitHub, present: Present, options: Document) -> list[str]:
     identity = _identity(github, present, options)
     own = [name for name in azure.RIGHTS if f"{name.upper()}_{IDENTITY}" in variables]
     others = [azure.own(identity, github.repository, name) for name in own] if identity else []
-    watched = watching.removal(identity.workspace, _endpoint(present, options)) if identity else ()
-    return removal(identity, github.repository, paths, variables, others, watched)
+    more = [*watching.removal(identity.workspace, _endpoint(present, options))] if identity else []
+    if identity and jobs.FILE.is_file():
+        production = _workspace(present.variables) if staging else identity.workspace
+        more += _untrained(identity, production) if production else []
+    return removal(identity, github.repository, paths, variables, others, more)
+
+
+def _untrained(identity: Identity, production: Workspace) -> list[str]:
+    try:
+        return training.removal(identity, production, jobs.read())
+    except Refused as why:
+        say(f"The lines leave what trains: its names are those of {jobs.FILE}. {why}")
+        return []
 
 
 def _identity(github: GitHub, present: Present, options: Document) -> Identity | None:
     """For the workspace that the options, or else the variables, name; None where something of it is missing."""
     values = repository_variables.pick({**present.variables, **_given(options)}, options["staging"])
-    if not values.keys() >= set(repository_variables.WORKSPACE):
-        return None
     name = options["identity_name"] or azure.identity_name(github.repository, options["staging"])
-    return Identity(Workspace(*(values[name] for name in repository_variables.WORKSPACE)), name)
+    workspace = _workspace(values)
+    return Identity(workspace, name) if workspace else None
+
+
+def _workspace(values: Mapping[str, str]) -> Workspace | None:
+    """The one that they name, if they do."""
+    named = [values.get(name, "") for name in repository_variables.WORKSPACE]
+    return Workspace(*named) if all(named) else None
 
 
 def _again(github: GitHub, options: Document) -> list[str]:

@@ -57,7 +57,11 @@ BROKEN = "inputs: ["
     ("base", "pull_request", "row"),
     [
         (JOB.format("azureml:heart:3"), JOB.format("azureml:heart:4"), "`heart:3` | `heart:4` | other data |"),
-        (JOB.format("azureml:heart:3"), JOB.format("azureml:heart@latest"), "`heart:3` | `heart@latest` | other data |"),
+        (
+            JOB.format("azureml:heart:3"),
+            JOB.format("azureml:heart@latest"),
+            "`heart:3` | `heart@latest` | other data |",
+        ),
         (JOB.format("azureml:heart:3"), JOB.format("azureml:heart:3"), "`heart:3` | `heart:3` |  |"),
         (None, JOB.format("azureml:heart:3"), "– | `heart:3` |  |"),
         (JOB.format("azureml:heart:3"), None, "`heart:3` | – |  |"),
@@ -70,7 +74,7 @@ BROKEN = "inputs: ["
 def test_the_rollouts_data_are_named(
     base: str | None, pull_request: str | None, row: str | None, head: Path, tmp_path: Path
 ) -> None:
-    """What each model/job.yml names stands side by side, version or @latest; where no cluster trains there is no row."""
+    """What each model/job.yml names stands side by side, version or @latest; without a cluster there is no row."""
     jobs, summary = [tmp_path / "base.yml", tmp_path / "job.yml"], tmp_path / "summary"
     for path, text in zip(jobs, (base, pull_request), strict=True):
         if text is not None:

@@ -59,7 +59,7 @@ elif given[:2] == ["provider", "show"]:
     print("Registered" if [call[1] for call in calls if given[5] in call].count("register") else "NotRegistered")
 elif verb == "list":
     role = given[given.index("--role" if "--role" in given else "--name") + 1]
-    made = [call for call in calls if call[:3] == [*kind, "create"] and role in " ".join(call)]
+    made = [call for call in calls if call[:3] == [*kind, "create"] and (role in call or json.dumps(role) in call[-1])]
     print({id!r} if made else "")
 elif verb == "show" and not any(call[: len(kind) + 1] == [*kind, "create"] for call in calls):
     print("ERROR: " + "(ResourceNotFound) " * ({missing} != 3) + "was not found.", file=sys.stderr)
@@ -930,12 +930,17 @@ def test_too_many_reviewers() -> None:
         plan(Present({"production": Environment(six)}, {}), replace(wish, reviewers=(Reviewer("User", 6, "g"),)))
 
 
-def test_lines_for_a_cluster(github: LocalGitHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With a job.yml there is an environment for training, an identity with its own role, cluster and datastore."""
+@pytest.fixture
+def trains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A model/job.yml, where the command runs."""
     (tmp_path / "model").mkdir()
     (tmp_path / "model/job.yml").write_text(training.job())
     monkeypatch.chdir(tmp_path)
+    return tmp_path / "model/job.yml"
 
+
+def test_lines_for_a_cluster(github: LocalGitHub, trains: Path) -> None:
+    """With a job.yml there is an environment for training, an identity with its own role, cluster and datastore."""
     result = done(github, *ALICE, *PLACE, "--location", "westeurope")
 
     [role] = [line for line in result.stdout.splitlines() if "az role definition create" in line]
@@ -944,3 +949,57 @@ def test_lines_for_a_cluster(github: LocalGitHub, tmp_path: Path, monkeypatch: p
     for said in ("--min-instances 0", "datastores/training?", "environment:train", "--train-client-id"):
         assert said in result.stdout
     assert subprocess.run(["sh", "-n"], input=result.stdout, text=True, check=False).returncode == 0
+
+
+def _without_github(lines: str) -> str:
+    return "\n".join(line for line in lines.splitlines() if "setup_github" not in line and not line.startswith("gh "))
+
+
+def test_undo_of_a_cluster(github: LocalGitHub, trains: Path, tmp_path: Path) -> None:
+    """Cluster, datastore and the roles over data and output go, before the identities; the output is a comment."""
+    shell = TestAzure().shell
+    place = (*PLACE, "--endpoint", "heart", "--location", "westeurope", "--train-client-id", ID)
+    made = _without_github(done(github, *ALICE, *place).stdout) + "\naz ml datastore create --name training\n"
+    undo = _without_github(done(github, "--undo").stdout)
+
+    calls = shell(github, tmp_path, made + undo)
+
+    role = "role assignment"  # the cluster's two, the one over the output; then the identities' own
+    gone = [" ".join(call[: call.index("delete")]) for call in calls if "delete" in call]
+    assert gone[:5] == [role, role, "ml compute", "ml datastore", role]
+    assert sorted(gone[5:]) == ["identity"] * 2 + [role] * 3 + ["role definition"]
+    assert "az storage container-rm delete --name training-output" in undo
+    assert not [call for call in calls if call[0] == "storage" and "delete" in call]
+    assert not [call for call in shell(github, tmp_path, undo) if call[0] == "ml" and "delete" in call]
+
+
+def test_staging_registers_what_production_s_cluster_trained(github: LocalGitHub, trains: Path, tmp_path: Path) -> None:
+    """Its identity gets to read jobs and output there, and nothing else; undone, it is that alone which goes."""
+    shell = TestAzure().shell
+    staging = (*ALICE, "--staging", "--workspace", "ws-2", "--location", "westeurope")
+    assert "ws-1" not in done(github, *staging, *PLACE[:4]).stdout
+    done(github, *ALICE, *PLACE, "--endpoint", "heart")
+
+    lines = _without_github(done(github, *staging).stdout)
+    undo = _without_github(done(github, "--undo", "--staging").stdout)
+    calls = shell(github, tmp_path, lines + "\n" + undo)
+
+    given = [call for call in calls if call[:3] == ["role", "assignment", "create"]]
+    there = [(option(call, "--role"), option(call, "--scope")) for call in given if "ws-2" not in " ".join(call)]
+    workspace, output = there
+    assert workspace == ("Reader", f"{GROUP}/{PROVIDERS[0]}/workspaces/ws-1")
+    assert output[0] == "Storage Blob Data Reader" and output[1].endswith("/containers/training-output")
+    assert len([call for call in calls if call[:3] == ["role", "assignment", "delete"]]) == len(given)
+    assert not [call for call in calls if call[0] == "ml" and "delete" in call]
+
+
+@pytest.mark.parametrize("text", ["type: sweep", "type: ["])
+def test_undo_with_a_job_that_can_t_train(github: LocalGitHub, trains: Path, text: str) -> None:
+    """Whoever broke the file gets all other lines, and is told which are missing."""
+    done(github, *ALICE, *PLACE, "--endpoint", "heart")
+    trains.write_text(text)
+
+    result = done(github, "--undo")
+
+    assert "leave what trains" in result.stderr and "az identity delete" in result.stdout
+    assert "ml compute" not in result.stdout

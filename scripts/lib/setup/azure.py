@@ -52,6 +52,9 @@ THERE = (
 """A shell function: whether `az … show` finds something; ends the shell where az can't tell. What isn't there is exit
 code 3 (azure-cli#6612), which not every extension keeps to (azure-cli#28318), or Azure's own word for it."""
 
+TAKEN = '[ -z "$found" ] || az role assignment delete --ids $found'
+"""Takes a role away by the assignment's id: for an empty assignee az would take it from everybody."""
+
 
 @dataclass(frozen=True)
 class Identity:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable
 
-from scripts.lib.setup.azure import THERE, Identity, assignments, az, found, role_name
+from scripts.lib.setup.azure import TAKEN, THERE, Identity, assignments, az, found, role_name
 
 
 def removal(
@@ -14,17 +14,17 @@ def removal(
     paths: list[str],
     variables: list[str],
     others: list[Identity],
-    watched: Iterable[str] = (),
+    more: Iterable[str] = (),
 ) -> list[str]:
     """Lines that take all away again, at GitHub what is at `paths`; those that would delete models are comments.
 
-    `watched` are those of watching.py. GitHub's come last: from its variables these lines are printed anew where
-    Azure's don't get to the end.
+    `more` are those of watching.py and training.py, which need the identities. GitHub's come last: from its variables
+    these lines are printed anew where Azure's don't get to the end.
     """
     logins = [*others, *([identity] if identity else [])]
     return [
         *([THERE] if logins else []),
-        *watched,
+        *more,
         *(line for login in logins for line in _login(login)),
         *(shlex.join(["gh", "api", "--method", "DELETE", path]) for path in paths),
         *(shlex.join(["gh", "variable", "delete", name, "--repo", repository]) for name in variables),
@@ -33,13 +33,11 @@ def removal(
 
 
 def _login(identity: Identity) -> list[str]:
-    """A role is taken away by the assignment's id: for an empty assignee az would take it from everybody."""
-    taken = '  [ -z "$found" ] || az role assignment delete --ids $found'
     unassign = f'az role assignment delete --assignee "${{who:?}}" {shlex.join(identity.reader)}'
     return [
         f"if there {az('identity show', *identity.names)}; then",
         f"  who={identity.ask('principalId')}",
-        *(line for role in identity.roles for line in (f"  {found(assignments(role))}", taken)),
+        *(line for role in identity.roles for line in (f"  {found(assignments(role))}", f"  {TAKEN}")),
         *([] if identity.actions else [f"  # {unassign}  # where it is a Reader, too"]),
         f"  {az('identity delete', *identity.names)}  # its federated credentials go with it",
         "fi",
