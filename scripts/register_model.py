@@ -12,6 +12,7 @@ import click
 from scripts.lib.azure import training as jobs
 from scripts.lib.azure.endpoint_files import deployment_tags, model_name
 from scripts.lib.azure.registered import latest, stored_digest
+from scripts.lib.azure.tracking import track
 from scripts.lib.azure.trying import Tries
 from scripts.lib.azure.waiting import Deadline, say, within
 from scripts.lib.azure.workspace import Workspace
@@ -50,10 +51,11 @@ def main(
         step_output.output(version=str(version))
         return str(version)
     name, deadline, origin = model_name(), Deadline(timeout), {}
+    trained_in = _workspace(workspace, str(job))
     if folder is None:
         temporary = click.get_current_context().with_resource(TemporaryDirectory(ignore_cleanup_errors=True))
         folder = Path(temporary, "model")
-        origin = _fetched(workspace, str(job), folder, deadline)
+        origin = _fetched(trained_in, str(job).rpartition("/")[2], folder, deadline)
     digest = model_folder.digest(folder)
     _check(folder, anyway)
     described = {**model_tags.tags(folder), "digest": digest, **origin, **provenance.tags()}
@@ -63,6 +65,8 @@ def main(
     )
     model = _registered(workspace, name, folder, described, deadline)
     step_output.output(version=str(model.version), digest=digest)
+    if origin and trained_in == workspace:  # staging's identity may not write to production's
+        track(workspace, origin["job"], tags={"registered": f"{name}:{model.version}"})
     shown = ", ".join(f"{metric} {value:g}" for metric, value in metrics(model.tags).items())
     step_output.summary(
         f"Model **{name} {model.version}**, digest `{model_folder.short(digest)}`, {shown or 'no metrics'}"
@@ -70,16 +74,20 @@ def main(
     return str(model.version)
 
 
-def _fetched(workspace: Workspace, job: str, folder: Path, deadline: Deadline) -> dict[str, str]:
+def _workspace(workspace: Workspace, job: str) -> Workspace:
+    """Where a job is: an id tells it, which may be another one; a name doesn't."""
+    *_, subscription, _, group, _, _, _, there, _, _ = [""] * 9 + job.split("/")
+    return Workspace(subscription, group, there) if there else workspace
+
+
+def _fetched(workspace: Workspace, name: str, folder: Path, deadline: Deadline) -> dict[str, str]:
     """Download what a job has put out; the tags that say by which job, and on what data, it was trained.
 
-    By what Azure has of the job, not by what the job said. An id tells the workspace, which may be another one.
+    By what Azure has of the job, not by what the job said.
     """
-    *_, subscription, _, group, _, _, _, there, _, name = [""] * 9 + job.split("/")
-    trained_in = Workspace(subscription, group, there) if there else workspace
-    found = jobs.completed(trained_in, name, deadline)
-    jobs.fetched(trained_in, found, folder, deadline)
-    data = training.short(str(found.inputs["data"].path)) if "data" in found.inputs else ""
+    found = jobs.completed(workspace, name, deadline)
+    jobs.fetched(workspace, found, folder, deadline)
+    data = training.short(str(getattr((found.inputs or {}).get("data"), "path", "")))
     step_output.summary(f"Trained by [{name}]({found.studio_url})" + (f" on `{data}`" if data else ""))
     return {"job": name, **({"data": data[-tags.LONGEST_VALUE :]} if data else {})}
 

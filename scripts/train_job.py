@@ -8,14 +8,14 @@ import os
 import click
 
 from scripts.lib.azure import training as jobs
-from scripts.lib.azure.errors import brief, explain
-from scripts.lib.azure.waiting import ANSWER, Deadline, answered, say
+from scripts.lib.azure.tracking import track
+from scripts.lib.azure.waiting import Deadline, say
 from scripts.lib.azure.workspace import Workspace
 from scripts.lib.cli.command import command, timeout_option
 from scripts.lib.cli.place import workspace_options
 from scripts.lib.decisions import training
 from scripts.lib.decisions.state import Refused
-from scripts.lib.github import step_output
+from scripts.lib.github import provenance, step_output
 
 CLEAN_UP = 60.0  # seconds; a runner that is cancelled kills after 10
 
@@ -33,7 +33,8 @@ def main(workspace: Workspace, data: str, cancel: bool, timeout: float) -> str |
     output `job` is for `register_model --job`.
     """
     deadline = Deadline(CLEAN_UP if cancel else timeout)
-    wanted = jobs.wanted(workspace, data, f"run-{os.environ.get('GITHUB_RUN_ID', 'by-hand')}", deadline)
+    run = f"run-{os.environ.get('GITHUB_RUN_ID', 'by-hand')}"
+    wanted = jobs.wanted(workspace, data, run, provenance.tags(), deadline)
     if cancel:
         say(f"cancelled: {jobs.cancel(workspace, wanted.base, deadline) or 'nothing, since nothing trains'}")
         return None
@@ -57,19 +58,10 @@ def _trained(workspace: Workspace, wanted: jobs.Wanted, deadline: Deadline, time
     if seen.status != training.COMPLETED:
         raise jobs.NotInTime(training.late(name, seen.status, str(wanted.job["compute"]), timeout / 60, seen.log))
     found = training.metrics(seen.log)
-    _track(workspace, name, {key: float(value) for key, value in found.items() if type(value) in (int, float)})
-    step_output.summary(", ".join(f"{metric} {value}" for metric, value in found.items()) or "It printed no metrics.")
+    track(workspace, name, metrics=training.numbers(found), params=training.params(wanted.job, wanted.data, found))
+    told = ", ".join(f"{metric} {value}" for metric, value in found.items())
+    step_output.summary(told or "In its log no metrics are to be seen.")
     return json.dumps(found)
-
-
-def _track(workspace: Workspace, name: str, metrics: dict[str, float]) -> None:
-    """What was trained is none the worse where its metrics don't reach the workspace's tracking."""
-    try:
-        answered(Deadline(ANSWER), lambda: jobs.track(workspace, name, metrics))
-    except Exception as error:
-        if explain(error) is None:
-            raise
-        say(f"the metrics of {name} aren't in the workspace's tracking: {brief(error)}")
 
 
 if __name__ == "__main__":

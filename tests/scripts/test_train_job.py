@@ -15,6 +15,7 @@ import pytest
 from azureml_emulator.faults.client import Faults
 from azureml_emulator.testing import Arm
 from scripts.doctor import FATAL
+from scripts.lib.azure.training import LOG
 from scripts.lib.azure.workspace import Workspace
 from scripts.lib.doctor import training as doctor
 from scripts.lib.doctor.azure_facts import AzureFacts
@@ -61,23 +62,31 @@ def jobs(arm: Arm, run_id: str) -> list[str]:
 
 
 def test_a_job_trains_and_is_registered(tree: Path, arm: Arm, client: MLClient, tmp_path: Path) -> None:
-    """Log and metrics are told; the version's tags name job, data and commit, by what Azure knows of the job."""
+    """Log and metrics are told; the version's tags name job, data and commit, by what Azure knows of the job.
+
+    The job's run names data, commit and version; all of it once more is the same job and the same version.
+    """
     files = {name: str(tmp_path / name) for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
 
     trained = run("train_job", GITHUB_RUN_ID="1", GITHUB_SHA="c0ffee", **files, **own_identity(arm, "train"))
     assert trained.exit_code == 0, trained.output
     job = outputs(tmp_path / "GITHUB_OUTPUT")["job"]
     registered = run("register_model", "--job", job, GITHUB_SHA="c0ffee")
+    again = [run("train_job", GITHUB_RUN_ID="1").exit_code, run("register_model", "--job", job).stdout]
 
     [name] = jobs(arm, "1")
     assert json.loads(trained.stdout) == {"auc": 0.9}
     tracked = arm("GET", f"{arm.base}/mlflow/v2.0{arm.workspace}/api/2.0/mlflow/runs/get?run_id={name}").json()
-    assert [(it["key"], it["value"]) for it in tracked["run"]["data"]["metrics"]] == [("auc", 0.9)]
+    said = {kind: {it["key"]: it["value"] for it in found} for kind, found in tracked["run"]["data"].items()}
+    assert (said["metrics"], said["params"]) == ({"auc": 0.9}, {"data": "heart:1"})
+    assert arm("GET", f"jobs/{name}").json()["properties"]["tags"] == {"commit": "c0ffee"}
+    assert again == [0, "1\n"]
     assert "reading one row True" in trained.stderr and trained.stderr.count("reading one row") == 1
     assert job == f"{arm.workspace}/jobs/{name}"
     assert f"[{name}](https://ml.azure.com/runs/{name}" in (tmp_path / "GITHUB_STEP_SUMMARY").read_text()
     assert (registered.exit_code, registered.stdout) == (0, "1\n"), registered.output
     model = Path("endpoints/endpoint.yml").read_text().split("model: ")[1].split()[0]
+    assert said["tags"]["registered"] == f"{model}:1"
     tags = client.models.get(model, "1").tags
     assert {key: tags[key] for key in ("auc", "job", "data", "commit")} == {
         "auc": "0.9",
@@ -299,3 +308,80 @@ def test_a_submission_whose_answer_is_lost(tree: Path, arm: Arm, faults: Faults,
     result = run("train_job", GITHUB_RUN_ID=f"9{when}")
 
     assert (result.exit_code, len(jobs(arm, f"9{when}"))) == (0, 1), result.output
+
+
+@pytest.mark.parametrize(("times", "metrics"), [(1, {"auc": 0.9}), (0, {})], ids=["once", "always"])
+def test_a_log_that_can_t_be_read(tree: Path, faults: Faults, times: int, metrics: dict[str, float]) -> None:
+    """That is said, and the job is none the worse for it."""
+    faults.add(
+        "refuse", method="GET", path=f"*run-10{times}-*{LOG}", status=403, code="AuthorizationFailure", times=times
+    )
+
+    result = run("train_job", GITHUB_RUN_ID=f"10{times}")
+
+    assert (result.exit_code, json.loads(result.stdout)) == (0, metrics), result.output
+    assert "can't be read" in result.stderr and "sig=" not in result.stderr.replace("sig=…", "")
+
+
+def test_a_run_that_the_tracking_doesn_t_take(tree: Path, arm: Arm, faults: Faults, tmp_path: Path) -> None:
+    """What was trained is registered all the same, and it is said."""
+    faults.add("refuse", method="POST", path="*/runs/log-batch", status=403, times=2)
+
+    trained = run("train_job", GITHUB_RUN_ID="11", GITHUB_OUTPUT=str(tmp_path / "output"))
+    registered = run("register_model", "--job", outputs(tmp_path / "output")["job"])
+
+    assert (trained.exit_code, registered.exit_code, registered.stdout) == (0, 0, "1\n"), registered.output
+    assert "has no metrics, params in" in trained.stderr and "has no tags in" in registered.stderr
+
+
+def test_an_output_that_is_no_model(tree: Path, arm: Arm) -> None:
+    """Training that wrote elsewhere, and a job of another kind, are told by their names; nothing is registered."""
+    training.write(tree, "print('trained')")
+    assert run("train_job", GITHUB_RUN_ID="12").exit_code == 0
+    [name] = jobs(arm, "12")
+    body = arm("GET", f"jobs/{name}").json()["properties"]
+    kept = {key: body[key] for key in ("jobType", "computeId", "environmentId")}
+    assert arm("PUT", "jobs/by-hand", {"properties": {**kept, "command": "true"}}).status_code in (200, 201)
+    _until(lambda: arm("GET", "jobs/by-hand").json()["properties"]["status"] == "Completed")
+
+    told = [run("register_model", "--job", job) for job in (name, "by-hand")]
+
+    assert [result.exit_code for result in told] == [1, 1]
+    assert f"{name} has completed, but there is no MLmodel in azureml://" in told[0].stderr
+    assert "by-hand has no output `model`" in told[1].stderr
+
+
+def test_an_output_that_may_not_be_read(tree: Path, arm: Arm) -> None:
+    """In somebody else's container it is told which right is missing."""
+    assert run("train_job", GITHUB_RUN_ID="13").exit_code == 0
+
+    result = run("register_model", "--job", *jobs(arm, "13"), **own_identity(arm, "train"))
+
+    assert (result.exit_code, "no right to these blobs" in result.stderr) == (1, True), result.output
+
+
+def test_two_at_once_are_one_job(tree: Path, arm: Arm, faults: Faults) -> None:
+    """Both have looked before either submits: the second takes the first one's."""
+    faults.add("delay", method="PUT", path="*/jobs/run-14-*", seconds=3, times=2)
+    with fork_server() as forks, fork_server() as others:
+        for which in (forks, others):
+            files = {"output": tree / f"out-{id(which)}", "errors": tree / f"err-{id(which)}"}
+            which.launch("train_job", folder=tree, GITHUB_RUN_ID="14", **files)
+        codes = [which.wait() for which in (forks, others)]
+
+    assert (codes, len(jobs(arm, "14"))) == ([0, 0], 1)
+    assert [json.loads(path.read_text()) for path in tree.glob("out-*")] == [{"auc": 0.9}] * 2
+
+
+def test_too_late(tree: Path, arm: Arm, faults: Faults) -> None:
+    """A job that runs longer than one waits for goes on; one that ended before its cancelling is well."""
+    training.write(tree, TRAIN.format("time.sleep(600)"))
+    faults.add("refuse", method="POST", path="*/jobs/run-15-*/cancel", status=409, when="after")
+
+    result = run("train_job", "--timeout", 8, GITHUB_RUN_ID="15")
+    before = arm("GET", f"jobs/{jobs(arm, '15')[0]}").json()["properties"]["status"]
+    cancelled = run("train_job", "--cancel", GITHUB_RUN_ID="15")
+
+    assert (result.exit_code, before) == (3, "Running"), result.output
+    assert "is not over after" in result.stderr and "reading one row" in result.stderr
+    assert (cancelled.exit_code, "cancelled: run-15-" in cancelled.stderr) == (0, True), cancelled.output

@@ -155,3 +155,23 @@ def test_late() -> None:
     told = training.late("run-1-a-1", "Running", "cpu", 300, "epoch 7\n")
 
     assert "not over after 300 minutes" in told and "epoch 7" in told and "no node" not in told
+
+
+def test_what_a_run_is_known_by() -> None:
+    """Numbers are metrics; the job's inputs, the data's version and printed words are parameters; NaN is neither."""
+    job = {
+        "inputs": {"data": {"path": "azureml:heart@latest"}, "more": {"path": "azureml:b:2"}, "bound": 0.8, "seed": 7}
+    }
+    printed = {"auc": 0.9, "rows": 303, "loss": float("nan"), "kind": "forest", "fast": True, "a\nb": "x", "by": [1]}
+
+    assert training.numbers(printed) == {"auc": 0.9, "rows": 303.0}
+    assert training.params(job, "azureml:heart:3", printed | {"seed": "another", "long": "x" * 999}) == {
+        "data": "heart:3",
+        "more": "azureml:b:2",
+        "bound": "0.8",
+        "seed": "7",
+        "kind": "forest",
+        "fast": "True",
+        "long": "x" * 250,
+    }
+    assert training.params({"inputs": None}, "", {}) == {}

@@ -12,11 +12,11 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from scripts.lib.azure import registered
-from scripts.lib.azure.errors import azures, redact
+from scripts.lib.azure.errors import azures, brief, explain, redact
 from scripts.lib.azure.looking import found, twice
 from scripts.lib.azure.trying import Tries, patiently
 from scripts.lib.azure.waiting import Deadline, answered, say, within
-from scripts.lib.azure.workspace import Workspace, manager, read_yaml
+from scripts.lib.azure.workspace import Workspace, read_yaml
 from scripts.lib.decisions import ends, training
 from scripts.lib.decisions.state import Refused
 
@@ -24,6 +24,7 @@ FILE, LOCK = Path("model/job.yml"), Path("model/requirements.txt")
 CODE = ("model/**/*", "scripts/azure-needs.txt")  # what training reads of the repository
 PYTHON = "3.12"  # what a rollout trains with elsewhere (.github/actions/setup)
 LOG = "user_logs/std_log.txt"  # both streams of the command
+LOOK = 20.0  # seconds for a log that can't be read at once; its storage may be out of reach for ever
 PAUSE = 5.0  # seconds between two looks at a job that takes minutes
 
 
@@ -40,6 +41,7 @@ class Wanted:
     job: Mapping[str, Any]
     data: str
     base: str
+    tags: Mapping[str, str]  # that lead back to where it comes from
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ def read() -> dict[str, Any]:
     return content
 
 
-def wanted(workspace: Workspace, data: str, run: str, deadline: Deadline) -> Wanted:
+def wanted(workspace: Workspace, data: str, run: str, tags: Mapping[str, str], deadline: Deadline) -> Wanted:
     """The training of this code on `data`, else on what job.yml names, for the run."""
     job = read()
     if data and not training.data(job):
@@ -69,7 +71,7 @@ def wanted(workspace: Workspace, data: str, run: str, deadline: Deadline) -> Wan
         raise Refused(" ".join(wrong))
     version = resolved(workspace, training.data(inputs), deadline)
     contents = {path.as_posix(): path.read_bytes() for path in _code()}
-    return Wanted(job, version, f"{run}-{training.digest(contents, version)}")
+    return Wanted(job, version, f"{run}-{training.digest(contents, version)}", {**(job.get("tags") or {}), **tags})
 
 
 def _code() -> list[Path]:
@@ -147,7 +149,12 @@ def _submit(client: Any, name: str, wanted: Wanted) -> Any:
             target = Path(temporary, path)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(path, target)
-        changes: list[dict[str, Any]] = [{"name": name}, {"code": temporary}, {"outputs.model.path": output}]
+        changes: list[dict[str, Any]] = [
+            {"name": name},
+            {"tags": wanted.tags},
+            {"code": temporary},
+            {"outputs.model.path": output},
+        ]
         changes += [{"inputs.data.path": wanted.data}] * bool(wanted.data)
         if isinstance(environment := wanted.job["environment"], Mapping) and {*environment} == {"image"}:
             conda = training.conda(LOCK.read_text(encoding="utf-8"), PYTHON)
@@ -157,9 +164,11 @@ def _submit(client: Any, name: str, wanted: Wanted) -> Any:
 
 def watched(workspace: Workspace, name: str, deadline: Deadline) -> Seen:
     """The job once it is over, its log told as it grows; or as it is when time is up."""
-    told = 0
+    told, seen = 0, Seen(training.WAITING[0], "", "")
     while True:
-        seen = patiently(workspace, deadline, lambda: _look(workspace, name, deadline))
+        seen = patiently(workspace, deadline, functools.partial(_look, workspace, name, seen.log, deadline))
+        if len(seen.log) < told:  # Azure has begun it once more, on another node
+            told = 0
         if lines := seen.log[told:].rpartition("\n")[0]:
             say(lines)
             told += len(lines) + 1
@@ -170,15 +179,28 @@ def watched(workspace: Workspace, name: str, deadline: Deadline) -> Seen:
         deadline.pause(f"{name}: {seen.status}", PAUSE)
 
 
-def _look(workspace: Workspace, name: str, deadline: Deadline) -> Seen:
-    """By the run's history, as the SDK's own `stream` does, which can neither end in time nor go on where it was."""
+def _look(workspace: Workspace, name: str, log: str, deadline: Deadline) -> Seen:
+    """By the run's history, as the SDK's own `stream` does, which can neither end in time nor go on where it was.
+
+    `log`: as it was last, which holds where it can't be read now. A job is none the worse for that.
+    """
     details: Any = found(deadline, lambda: workspace.client.jobs._runs_operations.get_run_details(name))
     if details is None:
-        return Seen(training.WAITING[0], "", "")
+        return Seen(training.WAITING[0], "", log)
     error = getattr(details.error, "error", None)
     said = [redact(text) for text in (getattr(error, "code", ""), getattr(error, "message", "")) if text]
     address = (details.log_files or {}).get(LOG)
-    return Seen(str(details.status), ": ".join(said), _text(address, deadline) if address else "")
+    try:
+        log = (
+            patiently(workspace, Deadline(min(deadline.left, LOOK)), lambda: _text(address, deadline))
+            if address
+            else ""
+        )
+    except Exception as why:
+        if explain(why) is None:
+            raise
+        deadline.tell(f"the log of {name} can't be read: {brief(why)}")
+    return Seen(str(details.status), ": ".join(said), log)
 
 
 def _text(address: str, deadline: Deadline) -> str:
@@ -197,28 +219,16 @@ def _text(address: str, deadline: Deadline) -> str:
     return answered(deadline, read)
 
 
-def track(workspace: Workspace, name: str, metrics: Mapping[str, float]) -> None:
-    """Let the job's run in the workspace's tracking have the metrics, by MLflow's own REST API."""
-    from azure.core import PipelineClient
-    from azure.core.pipeline.policies import BearerTokenCredentialPolicy, RetryPolicy
-    from azure.core.rest import HttpRequest, HttpResponse
-
-    there: Any = workspace.client.workspaces.get(workspace.name)
-    address = str(there.mlflow_tracking_uri).replace("azureml://", "https://")
-    now = {"timestamp": int(workspace.now().timestamp() * 1000), "step": 0}
-    body = {"run_id": name, "metrics": [{"key": key, "value": value, **now} for key, value in metrics.items()]}
-    signed = BearerTokenCredentialPolicy(workspace.credential, *manager()[1])
-    with PipelineClient[HttpRequest, HttpResponse](address, policies=[RetryPolicy(), signed]) as client:
-        request = HttpRequest("POST", f"{address}/api/2.0/mlflow/runs/log-batch", json=body)
-        client.send_request(request).raise_for_status()
-
-
 def cancel(workspace: Workspace, base: str, deadline: Deadline) -> str:
     """Cancel what trains this, if anything does; its name, else ""."""
     name, job = current(workspace, base, deadline)
     if job is None or job.status == training.COMPLETED:
         return ""
-    patiently(workspace, deadline, lambda: workspace.client.jobs.begin_cancel(name))
+    try:
+        patiently(workspace, deadline, lambda: workspace.client.jobs.begin_cancel(name))
+    except Exception:  # it may have ended meanwhile
+        if getattr(_find(workspace, name, deadline), "status", "") not in (*training.ENDED, *training.OVER):
+            raise
     return name
 
 
@@ -232,13 +242,20 @@ def completed(workspace: Workspace, name: str, deadline: Deadline) -> Any:
 
 
 def fetched(workspace: Workspace, job: Any, into: Path, deadline: Deadline) -> Path:
-    """The model that a job has put out, downloaded."""
+    """The model that a job has put out, downloaded. Raises Refused where it has put out none."""
+    if (output := (getattr(job, "outputs", None) or {}).get("model")) is None:
+        raise Refused(f"{job.name} has no output `model`: it is none of train_job's.")
 
     def fetch() -> None:
         shutil.rmtree(into, ignore_errors=True)
-        if (place := registered.blobs(workspace, job.outputs["model"])) is None:
-            raise Refused(f"the output of {job.name} isn't in blobs: {job.outputs['model'].path}")
+        if (place := registered.blobs(workspace, output)) is None:
+            raise Refused(f"the output of {job.name} isn't in blobs: {output.path}")
         registered.copy(*place, into)
 
     patiently(workspace, deadline, lambda: within(deadline, f"downloading the output of {job.name}", fetch))
+    if not (into / "MLmodel").is_file():
+        raise Refused(
+            f"{job.name} has completed, but there is no MLmodel in {output.path}. Nothing is registered. Training must "
+            "write the model's folder to --out. Then start a new run: in this one the job stands."
+        )
     return into

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -16,6 +17,7 @@ PREEMPTED = re.compile(r"pre-?empt", re.IGNORECASE)  # `PreemptionError: Nodes o
 OUTPUT = re.compile(r"azureml://datastores/(\w+)/paths/\S*\$\{\{name\}\}\S*")
 ASSET = re.compile(r"azureml:([\w.-]+?)(?:@(latest)|:([\w.-]+))")
 DEFAULT_STORES = ("workspaceblobstore", "workspaceartifactstore", "workspacefilestore", "workspaceworkingdirectory")
+TRACKED, LONGEST = re.compile(r"[\w ./-]{1,250}"), 250  # names, and characters of a parameter, that any MLflow takes
 TAIL = 20  # lines of a log that say why
 
 
@@ -107,6 +109,20 @@ def metrics(log: str) -> dict[str, Any]:
             if isinstance(found, dict):
                 return found
     return {}
+
+
+def numbers(printed: Mapping[str, Any]) -> dict[str, float]:
+    """The metrics that MLflow takes: it has no names with other signs, and JSON has no NaN."""
+    found = {name: float(value) for name, value in printed.items() if type(value) in (int, float)}
+    return {name: value for name, value in found.items() if math.isfinite(value) and TRACKED.fullmatch(name)}
+
+
+def params(job: Mapping[str, Any], trained_on: str, printed: Mapping[str, Any]) -> dict[str, str]:
+    """What made the model, beside the code: the job's inputs, the data by version, and words that train.py printed."""
+    inputs = {name: _part(job, "inputs", name).get("path", given) for name, given in _part(job, "inputs").items()}
+    found = {name: value for name, value in printed.items() if isinstance(value, str | bool)} | inputs
+    found |= {"data": short(trained_on)} if trained_on else {}
+    return {name: str(value)[:LONGEST] for name, value in found.items() if TRACKED.fullmatch(name)}
 
 
 def ended(name: str, status: str, error: str, log: str) -> str:
