@@ -376,7 +376,7 @@ def test_two_at_once_are_one_job(tree: Path, arm: Arm, faults: Faults) -> None:
 def test_too_late(tree: Path, arm: Arm, faults: Faults) -> None:
     """A job that runs longer than one waits for goes on; one that ended before its cancelling is well."""
     training.write(tree, TRAIN.format("time.sleep(600)"))
-    faults.add("refuse", method="POST", path="*/jobs/run-15-*/cancel", status=409, when="after")
+    faults.add("refuse", method="POST", path="*/jobs/run-15-*/cancel", status=409, when="after", times=0)
 
     result = run("train_job", "--timeout", 8, GITHUB_RUN_ID="15")
     before = arm("GET", f"jobs/{jobs(arm, '15')[0]}").json()["properties"]["status"]
