@@ -352,12 +352,19 @@ def test_an_output_that_is_no_model(tree: Path, arm: Arm) -> None:
 
 
 def test_an_output_that_may_not_be_read(tree: Path, arm: Arm) -> None:
-    """In somebody else's container it is told which right is missing."""
+    """In somebody else's container it is told which right is missing; who may only read registers nothing."""
     assert run("train_job", GITHUB_RUN_ID="13").exit_code == 0
+    own, [job] = own_identity(arm, "train"), jobs(arm, "13")
+    group = f"{arm.base}{arm.workspace.partition('/providers/')[0]}/providers"
+    it = arm("PUT", f"{group}/Microsoft.ManagedIdentity/userAssignedIdentities/train", {}).json()  # as it is
 
-    result = run("register_model", "--job", *jobs(arm, "13"), **own_identity(arm, "train"))
+    first = run("register_model", "--job", job, **own)
+    training.assign(arm, it["properties"]["principalId"], "reader", training.STORE)
+    second = run("register_model", "--job", job, **own)
 
-    assert (result.exit_code, "no right to these blobs" in result.stderr) == (1, True), result.output
+    for result in (first, second):
+        assert (result.exit_code, "no right to these blobs" in result.stderr) == (1, True), result.output
+    assert ["registering" in result.stderr for result in (first, second)] == [False, True]
 
 
 def test_two_at_once_are_one_job(tree: Path, arm: Arm, faults: Faults) -> None:
@@ -378,7 +385,13 @@ def test_too_late(tree: Path, arm: Arm, faults: Faults) -> None:
     training.write(tree, TRAIN.format("time.sleep(600)"))
     faults.add("refuse", method="POST", path="*/jobs/run-15-*/cancel", status=409, when="after", times=0)
 
-    result = run("train_job", "--timeout", 8, GITHUB_RUN_ID="15")
+    with fork_server() as forks:
+        process = forks.launch("train_job", output=tree / "out", errors=tree / "err", folder=tree, GITHUB_RUN_ID="15")
+        _until(lambda: "reading" in read(tree / "err"))
+        os.kill(process, signal.SIGKILL)
+        forks.wait()
+
+    result = run("train_job", "--timeout", 6, GITHUB_RUN_ID="15")
     before = arm("GET", f"jobs/{jobs(arm, '15')[0]}").json()["properties"]["status"]
     cancelled = run("train_job", "--cancel", GITHUB_RUN_ID="15")
 
