@@ -265,7 +265,8 @@ def _watched(azure: AzureFacts, name: str) -> Iterator[Finding]:
     if isinstance(policy, Unknown):
         return
     usual = azure.usual(name, timedelta(minutes=policy.delay_minutes))
-    yield from watching.evidence(policy, usual)
+    shares = told(triggers.shares)
+    yield from watching.evidence(policy, [*policy.stages] if isinstance(shares, Unknown) else shares, usual)
     yield watching.alerts(azure.alerts(), azure.id(name), policy, usual)
     yield watching.logs(azure.settings(name))
 

@@ -265,11 +265,12 @@ def test_the_doctor_s_sentence() -> None:
     """At an endpoint's traffic, by the policy; with little of it there is no verdict."""
     policy = RolloutPolicy(0.05, 3, 60, {10: POLICY})
 
-    assert sentence(policy, 10, 600) == (
+    assert sentence(policy, [10], 600) == (
         "10 % of 600 requests a minute: 2, 5, 50 % failing noticed after 12, 7, 4 minutes; else healthy after 18"
     )
-    assert sentence(policy, 50, 600).endswith("healthy after 13")
-    assert sentence(policy, 10, 0.5).endswith(
+    assert sentence(policy, [50], 600).endswith("healthy after 13")
+    assert "of 1 request a minute" in sentence(policy, [10], 1)
+    assert sentence(policy, [10], 0.5).endswith(
         "noticed after never, never, never minutes; else no verdict: the reviewer decides"
     )
 

@@ -17,6 +17,7 @@ from scripts.lib.decisions.canary.comparing import Failures
 from scripts.lib.decisions.canary.figures import number, percent, total
 from scripts.lib.decisions.canary.minutes import Evidence, Minute
 from scripts.lib.decisions.canary.policy import StagePolicy
+from scripts.lib.decisions.words import counted
 
 USUAL = "Azure Monitor"  # of another source a verdict says so
 RECENT = 10  # minutes that tell how things are now
@@ -130,7 +131,7 @@ def _bad(
     if (at := noticed(refused, OUT, alpha * REFUSED)) is not None:
         found.append(f"green refuses most of what blue takes ({_shares(refused)} 4xx), since {green[at].start:%H:%M}")
     if any(capital >= 1 / (alpha * SLOW) for capital in comparing.above(throws)):
-        share = f"in {sum(throws)} of {len(throws)} minutes"
+        share = f"in {sum(throws)} of {counted(len(throws), 'minute')}"
         found.append(f"green's latency is above {policy.latency_budget:g} times blue's {share}")
     return " and ".join(found)
 
@@ -150,7 +151,7 @@ def _silent(blue: Counts, green: Counts, minutes: int, before: Sequence[Counts])
         quiet = before and not total(before).requests
         return "no minute has been told of yet" + f", and blue got no requests in {len(before)} before" * bool(quiet)
     without = [name for name, it in (("blue", blue), ("green", green)) if not it.requests]
-    return f"{' and '.join(without)} got no requests in {minutes} minutes" if without else ""
+    return f"{' and '.join(without)} got no requests in {counted(minutes, 'minute')}" if without else ""
 
 
 def _doubt(failed: Failures, refused: Failures, policy: StagePolicy, alpha: float) -> str:
@@ -188,7 +189,8 @@ def _still(grown: float, alpha: float, requests: float) -> float:
 def _wanting(missing: float | None, rate: float) -> str:
     if missing is None or not rate:
         return "what came so far doesn't speak for green, so nobody can tell how long it takes"
-    return f"it takes about {number(missing)} more requests to green: {number(missing / rate)} minutes"
+    minutes = counted(number(missing / rate), "minute")
+    return f"it takes about {counted(number(missing), 'more request')} to green: {minutes}"
 
 
 def _recent_rise(failed: Failures, at: int) -> float:
