@@ -88,6 +88,7 @@ def look(
         (minutes(30, 540), minutes(30, 0, latency=()), "inconclusive", "green got no requests in 30 minutes"),
         (minutes(30, 0, latency=()), minutes(30, 60), "inconclusive", "blue got no requests in 30 minutes"),
         (minutes(30, 0), minutes(30, 0), "inconclusive", "blue and green got no requests"),
+        (minutes(1, 9), minutes(1, 0, latency=()), "inconclusive", "green got no requests in 1 minute"),
         ((), (), "inconclusive", "no minute has been told of yet"),
         (minutes(30, 540), (), "inconclusive", "no minute has been told of yet"),
         (minutes(60, 54), minutes(60, 6, slower=1.0), "inconclusive", "more requests to green"),

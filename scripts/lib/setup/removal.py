@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable
 
-from scripts.lib.setup.azure import THERE, Identity, assignments, az, found, role_name
+from scripts.lib.setup.azure import LOG_READER, THERE, Identity, assignments, az, found, role_name
 
 
 def removal(
@@ -39,12 +39,18 @@ def _login(identity: Identity) -> list[str]:
     return [
         f"if there {az('identity show', *identity.names)}; then",
         f"  who={identity.ask('principalId')}",
-        *(line for role in identity.roles for line in (f"  {found(assignments(role))}", taken)),
+        *(line for role in [*identity.roles, *_logs(identity)] for line in (f"  {found(assignments(role))}", taken)),
         *([] if identity.actions else [f"  # {unassign}  # where it is a Reader, too"]),
         f"  {az('identity delete', *identity.names)}  # its federated credentials go with it",
         "fi",
         *([az("role definition delete", *role_name(identity))] if identity.actions else []),
     ]
+
+
+def _logs(identity: Identity) -> list[list[str]]:
+    """Whichever logs it may read: which workspace has them, no variable tells."""
+    everywhere = ["--all", "--subscription", identity.workspace.subscription_id]
+    return [["--role", LOG_READER, *everywhere]] if identity.judges else []
 
 
 def _workspace(identity: Identity) -> list[str]:
