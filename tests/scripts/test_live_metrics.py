@@ -25,6 +25,7 @@ from scripts.lib.decisions.canary.minutes import Evidence, NoEvidence
 from scripts.lib.decisions.canary.policy import RolloutPolicy
 from scripts.lib.decisions.canary.verdict import judge
 from scripts.lib.decisions.state import Shift
+from scripts.lib.doctor.azure_facts import AzureFacts
 
 MINUTE = 0.5  # seconds of one
 
@@ -260,13 +261,27 @@ def test_the_log_tells_what_the_metrics_tell(
     assert verdicts[1].reason.endswith("(told by Log Analytics)") and "told by" not in verdicts[0].reason
 
 
+@pytest.mark.usefixtures("slow")
+def test_the_doctor_says_who_tells(arm: Arm, endpoint: OnlineEndpoint, table: None) -> None:
+    """The log that is named, where it has rows of late; else Azure Monitor, and why."""
+    send(arm, "blue", 1)
+    time.sleep(5 * MINUTE)
+    endpoint.read()
+    ids = {"": "Azure Monitor: nobody named a log", LOGS: "Log Analytics", "x": "Azure Monitor, since LOG_ANALYTICS"}
+
+    told = {id: AzureFacts(endpoint.workspace).source(endpoint.name, "blue", id) for id in ids}
+
+    assert all(str(told[id]).startswith(begins) for id, begins in ids.items()), told
+
+
 @pytest.mark.usefixtures("logged", "slow")
 def test_a_minute_that_counts_is_whole(arm: Arm, endpoint: OnlineEndpoint, faulty: Faults) -> None:
     """Of minutes whose rows are still coming in none counts, however late the log is."""
     faulty.add("lag", path=QUERY, minutes=3)
     since, looks = endpoint.workspace.now(), list[Evidence]()
     time.sleep(MINUTE)
-    for _ in range(24):
+    over = time.monotonic() + 20 * MINUTE
+    while time.monotonic() < over:
         send(arm, "blue", 6)
         time.sleep(MINUTE / 8)
         looks.append(look(endpoint, since))

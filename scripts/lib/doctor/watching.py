@@ -31,6 +31,11 @@ def evidence(policy: RolloutPolicy, shares: Sequence[int], usual: Usual | Unknow
             yield ok(f"evidence at {percent} %", f"{outlook.sentence(policy, shares[:number], rate)}.")
 
 
+def source(found: str | Unknown) -> Finding:
+    """Who tells this login of it; a rollout's own may have other rights."""
+    return cannot_tell("live traffic", found) if isinstance(found, Unknown) else ok("live traffic", f"told by {found}")
+
+
 def alerts(found: Documents | Unknown, endpoint: str, policy: RolloutPolicy, usual: Usual | Unknown) -> Finding:
     """Whether alerts tell somebody once nobody looks at the endpoint (its id) any more; `found` are the group's."""
     if isinstance(found, Unknown):
