@@ -56,7 +56,7 @@ def look(
     before: tuple[Minute, ...] = BEFORE,
     policy: StagePolicy = POLICY,
 ) -> Verdict:
-    return judge(Evidence(blue, green, before, START, "Azure Monitor"), policy, policy.alpha)
+    return judge(Evidence(blue, green, before, START, "Azure Monitor"), policy)
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_each_look_finds_what_earlier_ones_found(traffic: Traffic) -> None:
         whole = traffic.evidence(seed, 40)
         policy = traffic.policy
         cut = [replace(whole, blue=whole.blue[:at], green=whole.green[:at]) for at in range(1, 41)]
-        bad = [judge(it, policy, ALPHA).word == "unhealthy" for it in cut]
+        bad = [judge(it, policy).word == "unhealthy" for it in cut]
         assert bad == sorted(bad)
 
 

@@ -256,7 +256,7 @@ def test_the_log_tells_what_the_metrics_tell(
     before = [[(it.start, it.requests) for it in found.before if it.requests] for found in (by_metrics, by_log)]
     assert before[0] == before[1] and sum(requests for _, requests in before[1]) >= 3
     stage = RolloutPolicy().at(10)
-    verdicts = [judge(found, stage, stage.alpha) for found in (by_metrics, by_log)]
+    verdicts = [judge(found, stage) for found in (by_metrics, by_log)]
     assert len({verdict.word for verdict in verdicts}) == 1
     assert verdicts[1].reason.endswith("(told by Log Analytics)") and "told by" not in verdicts[0].reason
 

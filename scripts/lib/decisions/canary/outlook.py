@@ -24,7 +24,7 @@ def minutes_to(word: Word, policy: StagePolicy, rate: float, failing: float) -> 
     whole = _expected(policy, rate, failing, int(policy.deadline_minutes))
 
     def decided(minutes: int) -> bool:
-        return judge(_begun(whole, minutes), policy, policy.alpha).word == word
+        return judge(_begun(whole, minutes), policy).word == word
 
     looks = range(1, len(whole.green) + 1)
     at = bisect_left(looks, True, key=decided)
