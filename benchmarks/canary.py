@@ -114,7 +114,7 @@ def judged(traffic: Traffic, seed: int) -> float:
 
     def bad(look: int) -> bool:
         now = replace(whole, blue=whole.blue[:look], green=whole.green[:look])
-        return judge(now, policy, ALPHA).word == "unhealthy"
+        return judge(now, policy).word == "unhealthy"
 
     if not bad(LOOKS):
         return inf

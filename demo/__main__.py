@@ -18,6 +18,7 @@ from azureml_emulator.workflows.act import copy_tree
 from demo.clients import Clients
 from demo.picture import picture
 from demo.rollouts import Demo
+from scripts.lib.decisions.words import counted
 
 KEPT = Path(".emulator")
 
@@ -80,7 +81,9 @@ def report(clients: Clients) -> None:
     for deployment, count in Counter(clients.answers).items():
         click.echo(f"{count} requests were answered by {deployment}")
     if clients.problems:
-        raise click.ClickException(f"{len(clients.problems)} requests failed: {'; '.join(clients.problems[:5])}")
+        raise click.ClickException(
+            f"{counted(len(clients.problems), 'request')} failed: {'; '.join(clients.problems[:5])}"
+        )
     if not clients.answers:
         raise click.ClickException("nobody asked the endpoint anything")
     click.echo("none failed but the bad model's" if clients.excused else "none failed")

@@ -234,7 +234,8 @@ def at_azure(
         yield azure_checks.first_deployment(name, endpoint.serving, str(BLUE))
         if everything:
             yield checks.serving(github.ask(lambda it: behind(it, endpoint.commit)))
-            yield from _watched(azure, name)
+            log = os.environ.get(repository_variables.LOGS) or picked.get(repository_variables.LOGS, "")
+            yield from _watched(azure, name, endpoint.serving, log)
 
 
 def _known(findings: Iterable[Finding], everything: bool) -> Iterator[Finding]:
@@ -259,13 +260,18 @@ def _trusted(
             yield trust.others(its, trusted, github.issuer, f"other logins{own}")
 
 
-def _watched(azure: AzureFacts, name: str) -> Iterator[Finding]:
-    """What is seen of live traffic, during a rollout and after it; a policy that is wrong is told as a file."""
+def _watched(azure: AzureFacts, name: str, serving: str, log: str) -> Iterator[Finding]:
+    """What is seen of live traffic, during a rollout and after it; a policy that is wrong is told as a file.
+
+    `log`: the customer id of the workspace that has the log of requests, if one is named.
+    """
+    yield watching.source(azure.source(name, serving, log))
     policy = told(policy_file.of_the_file)
     if isinstance(policy, Unknown):
         return
     usual = azure.usual(name, timedelta(minutes=policy.delay_minutes))
-    yield from watching.evidence(policy, usual)
+    shares = told(triggers.shares)
+    yield from watching.evidence(policy, [*policy.stages] if isinstance(shares, Unknown) else shares, usual)
     yield watching.alerts(azure.alerts(), azure.id(name), policy, usual)
     yield watching.logs(azure.settings(name))
 

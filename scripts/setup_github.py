@@ -177,7 +177,11 @@ def _watching(github: GitHub, present: Present, options: Document) -> list[str]:
     if (identity := _identity(github, present, options)) is None:
         say("For the lines that let Azure watch give --subscription-id, --resource-group and --workspace.")
         return []
-    return watching.creation(identity.workspace, _endpoint(present, options), *(options[name] for name in WATCHING))
+    lines = watching.creation(identity.workspace, _endpoint(present, options), *(options[name] for name in WATCHING))
+    if logs := options["log_workspace"]:
+        logins = [identity, *_others(github, present, identity, options).values()]
+        lines += watching.reading(logs, logins, _again(github, options))
+    return lines
 
 
 def _endpoint(present: Present, options: Document) -> str:

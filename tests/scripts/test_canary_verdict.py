@@ -56,7 +56,7 @@ def look(
     before: tuple[Minute, ...] = BEFORE,
     policy: StagePolicy = POLICY,
 ) -> Verdict:
-    return judge(Evidence(blue, green, before, START, "Azure Monitor"), policy, policy.alpha)
+    return judge(Evidence(blue, green, before, START, "Azure Monitor"), policy)
 
 
 @pytest.mark.parametrize(
@@ -88,6 +88,7 @@ def look(
         (minutes(30, 540), minutes(30, 0, latency=()), "inconclusive", "green got no requests in 30 minutes"),
         (minutes(30, 0, latency=()), minutes(30, 60), "inconclusive", "blue got no requests in 30 minutes"),
         (minutes(30, 0), minutes(30, 0), "inconclusive", "blue and green got no requests"),
+        (minutes(1, 9), minutes(1, 0, latency=()), "inconclusive", "green got no requests in 1 minute"),
         ((), (), "inconclusive", "no minute has been told of yet"),
         (minutes(30, 540), (), "inconclusive", "no minute has been told of yet"),
         (minutes(60, 54), minutes(60, 6, slower=1.0), "inconclusive", "more requests to green"),
@@ -166,7 +167,7 @@ def test_each_look_finds_what_earlier_ones_found(traffic: Traffic) -> None:
         whole = traffic.evidence(seed, 40)
         policy = traffic.policy
         cut = [replace(whole, blue=whole.blue[:at], green=whole.green[:at]) for at in range(1, 41)]
-        bad = [judge(it, policy, ALPHA).word == "unhealthy" for it in cut]
+        bad = [judge(it, policy).word == "unhealthy" for it in cut]
         assert bad == sorted(bad)
 
 
@@ -265,11 +266,12 @@ def test_the_doctor_s_sentence() -> None:
     """At an endpoint's traffic, by the policy; with little of it there is no verdict."""
     policy = RolloutPolicy(0.05, 3, 60, {10: POLICY})
 
-    assert sentence(policy, 10, 600) == (
+    assert sentence(policy, [10], 600) == (
         "10 % of 600 requests a minute: 2, 5, 50 % failing noticed after 12, 7, 4 minutes; else healthy after 18"
     )
-    assert sentence(policy, 50, 600).endswith("healthy after 13")
-    assert sentence(policy, 10, 0.5).endswith(
+    assert sentence(policy, [50], 600).endswith("healthy after 13")
+    assert "of 1 request a minute" in sentence(policy, [10], 1)
+    assert sentence(policy, [10], 0.5).endswith(
         "noticed after never, never, never minutes; else no verdict: the reviewer decides"
     )
 

@@ -16,7 +16,7 @@ import yaml
 from click.testing import Result
 
 from azureml_emulator.api import routes
-from azureml_emulator.arm.names import ROLLOUT
+from azureml_emulator.arm.names import LOGS, ROLLOUT
 from azureml_emulator.faults.client import Faults
 from azureml_emulator.github.server import LocalGitHub
 from azureml_emulator.resources.watching import ALERTS, SETTINGS
@@ -691,16 +691,20 @@ def test_who_watches_what_serves(copy: Copy, tmp_path: Path) -> None:
     before = copy.findings(ENDPOINT_NAME=live.name)
     for address, body in made.items():
         copy.arm("PUT", address, body).raise_for_status()
+    copy.github.variables["LOG_ANALYTICS_WORKSPACE_ID"] = LOGS
     after, rollouts = (copy.findings(ENDPOINT_NAME=live.name, **who) for who in ({}, {"AZURE_CLIENT_ID": ROLLOUT}))
     rollout = copy.findings("--rollout", ENDPOINT_NAME=live.name)
     for address in [*made, f"onlineEndpoints/{live.name}"]:
         copy.arm("DELETE", address)
 
-    names = {"evidence", "alerts", "traffic log"}
+    names = {"live traffic", "evidence", "alerts", "traffic log"}
     assert names & set(rollout) == set()
     assert {found[name]["verdict"] for found in (before, after) for name in names} == {"ok"}
     assert "nobody asked in the last hour" in before["evidence"]["say"]
-    assert all("setup_github --watch" in before[name]["mend"] for name in names - {"evidence"})
+    assert all("setup_github --watch" in before[name]["mend"] for name in ("alerts", "traffic log"))
+    told = [found["live traffic"]["say"] for found in (before, after)]
+    assert told[0] == "told by Azure Monitor: nobody named a log (LOG_ANALYTICS_WORKSPACE_ID)"
+    assert told[1].startswith("told by Azure Monitor, since Log Analytics can't be read: ") and "(yet)" in told[1]
     assert "failures: a;" in after["alerts"]["say"] and "`s` sends it" in after["traffic log"]["say"]
     assert [rollouts[name]["verdict"] for name in ("evidence", "traffic log", "alerts")] == ["ok", "ok", "cannot tell"]
 

@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from azureml_emulator.faults.client import Faults
+from azureml_emulator.github.server import LocalGitHub
 from azureml_emulator.process import running
 from azureml_emulator.testing import Arm
 from scripts.lib.azure import judging
@@ -127,6 +128,10 @@ def test_what_went_bad_since_is_not_promoted(pair: Live, wrong: Faults, tmp_path
     assert (result.exit_code, output["wrote"], output["verdict"]) == (1, "true", "unhealthy"), result.output
     assert pair.traffic == {"default": 100} and f"{GREEN} is unhealthy at {percent} %" in result.stderr
     assert len([call for call in wrong.calls() if call["method"] == "PUT"]) == 1
+    with LocalGitHub("octo/heart") as github:  # a run of promote.yml, for the split of a rollout
+        told = pair.do("tell_rollback", **github.environ(), GITHUB_RUN_ID="2")
+        [issue] = github.issues.values()
+    assert told == issue["html_url"] and "octo/heart/actions/runs/1)" in issue["body"]
 
 
 def test_an_equal_green_waits_for_a_person(pair: Live, tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from scripts.lib.decisions.canary.minutes import Evidence, NoEvidence
 from scripts.lib.decisions.canary.policy import RolloutPolicy
 from scripts.lib.decisions.canary.verdict import judge
 from scripts.lib.decisions.state import Shift
+from scripts.lib.doctor.azure_facts import AzureFacts
 
 MINUTE = 0.5  # seconds of one
 
@@ -255,9 +256,22 @@ def test_the_log_tells_what_the_metrics_tell(
     before = [[(it.start, it.requests) for it in found.before if it.requests] for found in (by_metrics, by_log)]
     assert before[0] == before[1] and sum(requests for _, requests in before[1]) >= 3
     stage = RolloutPolicy().at(10)
-    verdicts = [judge(found, stage, stage.alpha) for found in (by_metrics, by_log)]
+    verdicts = [judge(found, stage) for found in (by_metrics, by_log)]
     assert len({verdict.word for verdict in verdicts}) == 1
     assert verdicts[1].reason.endswith("(told by Log Analytics)") and "told by" not in verdicts[0].reason
+
+
+@pytest.mark.usefixtures("slow")
+def test_the_doctor_says_who_tells(arm: Arm, endpoint: OnlineEndpoint, table: None) -> None:
+    """The log that is named, where it has rows of late; else Azure Monitor, and why."""
+    send(arm, "blue", 1)
+    time.sleep(5 * MINUTE)
+    endpoint.read()
+    ids = {"": "Azure Monitor: nobody named a log", LOGS: "Log Analytics", "x": "Azure Monitor, since LOG_ANALYTICS"}
+
+    told = {id: AzureFacts(endpoint.workspace).source(endpoint.name, "blue", id) for id in ids}
+
+    assert all(str(told[id]).startswith(begins) for id, begins in ids.items()), told
 
 
 @pytest.mark.usefixtures("logged", "slow")
@@ -266,7 +280,8 @@ def test_a_minute_that_counts_is_whole(arm: Arm, endpoint: OnlineEndpoint, fault
     faulty.add("lag", path=QUERY, minutes=3)
     since, looks = endpoint.workspace.now(), list[Evidence]()
     time.sleep(MINUTE)
-    for _ in range(24):
+    over = time.monotonic() + 20 * MINUTE
+    while time.monotonic() < over:
         send(arm, "blue", 6)
         time.sleep(MINUTE / 8)
         looks.append(look(endpoint, since))

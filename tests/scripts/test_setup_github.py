@@ -769,7 +769,8 @@ class TestAzure:
 
         lines = done(github, "--watch", *wished).stdout
         undo = "\n".join(line for line in done(github, "--undo").stdout.splitlines() if not line.startswith("gh "))
-        calls = self.shell(github, tmp_path, f"{lines}{lines}{undo}")
+        watch = "".join(line for line in lines.splitlines(keepends=True) if line.startswith("az monitor "))
+        calls = self.shell(github, tmp_path, f"{watch}{watch}{undo}")
 
         endpoint = f"{GROUP}/{PROVIDERS[0]}/workspaces/ws-1/onlineEndpoints/heart"
         assert state(github) == before
@@ -789,6 +790,29 @@ class TestAzure:
         assert taken == [option(call, "--name") for call in (*alerts, setting)]
         assert not [call for call in self.shell(github, tmp_path, undo) if "delete" in call]
 
+    @pytest.mark.parametrize("own", [True, False])
+    def test_watch_by_the_log(self, github: LocalGitHub, tmp_path: Path, own: bool) -> None:
+        """Who judges may read the log of requests, and the jobs are told where it is; undone with all else."""
+        identities = ("--own-identities",) * own
+        made = done(github, *ALICE, *PLACE, "--location", "westeurope", *identities).stdout
+        self.shell(github, tmp_path, made)  # which tells GitHub of them
+        made = "\n".join(line for line in made.splitlines() if "setup_github" not in line)
+        made += "\naz monitor log-analytics workspace create --name x"
+
+        lines = done(github, "--watch", "--log-workspace", LOGS).stdout
+        undo = "\n".join(line for line in done(github, "--undo").stdout.splitlines() if not line.startswith("gh "))
+        calls = self.shell(github, tmp_path, f"{made}\n{lines}{lines}{undo}")
+
+        reading = [call for call in calls if "Log Analytics Reader" in call]
+        assert {option(call, "--scope") for call in reading if "--all" not in call} == {LOGS}
+        logins = [name for name in ("", "-production") if own or not name]
+        asked = [line for line in lines.splitlines() if line.startswith("who=")]
+        assert [re.findall(r"--name github-heart(\S*)", line) for line in asked] == [[name] for name in logins]
+        assert len([call for call in calls if call[:3] == ["role", "assignment", "delete"]]) == (7 if own else 3)
+        shown = next(call for call in calls if call[:4] == ["monitor", "log-analytics", "workspace", "show"])
+        assert (option(shown, "--ids"), option(shown, "--query")) == (LOGS, "customerId")
+        assert github.variables["LOG_ANALYTICS_WORKSPACE_ID"] == ID
+
     def test_watch_by_default(self, github: LocalGitHub) -> None:
         """Failures alone, each, called to nobody; which endpoint, the file says where no variable does."""
         lines = done(github, *ALICE, *PLACE, "--location", "westeurope").stdout
@@ -806,9 +830,11 @@ class TestAzure:
         done(github, *ALICE, *PLACE, "--endpoint", "heart")
         done(github, "--staging", "--workspace", "ws-2", "--endpoint", "trial")
 
-        lines = done(github, "--staging", "--watch").stdout
+        lines = done(github, "--staging", "--watch", "--log-workspace", LOGS).stdout
 
         assert "--name ws-2-trial-failures" in lines and "workspaces/ws-2/onlineEndpoints/trial" in lines
+        assert "--name github-heart-staging " in lines and "-production" not in lines
+        assert "--staging --log-analytics-id" in lines
 
     def test_nothing_to_watch(self, github: LocalGitHub) -> None:
         """Without a workspace there are no lines, and it says which options it takes."""

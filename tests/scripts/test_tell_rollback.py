@@ -77,10 +77,10 @@ def test_who_may_not_be_assigned_is_named(pair: Live, github: LocalGitHub) -> No
     assert issue["assignees"] == [] and "@owner" in issue["body"]
 
 
-@pytest.mark.parametrize("rollout_id", [OTHER, "by hand"])
-def test_what_another_run_took_back_is_not_told(pair: Live, github: LocalGitHub, rollout_id: str) -> None:
-    """Nobody is alarmed for a rollback that somebody else made, or that was none."""
-    told = pair.do("tell_rollback", "--rollout", rollout_id, **github.environ())
+@pytest.mark.parametrize("whose", [("--rollout", OTHER), ("--rollout", "by hand"), ()])
+def test_what_another_run_took_back_is_not_told(pair: Live, github: LocalGitHub, whose: tuple[str, ...]) -> None:
+    """Nobody is alarmed for a rollback that somebody else made, that was none, or that nothing was found for."""
+    told = pair.do("tell_rollback", *whose, **github.environ())
 
     assert "nothing is to be told" in told and github.issues == {}
 
@@ -101,6 +101,33 @@ def test_another_rollout_has_another_issue(pair: Live, github: LocalGitHub) -> N
 def webhook(azure: dict[str, str], tmp_path: Path) -> Iterator[Listener]:
     with listener(tmp_path, azure["REQUESTS_CA_BUNDLE"]) as found:
         yield found
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "exit_code", "said"),
+    [
+        ("GET", "issues", 410, 0, "No issue is opened"),
+        ("GET", "issues", 404, 0, "No issue is opened"),
+        ("POST", "issues", 410, 0, "No issue is opened"),
+        ("POST", "issues", 403, 1, "refused to open the issue"),
+        ("POST", "issues", 502, 1, "may or may not have done it, open the issue"),
+        ("POST", "issues/7/comments", 403, 1, "refused to comment on 7"),
+    ],
+)
+def test_what_fails_keeps_nobody_else_from_being_told(
+    pair: Live, github: LocalGitHub, webhook: Listener, method: str, path: str, status: int, exit_code: int, said: str
+) -> None:
+    """Once each, also by a run once more. Who has no issues wanted none: that fails nothing; all else does, at last."""
+    fault = github.add("refuse", method=method, path=f"*/local/rollout/{path}", status=status)
+    environ = {**github.environ(), **webhook.environ, "GITHUB_SERVER_URL": "https://github.example"}
+
+    first, again = (pair.run("tell_rollback", "--rollout", RUN, **environ) for _ in range(2))
+
+    assert (first.exit_code, again.exit_code) == (exit_code, 0), first.output + again.output
+    assert said in first.stderr and fault.document["hit"]
+    [comment], [message] = github.comments[7], webhook.heard
+    assert "(https://github.example/local/rollout/actions/runs/1)" in comment["body"]
+    assert message["text"].endswith("/issues/8" if "comments" in path else "/local/rollout/actions/runs/1")
 
 
 def test_a_webhook_hears_of_it_once(pair: Live, github: LocalGitHub, webhook: Listener) -> None:

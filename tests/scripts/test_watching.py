@@ -14,6 +14,7 @@ from scripts.lib.decisions.canary.points import Point, Usual, usual
 from scripts.lib.decisions.canary.policy import RolloutPolicy
 from scripts.lib.doctor.finding import CANNOT_TELL, OK, Unknown
 from scripts.lib.doctor.watching import alerts, evidence, logs
+from scripts.lib.github.triggers import shares
 
 POLICY = RolloutPolicy()
 UNJUDGED = replace(POLICY, stages={100: replace(POLICY.at(100), latency_budget=None)})
@@ -31,11 +32,18 @@ def named(name: str, document: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_each_stage_says_what_it_notices() -> None:
-    """Each of the policy's, at the rate of the last hour, which nobody needs to the last digit."""
-    found = list(evidence(POLICY, replace(BUSY, requests=599.98)))
+    """Each of the rollout's, also one that the policy doesn't list, with what is left of its alpha; at the rate of the
+    last hour, which nobody needs to the last digit.
+    """
+    found = list(evidence(POLICY, [10, 25, 100], replace(BUSY, requests=599.98)))
 
-    assert [(one.name, one.verdict) for one in found] == [(f"evidence at {at} %", OK) for at in (10, 50, 100)]
-    assert found[0].say == f"{sentence(POLICY, 10, 600)}."
+    assert [(one.name, one.verdict) for one in found] == [(f"evidence at {at} %", OK) for at in (10, 25, 100)]
+    assert found[1].say == f"{sentence(POLICY, [10, 25], 600)}." != f"{sentence(POLICY, [25], 600)}."
+
+
+def test_the_stages_are_the_rollout_s() -> None:
+    """Those that rollout.yml offers to stop after, which are stages.yml's."""
+    assert shares() == [10, 50, 100]
 
 
 @pytest.mark.parametrize(
@@ -43,7 +51,7 @@ def test_each_stage_says_what_it_notices() -> None:
 )
 def test_no_traffic_is_not_no_metrics(known: Usual | Unknown, verdict: str, say: str) -> None:
     """Both are said, and neither is wrong."""
-    [found] = evidence(POLICY, known)
+    [found] = evidence(POLICY, [10], known)
 
     assert found.verdict == verdict and say in found.say
 

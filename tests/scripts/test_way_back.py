@@ -236,7 +236,7 @@ def test_a_smaller_blue_gets_everything_and_that_is_said() -> None:
     shift = back(recorded(endpoint({GREEN: 100}, default(), green(instances=3)), default(), green()))
 
     assert shift.split == {"default": 100}
-    assert "default answers 1 requests at once, xgboost-model-2 3" in shift.say
+    assert "default answers 1 request at once, xgboost-model-2 3" in shift.say
     assert "answers" not in back(PROMOTED).say
 
 

@@ -140,7 +140,7 @@ def test_one_failure_among_many_is_red(rows: Path) -> None:
     clients.answers += ["blue"] * 1000
     clients.problems.append("502: gone")
 
-    with pytest.raises(click.ClickException, match=r"1 requests failed: 502: gone"):
+    with pytest.raises(click.ClickException, match=r"1 request failed: 502: gone"):
         report(clients)
 
 
@@ -186,7 +186,7 @@ def test_a_failed_request_ends_the_demo_red(tmp_path: Path, outside: dict[str, s
                 subprocess.run([sys.executable, "-m", "azureml_emulator", *fault], cwd=tree, check=True)
 
     assert demo.returncode == 1, "".join(told)
-    assert "Error: 1 requests failed: 424" in told[-1]
+    assert "Error: 1 request failed: 424" in told[-1]
 
 
 @pytest.mark.drill

@@ -61,8 +61,8 @@ class Files:
 
     @property
     def row(self) -> list[str]:
-        """The jobs of stages.yml in their order, without the one that goes back."""
-        return [name for name in self.workflows["stages"]["jobs"] if name != "rollback"]
+        """The jobs of stages.yml in their order, without the one that goes back and the one that tells."""
+        return [name for name in self.workflows["stages"]["jobs"] if name not in ("rollback", "tell")]
 
     @property
     def percents(self) -> dict[str, Any]:

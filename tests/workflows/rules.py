@@ -103,8 +103,7 @@ def rollback_watches_what_can_leave_a_split(files: Files) -> Findings:
     A run that deployed nothing has nothing to take back.
     """
     job = files.workflows["stages"]["jobs"]["rollback"]
-    watched = [name for name in files.workflows["stages"]["jobs"] if name not in ("delete-blue", "rollback")]
-    if needs(job) != watched:
+    if needs(job) != files.row[:-1]:
         yield f"needs {needs(job)}"
     if job.get("if") != (
         "always() && needs.register.result == 'success' "
@@ -253,13 +252,37 @@ def a_cancelled_training_costs_nothing(files: Files) -> Findings:
 @rule
 def levers_are_a_row(files: Files) -> Findings:
     """In promote.yml each job follows the one before."""
-    wanted = {"review": [], "promote": ["review"], "tell": ["promote"], "delete-blue": ["promote"]}
+    wanted = {"review": [], "promote": ["review"], "delete-blue": ["promote"], "tell": ["promote", "delete-blue"]}
     if (found := {name: needs(job) for name, job in files.workflows["promote"]["jobs"].items()}) != wanted:
         yield f"{found}"
     conditions = {name: job.get("if") for name, job in files.workflows["promote"]["jobs"].items() if "if" in job}
-    bad = expression("failure() && needs.promote.outputs.verdict == 'unhealthy'")
-    if conditions != {"tell": bad, "delete-blue": "inputs.delete-blue"}:
+    bad = " || ".join(f"needs.{name}.outputs.verdict == 'unhealthy'" for name in wanted["tell"])
+    if conditions != {"delete-blue": "inputs.delete-blue", "tell": expression(f"failure() && ({bad})")}:
         yield f"{conditions}"
+
+
+@rule
+def who_is_told_of_a_last_look(files: Files) -> Findings:
+    """What live traffic takes back before blue is deleted is told of, too; not what fails there for another reason."""
+    tell, told = files.jobs["stages.tell"], expression("failure() && needs.delete-blue.outputs.verdict == 'unhealthy'")
+    if (needs(tell), tell.get("if")) != (["delete-blue"], told):
+        yield f"stages: {needs(tell)}, {tell.get('if')}"
+    holders = {where: files.jobs[where] for where in ("stages.delete-blue", "promote.delete-blue", "promote.promote")}
+    verdicts = {
+        where: (job.get("outputs", {}).get("verdict"), job["steps"][-1].get("id")) for where, job in holders.items()
+    }
+    action = next(parsed(text) for path, text in files.texts.items() if path.parent.name == "delete-blue")
+    verdicts["action"] = (
+        action.get("outputs", {}).get("verdict", {}).get("value"),
+        action["runs"]["steps"][-1].get("id"),
+    )
+    for where, found in verdicts.items():
+        step = "promote" if where == "promote.promote" else "delete"
+        if found != (expression(f"steps.{step}.outputs.verdict"), step):
+            yield f"{where}: {found}"
+    for where in ("stages.tell", "promote.tell"):
+        if (run := files.jobs[where]["steps"][-1].get("run")) != "exec python -m scripts.tell_rollback":
+            yield f"{where}: {run}"
 
 
 @rule
@@ -610,6 +633,7 @@ WORK = {
     "stages.smoke-test": ["smoke_test", "promote", "check_contract", "check_approval", "review"],
     "stages.delete-blue": ["delete_blue"],
     "stages.rollback": ["rollback", "tell_rollback"],
+    "stages.tell": ["tell_rollback"],
     "promote.review": ["smoke_test", "check_contract", "review", "check_approval"],
     "promote.promote": ["promote"],
     "promote.tell": ["tell_rollback"],

@@ -173,6 +173,21 @@ def test_a_green_goes_back_through_whatever_azure_answers(pair: Repository, faul
     assert 0 < failed <= 3000, answers
 
 
+def test_a_green_that_goes_bad_before_blue_is_deleted_is_undone(pair: Repository, faults: Faults) -> None:
+    """Live traffic is asked once more: blue stays, has all traffic again, and somebody hears of it."""
+
+    def begin(name: str, seen: Job) -> None:
+        if name == "promote" and "Delete version" in seen.log and not faults.all():
+            faults.add("misbehave", endpoint=pair.variables["ENDPOINT_NAME"], deployment=GREEN, status=500)
+
+    with asked(pair.environ, pair.variables["ENDPOINT_NAME"]) as answers:
+        run = pair.dispatch("promote", {"percent": "100", "delete-blue": "true"}, watch=begin)
+        assert blue_alone_serves(pair, answers), run.jobs["delete-blue"].log
+
+    assert (results(run, "failure"), results(run, "success")) == (["delete-blue"], ["review", "promote", "tell"])
+    assert "is unhealthy at 100 %" in run.jobs["delete-blue"].log and len(pair.github.issues) == 1
+
+
 def test_a_shift_that_azure_loses_is_none(pair: Repository, faults: Faults) -> None:
     """Refusals are waited for; where somebody writes blue's 100 % right after, that stays, and no request fails."""
     for fault in (*MISBEHAVING, {"kind": "overwrite", **PUT, "traffic": BLUE}):

@@ -131,6 +131,7 @@ MUTATIONS: dict[str, Mutate] = {
     "all variables": replaced(r"toJSON\(vars\.AZURE_TENANT_ID\)", "toJSON(vars)"),
     "a cancelled run is told of": replaced(r"!cancelled\(\) && steps\.setup", "steps.setup"),
     "a bad verdict that nobody hears of": replaced(r"outputs\.verdict == 'unhealthy'", "outputs.verdict == 'bad'"),
+    "a bad verdict that gets lost": dropped(r"^ +verdict: \$"),
     "nobody judges": replaced(r"--judge ", ""),
     "judged till the job is out of time": replaced(r"timeout-minutes: 350", "timeout-minutes: 300"),
     "deleted unasked": dropped(r"^    if: inputs\.delete-blue"),

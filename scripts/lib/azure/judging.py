@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 from functools import partial
 
 from scripts.lib.azure import live_traffic
@@ -13,6 +12,7 @@ from scripts.lib.azure.errors import passes
 from scripts.lib.azure.waiting import Deadline
 from scripts.lib.decisions import log_reason
 from scripts.lib.decisions.canary.minutes import NoEvidence
+from scripts.lib.decisions.canary.points import MINUTE
 from scripts.lib.decisions.canary.policy import LONGEST, RolloutPolicy
 from scripts.lib.decisions.canary.subject import Canary, canary, unknown
 from scripts.lib.decisions.canary.verdict import Verdict, again, judge
@@ -23,7 +23,6 @@ from scripts.lib.decisions.way_back import plan_own_rollback, plan_rollback
 
 PAUSE = 5.0  # seconds between two looks: what is bad is seen as soon as Azure tells of it
 UNDOING = 300.0  # seconds
-MINUTE = timedelta(minutes=1)
 PATIENCE = 20.0  # seconds until blue's 100 % is written once more
 
 
@@ -43,7 +42,7 @@ def judged(endpoint: OnlineEndpoint, state: EndpointState, policy: RolloutPolicy
     while True:
         try:
             evidence = live_traffic.evidence(endpoint, found.blue, found.green, found.since, delay=delay, before=before)
-            verdict = judge(evidence, stage, stage.alpha)
+            verdict = judge(evidence, stage)
             more = again(verdict, stage, _passed(endpoint, found))
         except NoEvidence as why:
             verdict, behind = unknown(f"no metrics: {why}"), why.__cause__

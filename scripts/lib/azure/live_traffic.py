@@ -12,17 +12,24 @@ from scripts.lib.decisions.canary.minutes import Evidence, NoEvidence
 
 
 def evidence(
-    endpoint: OnlineEndpoint, blue: str, green: str, since: datetime, *, delay: timedelta, before: timedelta
+    endpoint: OnlineEndpoint,
+    blue: str,
+    green: str,
+    since: datetime,
+    *,
+    delay: timedelta,
+    before: timedelta,
+    log: str | None = None,
 ) -> Evidence:
-    """By Log Analytics where LOG_ANALYTICS_WORKSPACE_ID names a workspace; where that doesn't tell, `source` says why.
+    """By Log Analytics where `log`, else LOG_ANALYTICS_WORKSPACE_ID, is the customer id of a workspace.
 
-    Raises NoEvidence, with the reasons, where neither tells.
+    Where that doesn't tell, `source` says why. Raises NoEvidence, with the reasons, where nobody tells.
     """
-    of_both = endpoint, blue, green, since
-    if not os.environ.get(traffic_log.VARIABLE):
+    of_both, log = (endpoint, blue, green, since), log or os.environ.get(traffic_log.VARIABLE)
+    if not log:
         return metrics.evidence(*of_both, delay=delay, before=before)
     try:
-        return traffic_log.evidence(*of_both, delay=delay, before=before)
+        return traffic_log.evidence(*of_both, delay=delay, before=before, log=log)
     except NoEvidence as why:
         reason = " ".join(str(why).split())
     try:

@@ -16,13 +16,12 @@ from scripts.lib.azure.trying import asked
 from scripts.lib.azure.waiting import Deadline
 from scripts.lib.azure.workspace import CALLS, Workspace, manager
 from scripts.lib.decisions.canary import points
-from scripts.lib.decisions.canary.minutes import Evidence, NoEvidence
+from scripts.lib.decisions.canary.minutes import PERCENTILES, Evidence, NoEvidence
 from scripts.lib.decisions.canary.points import MINUTE, Point, Usual, Window
 
 SOURCE = "Azure Monitor"
 REQUESTS = "RequestsPerMinute"
 LATENCY = "RequestLatency_"
-PERCENTILES = ("P50", "P90", "P95", "P99")
 HOUR = timedelta(hours=1)
 SERIES = 200  # without that Azure tells of ten, whichever they are
 

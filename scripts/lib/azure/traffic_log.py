@@ -6,7 +6,6 @@ The table is AmlOnlineEndpointTrafficLog, which diagnostic settings fill: minute
 from __future__ import annotations
 
 import json
-import os
 import re
 from datetime import datetime, timedelta
 from functools import cache
@@ -37,15 +36,16 @@ union
 
 
 def evidence(
-    endpoint: OnlineEndpoint, blue: str, green: str, since: datetime, *, delay: timedelta, before: timedelta
+    endpoint: OnlineEndpoint, blue: str, green: str, since: datetime, *, delay: timedelta, before: timedelta, log: str
 ) -> Evidence:
-    """As Azure Monitor's (metrics.py). The log's newest row is its "now": what is as old as `delay` then gets no more.
+    """As Azure Monitor's (metrics.py), from the workspace with the customer id `log`. Its newest row is its "now": what
+    is as old as `delay` then gets no more.
 
     Raises NoEvidence, with the reason, where the log can't be read, or is behind.
     """
     try:
         now = endpoint.workspace.now()
-        found = _ask(endpoint, blue, green, Window.of(since, now, delay, before).start, now)
+        found = _ask(endpoint, log, blue, green, Window.of(since, now, delay, before).start, now)
     except (LookupError, ValueError) as error:
         raise NoEvidence(f"{SOURCE} answers what can't be read: {error!r}") from error
     except Exception as error:
@@ -58,14 +58,14 @@ def evidence(
     return points.evidence(found, blue, green, Window.of(since, told, delay, before), told, SOURCE)
 
 
-def _ask(endpoint: OnlineEndpoint, blue: str, green: str, start: datetime, end: datetime) -> list[Point]:
+def _ask(endpoint: OnlineEndpoint, log: str, blue: str, green: str, start: datetime, end: datetime) -> list[Point]:
     """The names are put as JSON writes them, which Kusto reads alike: none of them can end its text."""
-    workspace, customer = endpoint.workspace, os.environ[VARIABLE]
-    if not re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", customer, re.IGNORECASE | re.ASCII):
+    if not re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", log, re.IGNORECASE | re.ASCII):
         raise NoEvidence(f"{VARIABLE} is no customer id: az monitor log-analytics workspace show tells it (customerId)")
+    workspace = endpoint.workspace
     names = {"workspace": f"{workspace.id}/", "endpoint": endpoint.name, "blue": blue, "green": green}
     query = QUERY.format_map({name: json.dumps(text, ensure_ascii=False) for name, text in names.items()})
-    call = lambda: _client(endpoint).query_workspace(customer, query, timespan=(start, end))  # noqa: E731
+    call = lambda: _client(endpoint).query_workspace(log, query, timespan=(start, end))  # noqa: E731
     answer = asked(workspace, Deadline(LOOKING), call)
     if error := getattr(answer, "partial_error", None):
         raise NoEvidence(f"{SOURCE} answers in part only: {error.code}: {error.message}")

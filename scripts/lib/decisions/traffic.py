@@ -16,6 +16,7 @@ from scripts.lib.decisions.state import (
     positive,
     written_out,
 )
+from scripts.lib.decisions.words import counted
 
 
 def plan_shift(
@@ -114,8 +115,9 @@ def _check_capacity(endpoint: EndpointState, name: str, percent: int) -> None:
     if percent <= endpoint.traffic.get(name, 0) or deployment.capacity * 100 >= percent * served:
         return
     count = -(-percent * served // (100 * deployment.concurrency))
+    answers = f"{name} answers {counted(deployment.capacity, 'request')} at once"
     raise Refused(
-        f"{name} answers {deployment.capacity} requests at once ({deployment.instances} × {deployment.concurrency}), "
+        f"{answers} ({deployment.instances} × {deployment.concurrency}), "
         f"what serves now {served}: too little for {percent} %. Nothing is written. Scale it, then promote again: "
         f"az ml online-deployment update --endpoint-name {endpoint.name} --name {name} --set instance_count={count}"
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from scripts.lib.decisions.record import Record, Tags, mark, marks, now, record, written
 from scripts.lib.decisions.roles import owner, pairs, roles, unclear
 from scripts.lib.decisions.state import SERVES, Deployment, EndpointState, Ref, Refused, Shift, percentages
+from scripts.lib.decisions.words import counted
 
 
 def plan_rollback(endpoint: EndpointState, rollout: str, to: str | None = None) -> Shift:
@@ -147,7 +148,7 @@ def _back(endpoint: EndpointState, target: Deployment, rollout: str) -> Shift:
     tags = {**written(endpoint, found), **learnt}
     say = f"{percentages(endpoint.traffic)} → {percentages(split)}"
     for more in [d for d in left if d.capacity > target.capacity][:1]:
-        say += f"; {target.name} answers {target.capacity} requests at once, {more.name} {more.capacity}"
+        say += f"; {target.name} answers {counted(target.capacity, 'request')} at once, {more.name} {more.capacity}"
     return Shift(split, say, tags=tags)
 
 

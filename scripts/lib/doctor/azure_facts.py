@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from scripts.lib.azure import metrics
+from scripts.lib.azure import live_traffic, metrics, traffic_log
 from scripts.lib.azure.endpoint import OnlineEndpoint
 from scripts.lib.azure.errors import explain, reason
 from scripts.lib.azure.login import login
 from scripts.lib.azure.trying import asked
 from scripts.lib.azure.waiting import Deadline
 from scripts.lib.azure.workspace import Workspace, manager
-from scripts.lib.decisions.canary.points import Usual
+from scripts.lib.decisions.canary.points import LATEST, Usual
 from scripts.lib.decisions.state import Refused
 from scripts.lib.doctor import azure_checks
 from scripts.lib.doctor.azure_checks import NO_LOGIN, NO_RIGHT, NO_WORKSPACE, REACHED, UNKNOWN, Endpoint, Reach
@@ -70,6 +70,15 @@ class AzureFacts:
     def usual(self, name: str, delay: timedelta) -> Usual | Unknown:
         """What the endpoint's traffic was in the last hour."""
         return self.ask(lambda workspace: metrics.usual(OnlineEndpoint(workspace, name), delay=delay))
+
+    def source(self, name: str, serving: str, log: str) -> str | Unknown:
+        """Who tells of the endpoint's live traffic, and why it isn't the workspace of logs that is named, if any is."""
+
+        def look(workspace: Workspace) -> str:
+            both, now = (OnlineEndpoint(workspace, name), serving, serving), workspace.now()
+            return live_traffic.evidence(*both, now, delay=timedelta(), before=LATEST, log=log).source
+
+        return self.ask(look) if log else f"{metrics.SOURCE}: nobody named a log ({traffic_log.VARIABLE})"
 
     def id(self, endpoint: str) -> str:
         return "" if isinstance(self._workspace, Unknown) else self._workspace.endpoint(endpoint)

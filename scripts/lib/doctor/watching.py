@@ -19,16 +19,21 @@ WATCHED = {"failures": "RequestsPerMinute", "latency": "RequestLatency"}
 BOTH = re.compile(r"allLogs|audit", re.IGNORECASE)  # groups of logs that the traffic log is in
 
 
-def evidence(policy: RolloutPolicy, usual: Usual | Unknown) -> Iterator[Finding]:
-    """What each stage can notice, and how soon, at as much traffic as there was in the last hour."""
+def evidence(policy: RolloutPolicy, shares: Sequence[int], usual: Usual | Unknown) -> Iterator[Finding]:
+    """What each stage of a rollout can notice, and how soon, at as much traffic as there was in the last hour."""
     if isinstance(usual, Unknown):
         yield cannot_tell("evidence", f"how much traffic there is: {usual}")
     elif not usual.requests:
         yield ok("evidence", "nobody asked in the last hour: at no traffic nothing is noticed, the reviewer decides.")
     else:
         rate = float(f"{usual.requests:.3g}")
-        for percent in policy.stages:
-            yield ok(f"evidence at {percent} %", f"{outlook.sentence(policy, percent, rate)}.")
+        for number, percent in enumerate(shares, 1):
+            yield ok(f"evidence at {percent} %", f"{outlook.sentence(policy, shares[:number], rate)}.")
+
+
+def source(found: str | Unknown) -> Finding:
+    """Who tells this login of it; a rollout's own may have other rights."""
+    return cannot_tell("live traffic", found) if isinstance(found, Unknown) else ok("live traffic", f"told by {found}")
 
 
 def alerts(found: Documents | Unknown, endpoint: str, policy: RolloutPolicy, usual: Usual | Unknown) -> Finding:

@@ -183,8 +183,11 @@ class GitHub:
         self._write("POST", f"/actions/runs/{run_id}/cancel", f"cancel run {run_id}")
 
     def issues(self, label: str) -> list[Document]:
-        """The open issues with a label; pull requests, which GitHub counts among them, are left out."""
-        found = self._list("/issues", labels=label, state="open", per_page=PAGE)
+        """The open issues with a label; pull requests, which GitHub counts among them, are left out.
+
+        Raises Missing where the repository has issues disabled, too.
+        """
+        found = self._list("/issues", (404, 410), labels=label, state="open", per_page=PAGE)
         return [one for one in found if "pull_request" not in one]
 
     def open_issue(self, body: Document) -> Document:
@@ -237,9 +240,9 @@ class GitHub:
     def _get(self, path: str, **query: Any) -> Document:
         return _there(self._find(path, **query), self.repository + path)
 
-    def _list(self, path: str, **query: Any) -> list[Document]:
+    def _list(self, path: str, missing: tuple[int, ...] = (404,), **query: Any) -> list[Document]:
         """A whole list that GitHub gives bare, in one piece."""
-        response = _there(self._ask(f"/repos/{self.repository}{path}", **query), self.repository + path)
+        response = _there(self._ask(f"/repos/{self.repository}{path}", missing, **query), self.repository + path)
         return _content(response, list)
 
     def _find(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from scripts.lib.decisions.words import counted
 from scripts.lib.github import triggers
 from scripts.lib.github.api import CannotTell, GitHub
 from scripts.lib.github.commits import MANY, SHA
@@ -25,7 +26,7 @@ class Behind:
     def __str__(self) -> str:
         if not self.commits:
             return f"{self.branch} is what serves."
-        since = f"{self.branch} is {self.commits} commits ahead of what serves"
+        since = f"{self.branch} is {counted(self.commits, 'commit')} ahead of what serves"
         if self.left_out:
             few = ", ".join(self.left_out[:3]) + ", …" * (len(self.left_out) > 3)
             return f"{since}, and no rollout started for what changed in {few} ([skip ci]? a push by GITHUB_TOKEN?)."

@@ -24,6 +24,11 @@ def offered(path: Path, name: str) -> list[str]:
     return [str(option) for option in (inputs.get(name) or {}).get("options") or ()]
 
 
+def shares() -> list[int]:
+    """What the promotions of a rollout give green, one after the other: rollout.yml may stop after each."""
+    return [int(job.removeprefix("promote-")) for job in offered(ROLLOUT, "stop-after") if job.startswith("promote-")]
+
+
 def _triggers(path: Path) -> dict[str, Any]:
     import yaml
 

@@ -19,6 +19,7 @@ from scripts.lib.github import host
 
 ROLE = "AzureML Data Scientist"
 MONITORING = "Monitoring Reader"  # metrics are none of Microsoft.MachineLearningServices'
+LOG_READER = "Log Analytics Reader"
 _LOOK = ("read", "onlineEndpoints/read", "onlineEndpoints/deployments/read")
 RIGHTS = {
     "production": (
@@ -106,7 +107,7 @@ def creation(identity: Identity, location: str, subjects: Mapping[str, str]) -> 
         unless("ml workspace", ["--name", workspace.name, *identity.group], more),
         *login(identity, location, subjects),
         "# Only for a rollout's first job to tell a core quota that is too small, and logins that aren't trusted:",
-        f"# {_role(identity.reader)}",
+        f"# {role(identity.reader)}",
     ]
 
 
@@ -117,7 +118,7 @@ def login(identity: Identity, location: str, subjects: Mapping[str, str]) -> lis
         *(_credential(identity, name, subject) for name, subject in subjects.items()),
         *([_definition(identity)] if identity.actions else []),
         f"who={identity.ask('principalId')}",
-        *map(_role, identity.roles),
+        *map(role, identity.roles),
     ]
 
 
@@ -189,7 +190,7 @@ def _credential(identity: Identity, name: str, subject: str) -> str:
     return az("identity federated-credential create", *names, *identity.group, *trust)
 
 
-def _role(what: list[str]) -> str:
+def role(what: list[str]) -> str:
     """Looked for first, since a second `create` may fail (azure-cli#31995); by object id, since a directory lags."""
     kind = "--assignee-principal-type ServicePrincipal"
     create = f'az role assignment create --assignee-object-id "${{who:?}}" {kind} {shlex.join(what)}'

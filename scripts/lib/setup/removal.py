@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable
 
-from scripts.lib.setup.azure import TAKEN, THERE, Identity, assignments, az, found, role_name
+from scripts.lib.setup.azure import LOG_READER, TAKEN, THERE, Identity, assignments, az, found, role_name
 
 
 def removal(
@@ -33,16 +33,23 @@ def removal(
 
 
 def _login(identity: Identity) -> list[str]:
+    roles = [*identity.roles, *_logs(identity)]
     unassign = f'az role assignment delete --assignee "${{who:?}}" {shlex.join(identity.reader)}'
     return [
         f"if there {az('identity show', *identity.names)}; then",
         f"  who={identity.ask('principalId')}",
-        *(line for role in identity.roles for line in (f"  {found(assignments(role))}", f"  {TAKEN}")),
+        *(line for role in roles for line in (f"  {found(assignments(role))}", f"  {TAKEN}")),
         *([] if identity.actions else [f"  # {unassign}  # where it is a Reader, too"]),
         f"  {az('identity delete', *identity.names)}  # its federated credentials go with it",
         "fi",
         *([az("role definition delete", *role_name(identity))] if identity.actions else []),
     ]
+
+
+def _logs(identity: Identity) -> list[list[str]]:
+    """Whichever logs it may read: which workspace has them, no variable tells."""
+    everywhere = ["--all", "--subscription", identity.workspace.subscription_id]
+    return [["--role", LOG_READER, *everywhere]] if identity.judges else []
 
 
 def _workspace(identity: Identity) -> list[str]:

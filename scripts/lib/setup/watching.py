@@ -8,10 +8,10 @@ them at once, so there is one for each; what it compares is each deployment's ow
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from scripts.lib.azure.workspace import Workspace
-from scripts.lib.setup.azure import az
+from scripts.lib.setup.azure import LOG_READER, Identity, az, command, role
 
 TRAFFIC_LOG = "AmlOnlineEndpointTrafficLog"
 SETTING = "traffic-log"
@@ -48,6 +48,16 @@ def creation(
         ),
         *([az("monitor diagnostic-settings create", *_setting(workspace, endpoint), *_sent(logs))] if logs else []),
     ]
+
+
+def reading(logs: str, logins: Iterable[Identity], arguments: list[str]) -> Iterator[str]:
+    """Lines by which live traffic is judged by that log: who judges may read it, and a variable says where it is."""
+    for login in logins:
+        if login.judges:
+            yield f"who={login.ask('principalId')}"
+            yield role(["--role", LOG_READER, "--scope", logs])
+    found = az("monitor log-analytics workspace show", "--ids", logs, "--query", "customerId", "--output", "tsv")
+    yield f'{command(arguments)} --log-analytics-id "$({found})"'
 
 
 def removal(workspace: Workspace, endpoint: str) -> Iterator[str]:

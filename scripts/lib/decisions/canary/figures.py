@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from scripts.lib.decisions.canary.betting import Counts
-from scripts.lib.decisions.canary.minutes import Minute
+from scripts.lib.decisions.canary.minutes import PERCENTILES, Minute
 
-PERCENTILES = ("P50", "P90", "P95", "P99")
 Latency = Mapping[str, tuple[float, float]]
 
 
@@ -37,7 +36,7 @@ def latency(blue: Sequence[Minute], green: Sequence[Minute]) -> dict[str, tuple[
 def sentence(blue: Counts, green: Counts, both: Latency) -> str:
     """As in `0.4 % failed of 3,120, blue 0.5 % of 28,400; P90 +3 %`."""
     said = f"{percent(green.share)} failed of {number(green.requests)}, blue {percent(blue.share)} of "
-    slower = [f"{name} {100 * (both[name][1] / both[name][0] - 1):+.0f} %" for name in ("P90",) if name in both]
+    slower = [f"P90 {100 * (both['P90'][1] / both['P90'][0] - 1):+.0f} %"] if "P90" in both else []
     return "; ".join([said + number(blue.requests), *slower])
 
 

@@ -8,6 +8,8 @@ from datetime import datetime
 
 from scripts.lib.decisions.state import Refused
 
+PERCENTILES = ("P50", "P90", "P95", "P99")
+
 
 class NoEvidence(Refused):
     """The metrics can't be had. The message says whether a right is missing or Azure doesn't answer."""
@@ -18,8 +20,8 @@ class Minute:
     """One closed minute of one deployment. Azure tells averages, so the counts may be fractions.
 
     `start` is its first second, UTC. `failures` are the model's or the platform's doing (424, 5xx), `client_errors`
-    the 4xx that clients cause; both are among the `requests`. `latency` is in milliseconds by "P50", "P90", "P95" and
-    "P99"; what isn't there wasn't told.
+    the 4xx that clients cause; both are among the `requests`. `latency` is in milliseconds by its PERCENTILES; what
+    isn't there wasn't told.
     """
 
     start: datetime

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 from scripts.lib.decisions.canary.minutes import Evidence, Minute
 from scripts.lib.decisions.canary.policy import RolloutPolicy, StagePolicy
 from scripts.lib.decisions.canary.verdict import Word, judge
+from scripts.lib.decisions.words import counted
 
 SHARES = (0.02, 0.05, 0.5)
 START = datetime(2000, 1, 1, tzinfo=timezone.utc)
@@ -22,22 +24,23 @@ def minutes_to(word: Word, policy: StagePolicy, rate: float, failing: float) -> 
     whole = _expected(policy, rate, failing, int(policy.deadline_minutes))
 
     def decided(minutes: int) -> bool:
-        return judge(_begun(whole, minutes), policy, policy.alpha).word == word
+        return judge(_begun(whole, minutes), policy).word == word
 
     looks = range(1, len(whole.green) + 1)
     at = bisect_left(looks, True, key=decided)
     return looks[at] if at < len(looks) else None
 
 
-def sentence(policy: RolloutPolicy, percent: int, rate: float) -> str:
-    """What the doctor says of a stage."""
-    stage = policy.at(percent)
+def sentence(policy: RolloutPolicy, shares: Sequence[int], rate: float) -> str:
+    """What the doctor says of a stage: of the last of the shares that green has until then."""
+    stage = policy.at(*shares)
     found = [minutes_to("unhealthy", stage, rate, share) for share in SHARES]
     after = ", ".join("never" if it is None else f"{it + policy.delay_minutes:g}" for it in found)
     healthy = minutes_to("healthy", stage, rate, 0.0)
     good = f"healthy after {healthy + policy.delay_minutes:g}" if healthy else "no verdict: the reviewer decides"
-    shares = ", ".join(f"{100 * share:g}" for share in SHARES)
-    return f"{percent} % of {rate:g} requests a minute: {shares} % failing noticed after {after} minutes; else {good}"
+    failing = ", ".join(f"{100 * share:g}" for share in SHARES)
+    traffic = f"{stage.percent} % of {counted(f'{rate:g}', 'request')} a minute"
+    return f"{traffic}: {failing} % failing noticed after {after} minutes; else {good}"
 
 
 def _begun(whole: Evidence, minutes: int) -> Evidence:

@@ -17,6 +17,7 @@ from scripts.lib.decisions.canary.comparing import Failures
 from scripts.lib.decisions.canary.figures import number, percent, total
 from scripts.lib.decisions.canary.minutes import Evidence, Minute
 from scripts.lib.decisions.canary.policy import StagePolicy
+from scripts.lib.decisions.words import counted
 
 USUAL = "Azure Monitor"  # of another source a verdict says so
 RECENT = 10  # minutes that tell how things are now
@@ -47,8 +48,9 @@ class Verdict:
     noticeable: str
 
 
-def judge(evidence: Evidence, policy: StagePolicy, alpha: float) -> Verdict:
-    """Whether green is as good as blue. An equal green is found bad in at most `alpha` of all rollouts, at any look.
+def judge(evidence: Evidence, policy: StagePolicy) -> Verdict:
+    """Whether green is as good as blue. An equal one is found bad in at most the policy's alpha of all rollouts,
+    at any look.
 
     With all traffic on green, it is held against blue's minutes before: weaker, since what changes for everybody then
     looks like green's doing.
@@ -59,16 +61,13 @@ def judge(evidence: Evidence, policy: StagePolicy, alpha: float) -> Verdict:
     throws = comparing.throws(blue, green, policy.latency_budget) if policy.latency_budget else []
     totals, latency = (total(failed.blue), total(failed.green)), figures.latency(blue, green)
     said = figures.sentence(*totals, latency) + " before" * (policy.percent == 100)
-    missing = _missing(failed, throws, policy, alpha)
+    missing = _missing(failed, throws, policy)
     rate = totals[1].requests / len(green) if green else 0.0
 
     word: Word = "inconclusive"
-    if why := _bad(failed, refused, throws, green, policy, alpha):
+    if why := _bad(failed, refused, throws, green, policy):
         word = "unhealthy"
-    elif (
-        not (why := _silent(*totals, len(green), failed.before) or _doubt(failed, refused, policy, alpha))
-        and missing == 0
-    ):
+    elif not (why := _silent(*totals, len(green), failed.before) or _doubt(failed, refused, policy)) and missing == 0:
         word, why = "healthy", f"a rise of {percent(policy.tolerated_rise)} or more is ruled out"
     by = "" if evidence.source == USUAL else f" (told by {evidence.source})"
     return Verdict(
@@ -79,7 +78,7 @@ def judge(evidence: Evidence, policy: StagePolicy, alpha: float) -> Verdict:
         latency,
         missing if word == "inconclusive" and missing else None,
         missing / rate if word == "inconclusive" and missing and rate else None,
-        _noticeable(failed, policy, alpha),
+        _noticeable(failed, policy),
     )
 
 
@@ -121,23 +120,22 @@ def _bad(
     throws: Sequence[bool],
     green: Sequence[Minute],
     policy: StagePolicy,
-    alpha: float,
 ) -> str:
     """Why green is to be taken back, "" where nothing shows that."""
     found = []
-    if (at := _noticed(failed, policy, alpha)) is not None:
+    if (at := _noticed(failed, policy)) is not None:
         found.append(f"green fails more than blue, and more than chance explains, since {green[at].start:%H:%M}")
-    if (at := noticed(refused, OUT, alpha * REFUSED)) is not None:
+    if (at := noticed(refused, OUT, policy.alpha * REFUSED)) is not None:
         found.append(f"green refuses most of what blue takes ({_shares(refused)} 4xx), since {green[at].start:%H:%M}")
-    if any(capital >= 1 / (alpha * SLOW) for capital in comparing.above(throws)):
-        share = f"in {sum(throws)} of {len(throws)} minutes"
+    if any(capital >= 1 / (policy.alpha * SLOW) for capital in comparing.above(throws)):
+        share = f"in {sum(throws)} of {counted(len(throws), 'minute')}"
         found.append(f"green's latency is above {policy.latency_budget:g} times blue's {share}")
     return " and ".join(found)
 
 
-def _noticed(failed: Failures, policy: StagePolicy, alpha: float) -> int | None:
+def _noticed(failed: Failures, policy: StagePolicy) -> int | None:
     """By the policy, with what the other ways to be bad leave of alpha."""
-    return noticed(failed, policy.tolerated_rise, alpha * (1 - REFUSED - (SLOW if policy.latency_budget else 0)))
+    return noticed(failed, policy.tolerated_rise, policy.alpha * (1 - REFUSED - (SLOW if policy.latency_budget else 0)))
 
 
 def _shares(failed: Failures) -> str:
@@ -150,30 +148,30 @@ def _silent(blue: Counts, green: Counts, minutes: int, before: Sequence[Counts])
         quiet = before and not total(before).requests
         return "no minute has been told of yet" + f", and blue got no requests in {len(before)} before" * bool(quiet)
     without = [name for name, it in (("blue", blue), ("green", green)) if not it.requests]
-    return f"{' and '.join(without)} got no requests in {minutes} minutes" if without else ""
+    return f"{' and '.join(without)} got no requests in {counted(minutes, 'minute')}" if without else ""
 
 
-def _doubt(failed: Failures, refused: Failures, policy: StagePolicy, alpha: float) -> str:
+def _doubt(failed: Failures, refused: Failures, policy: StagePolicy) -> str:
     """Why green doesn't count as healthy whatever its failures say, "" where nothing stands against it."""
     now, before = total(failed.blue[-RECENT:]), total(failed.before)
     more = bool(before.requests) and now.share > before.share + policy.tolerated_rise
     if now.failures >= SEVERAL and (now.share > OUT or more):
         shares = f"{percent(now.share)} of late ({percent(before.share)} before)"
         return f"blue itself fails {shares}: that is no reason to promote"
-    if noticed(refused, policy.tolerated_rise, alpha) is not None:
+    if noticed(refused, policy.tolerated_rise, policy.alpha) is not None:
         return f"green answers 4xx more often ({_shares(refused)}): does it refuse what blue's clients send?"
     return ""
 
 
-def _missing(failed: Failures, throws: Sequence[bool], policy: StagePolicy, alpha: float) -> float | None:
+def _missing(failed: Failures, throws: Sequence[bool], policy: StagePolicy) -> float | None:
     """How many of green's requests are still wanted: 0 where all that was asked is met, None where nobody can tell."""
     requests = total(failed.green).requests
     if not requests:
         return None
     needs = [max(0.0, policy.fewest_requests - requests)]
-    needs.append(_still(failed.no_rise(policy.tolerated_rise)[-1], alpha, requests))
+    needs.append(_still(failed.no_rise(policy.tolerated_rise)[-1], policy.alpha, requests))
     if policy.latency_budget:
-        needs.append(_still(log(comparing.below(throws)), alpha, requests))
+        needs.append(_still(log(comparing.below(throws)), policy.alpha, requests))
     return max(needs) if isfinite(max(needs)) else None
 
 
@@ -188,7 +186,8 @@ def _still(grown: float, alpha: float, requests: float) -> float:
 def _wanting(missing: float | None, rate: float) -> str:
     if missing is None or not rate:
         return "what came so far doesn't speak for green, so nobody can tell how long it takes"
-    return f"it takes about {number(missing)} more requests to green: {number(missing / rate)} minutes"
+    minutes = counted(number(missing / rate), "minute")
+    return f"it takes about {counted(number(missing), 'more request')} to green: {minutes}"
 
 
 def _recent_rise(failed: Failures, at: int) -> float:
@@ -196,10 +195,10 @@ def _recent_rise(failed: Failures, at: int) -> float:
     return total(failed.green[recent]).share - total(failed.blue[recent]).share
 
 
-def _noticeable(failed: Failures, policy: StagePolicy, alpha: float) -> str:
+def _noticeable(failed: Failures, policy: StagePolicy) -> str:
     """The smallest share of failures of green's that these very minutes would have shown."""
     for share in SHARES:
         green = [Counts(it.requests, share * it.requests) for it in failed.green]
-        if _noticed(replace(failed, green=green), policy, alpha) is not None:
+        if _noticed(replace(failed, green=green), policy) is not None:
             return f"a rise to {percent(share)} would have been noticed by now"
     return "nothing would have been noticed by now, not even if every request failed"
