@@ -51,7 +51,7 @@ def main(dry_run: bool, keep_emulator: bool, **given: Any) -> None:
     written = files(wanted.answers, tree) | _said(template, tree, keep_emulator)
     going = [*_replaced(tree), *leaving.behind(tree, keep_emulator)]
     if dry_run:
-        _tell(("would remove", going), ("would write", [wanted.target, *written]))
+        _tell(("would remove", going), ("would write", dict.fromkeys([wanted.target, *map(Path, written)])))
         return
     if not keep_emulator:
         packing.build(tree)

@@ -142,6 +142,7 @@ def repository(folder: Path, *options: str, own_model: bool = False, **variables
     `options` are the emulator's, `variables` stand among the repository's. Its model is a toy, or (`own_model`) ours.
     """
     copy_tree(ROOT, folder / "tree")
+    (folder / "tree/model/job.yml").unlink(missing_ok=True)  # no cluster is there until somebody makes one
     name_deployments(folder / "tree" / "endpoints")
     if not own_model:
         shutil.copy(ROOT / "tests/support/toy_train.py", folder / "tree/model/train.py")

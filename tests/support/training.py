@@ -6,7 +6,6 @@ import uuid
 from pathlib import Path
 
 from azureml_emulator.testing import Arm, blobs
-from scripts.lib.yours.writing import STARTS
 from tests.support import ROOT
 
 CLUSTER, ASSET, STORE = "cpu-cluster", "heart", "training"
@@ -17,8 +16,8 @@ ROLES = {
 
 
 def job() -> str:
-    """The example that make_it_yours writes."""
-    text = (STARTS / "job.yml").read_text(encoding="utf-8")
+    """The example that make_it_yours fills in."""
+    text = (ROOT / "docs/job.yml").read_text(encoding="utf-8")
     return text.replace("CLUSTER", CLUSTER).replace("ASSET", ASSET)
 
 

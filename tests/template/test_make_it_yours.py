@@ -23,7 +23,7 @@ from tests.support import ROOT
 from tests.support.repository import DEPLOYING, PROMOTING, TRAINING, repository, results
 
 DATA = re.compile(r"heart\.csv|\bthal\b")
-OF_SOME = {"model/mlflow/", "endpoints/smoke-expectations.yml"}  # copies
+OF_SOME = {"model/mlflow/", "model/job.yml", "model/sample.csv", "endpoints/smoke-expectations.yml"}  # copies
 GUIDE = ROOT / "docs" / "MAKE_IT_YOURS.md"
 FEW = "size,floor,kind,price,label\n" + "".join(
     f"{n / 4},{n % 5},{'ab'[n % 2]},{3 * n + 0.5},{'yes' if n % 3 else 'no'}\n" for n in range(60)
@@ -171,7 +171,7 @@ def test_a_refusal_changes_nothing(case: str, tree: Path) -> None:
 def test_a_cluster_trains(tree: Path) -> None:
     """With a cluster's name there is a job.yml for it; the asset is called as the model unless somebody says.
 
-    Pull requests, which may come from forks, get a sample of the rows that have a target.
+    Of the data nothing but a sample of the rows that have a target comes into git, for pull requests from forks.
     """
     job, (head, *rows) = tree / "model/job.yml", FEW.splitlines(keepends=True)
     (tree.parent / "few.csv").write_text("".join([head, rows[0].replace("0.5", ""), *rows * 4]))
@@ -179,6 +179,7 @@ def test_a_cluster_trains(tree: Path) -> None:
 
     assert (asked.returncode, yaml.safe_load(job.read_text())["compute"]) == (0, "azureml:cpu"), asked.stderr
     assert "azureml:mine@latest" in job.read_text()
+    assert not (tree / "model/data.csv").exists()
     sampled = pd.read_csv(tree / "model/sample.csv")
     pd.testing.assert_frame_equal(sampled, pd.read_csv(io.StringIO(head + "".join((rows * 4)[:200]))))
     assert "?? model/sample.csv" in git(tree, "status", "--porcelain")

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 KINDS = tuple(table.METRICS)
 DATA, FOLDER = Path("model/data.csv"), Path("model/mlflow")
+SAMPLE = Path("model/sample.csv")  # all of the data that git has where a cluster trains
 FEWEST = 5  # rows of each label: one for each fold
 Given = Mapping[str, Any]
 
@@ -82,7 +83,10 @@ def _csv(name: str, kind: str, data: Path, given: Given) -> Wanted:
     if not math.isfinite(bound):
         raise click.UsageError(f"--bound {bound} is no number to reach")
     types = table.kinds(read, columns)
-    kept = DATA.with_suffix(".parquet") if data.suffix == ".parquet" else DATA
+    cluster = _form(ask(given, "cluster", "Compute cluster to train on; empty: the workflow's runner", default=""))
+    asset = _form(ask(given, "asset", "Data asset that it trains on", default=name)) if cluster else ""
+    few = table.sample(read, target) if cluster else ""
+    kept = SAMPLE if cluster else DATA.with_suffix(".parquet") if data.suffix == ".parquet" else DATA
     constants = {
         "DATA": f'DATA = "{kept.as_posix()}"',
         "TARGET": f"TARGET = {target!r}",
@@ -91,9 +95,6 @@ def _csv(name: str, kind: str, data: Path, given: Given) -> Wanted:
     }
     sample, rows = table.requests(read, types)
     ends = (float(read[target].min()), float(read[target].max())) if kind == "regression" else None
-    cluster = _form(ask(given, "cluster", "Compute cluster to train on; empty: the workflow's runner", default=""))
-    asset = _form(ask(given, "asset", "Data asset that it trains on", default=name)) if cluster else ""
-    few = table.sample(read, target) if cluster else ""
     return Wanted(Answers(name, kind, constants, sample, rows, ends, cluster, asset, few), data, kept)
 
 

@@ -59,7 +59,7 @@ def files(answers: Answers, tree: Path) -> dict[str, str]:
     if answers.range:
         bodies["endpoints/smoke-expectations.yml"] = EXPECTED.format(*answers.range)
     if answers.cluster:
-        job = (STARTS / "job.yml").read_text("utf-8")
+        job = (tree / "docs/job.yml").read_text("utf-8")
         bodies["model/job.yml"] = job.replace("CLUSTER", answers.cluster).replace("ASSET", answers.asset)
         bodies["model/sample.csv"] = answers.few
     readme = (STARTS / "README.md").read_text("utf-8").replace("NAME", answers.name)
