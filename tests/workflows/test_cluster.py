@@ -81,7 +81,7 @@ def test_a_rollout_by_the_cluster(ours: Repository) -> None:
 
 def test_a_job_that_fails(ours: Repository) -> None:
     """Nothing is registered or deployed; the job's log says why."""
-    before = ours.endpoint()
+    before = outcome(ours)
     ours.merge("model/train.py", r"MIN_SCORE = 0.5", "MIN_SCORE = 0.95")
 
     run = ours.push()
@@ -90,7 +90,12 @@ def test_a_job_that_fails(ours: Repository) -> None:
     assert results(run, "failure") == ["train-on-cluster"]
     assert "score 0.9 is below 0.95" in run.jobs["train-on-cluster"].log
     assert not {"register", "deploy"} & {*results(run, "success")}
-    assert ours.endpoint() == before
+    assert outcome(ours) == before
+
+
+def outcome(ours: Repository) -> list[Any]:
+    """What rollouts have left: endpoints, and models with their newest versions."""
+    return [Arm(ours.environ)("GET", what).json()["value"] for what in ("onlineEndpoints", "models")]
 
 
 def slow(ours: Repository) -> None:
