@@ -81,7 +81,7 @@ def test_payload(tmp_path: Path) -> None:
 
 def test_unknown_path(arm: Arm) -> None:
     """What isn't emulated says so."""
-    answer = arm("GET", "jobs")
+    answer = arm("GET", "schedules")
 
     assert answer.status_code == 404
     assert answer.json()["error"]["code"] == "NotEmulated"

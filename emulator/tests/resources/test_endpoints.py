@@ -306,7 +306,7 @@ def test_failed_provisioning(arm: Arm, model_folder: Path, tmp_path: Path, fresh
         ({"livenessProbe": {"period": "PT0S"}}, "livenessProbe.period: Input should be greater than 0"),
         ({"readinessProbe": {"failureThreshold": 0}}, "failureThreshold: Input should be greater than or equal to 1"),
         ({"model": "/models/rules/versions/99"}, "not there"),
-        ({"model": None}, "needs a version"),
+        ({"model": None}, "A version of models is needed"),
         ({"endpointComputeType": "Batch"}, "properties.endpointComputeType: Input should be 'Managed'"),
     ],
 )
