@@ -78,8 +78,7 @@ def job(azure: Azure, call: Call) -> Document:
 
 
 def put_job(azure: Azure, call: Call) -> Reply:
-    document, is_new = azure.jobs.put(call.scope, call["job"], call.document)
-    return Reply(document, 201 if is_new else 200)
+    return Reply.to_put(*azure.jobs.put(call.scope, call["job"], call.document))
 
 
 def cancel_job(azure: Azure, call: Call) -> Reply:
@@ -96,8 +95,7 @@ def compute(azure: Azure, call: Call) -> Document:
 
 
 def put_compute(azure: Azure, call: Call) -> Reply:
-    document, is_new = azure.computes.put(call.scope, call["compute"], call.document)
-    return Reply(document, 201 if is_new else 200)
+    return Reply.to_put(*azure.computes.put(call.scope, call["compute"], call.document))
 
 
 def codes(azure: Azure, call: Call) -> Document:
@@ -112,8 +110,7 @@ def code(azure: Azure, call: Call) -> Document:
 
 
 def put_code(azure: Azure, call: Call) -> Reply:
-    document, is_new = azure.registry.codes.put_version(call.scope, call["name"], call["version"], call.document)
-    return Reply(document, 201 if is_new else 200)
+    return Reply.to_put(*azure.registry.codes.put_version(call.scope, call["name"], call["version"], call.document))
 
 
 def start_upload(azure: Azure, call: Call) -> Document:

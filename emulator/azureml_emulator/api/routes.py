@@ -177,8 +177,7 @@ def identities(azure: Azure, call: Call) -> Document:
 
 
 def put_identity(azure: Azure, call: Call) -> Reply:
-    document, is_new = azure.identities.put(_group(azure, call), call["identity"], call.document)
-    return Reply(document, 201 if is_new else 200)
+    return Reply.to_put(*azure.identities.put(_group(azure, call), call["identity"], call.document))
 
 
 def credentials(azure: Azure, call: Call) -> Document:
@@ -186,10 +185,9 @@ def credentials(azure: Azure, call: Call) -> Document:
 
 
 def put_credential(azure: Azure, call: Call) -> Reply:
-    document, is_new = azure.identities.put_credential(
-        _group(azure, call), call["identity"], call["name"], call.document
+    return Reply.to_put(
+        *azure.identities.put_credential(_group(azure, call), call["identity"], call["name"], call.document)
     )
-    return Reply(document, 201 if is_new else 200)
 
 
 def watchers(azure: Azure, call: Call) -> Document:

@@ -62,8 +62,7 @@ def datastore(azure: Azure, call: Call) -> Document:
 
 
 def put_datastore(azure: Azure, call: Call) -> Reply:
-    document, is_new = azure.datastores.put(call.scope, call["datastore"], call.document)
-    return Reply(document, 201 if is_new else 200)
+    return Reply.to_put(*azure.datastores.put(call.scope, call["datastore"], call.document))
 
 
 def datastore_secrets(azure: Azure, call: Call) -> Document:

@@ -50,6 +50,11 @@ class Reply:
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
 
+    @classmethod
+    def to_put(cls, document: Document, is_new: bool) -> "Reply":
+        """201 for what a PUT made, 200 for what it changed."""
+        return cls(document, 201 if is_new else 200)
+
 
 def json_object(body: bytes) -> Document:
     """Raises BadRequest for anything else, also for what only Python reads."""
