@@ -89,14 +89,14 @@ def _tell(*groups: tuple[str, Iterable[object]]) -> None:
 
 
 def _apply(tree: Path, going: list[Path], wanted: Wanted, written: dict[str, str]) -> None:
-    source = wanted.source.resolve()
-    content = source.read_bytes() if source.is_file() else None  # it may lie in what goes
+    source = wanted.source and wanted.source.resolve()
+    content = source.read_bytes() if source and source.is_file() else None  # it may lie in what goes
     for path in going:
         shutil.rmtree(tree / path) if (tree / path).is_dir() else (tree / path).unlink()
-    if content is None:
-        shutil.copytree(source, tree / wanted.target)
-    else:
+    if content is not None:
         (tree / wanted.target).write_bytes(content)
+    elif source:
+        shutil.copytree(source, tree / wanted.target)
     for name, text in written.items():
         (tree / name).write_text(text, encoding="utf-8")
     formatter = Path(sys.executable).with_name("ruff")

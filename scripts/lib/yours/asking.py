@@ -35,10 +35,10 @@ Given = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Wanted:
-    """What to write, and what to copy: a CSV or a model folder, and where to."""
+    """What to write, and what to copy: a CSV, a model folder, or nothing where only a sample of the data is written."""
 
     answers: Answers
-    source: Path
+    source: Path | None
     target: Path
 
 
@@ -95,7 +95,9 @@ def _csv(name: str, kind: str, data: Path, given: Given) -> Wanted:
     }
     sample, rows = table.requests(read, types)
     ends = (float(read[target].min()), float(read[target].max())) if kind == "regression" else None
-    return Wanted(Answers(name, kind, constants, sample, rows, ends, cluster, asset, few), data, kept)
+    return Wanted(
+        Answers(name, kind, constants, sample, rows, ends, cluster, asset, few), None if cluster else data, kept
+    )
 
 
 def _form(name: str) -> str:
