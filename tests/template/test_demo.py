@@ -199,6 +199,7 @@ def test_a_rollout_that_deploys_nothing_ends_the_demo_red(tmp_path: Path, outsid
     )
     assert changed
     train.write_text(code)
+    (tree / "model/job.yml").write_text("compute: azureml:none\n")  # nor has the demo a cluster to wait for
     commit(tree, "A model that knows no seed")
 
     demo = subprocess.run([sys.executable, "-m", "demo"], cwd=tree, env=outside, capture_output=True, text=True)
