@@ -1,7 +1,9 @@
 """What the tests share besides the emulator's fixtures: the model that this repository trains."""
 
+import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -30,7 +32,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+def tidy() -> Iterator[None]:
+    """A test leaves folder and environment as it found them: what comes next in its process reads both."""
+    before = around()
+    yield
+    left = around()
+    os.chdir(before[0])
+    assert left == before, "monkeypatch.context() goes back before a fixture does that has a folder of its own"
+
+
+def around() -> tuple[Path, dict[str, str]]:
+    return Path.cwd(), {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
+
+
+@pytest.fixture(autouse=True)
+def impatient(tidy: None, monkeypatch: pytest.MonkeyPatch) -> None:  # in this order: monkeypatch goes back first
     """GitHub's troubles that don't end are given up within a second; test_github_again.py holds the real times."""
     monkeypatch.setattr(again, "PATIENCE", 1.0)
     monkeypatch.setattr(again, "FIRST", 0.1)

@@ -44,9 +44,9 @@ def append(path: Path, text: str) -> None:
 
 def test_the_repository_s_own_files_can_be_deployed(monkeypatch: pytest.MonkeyPatch) -> None:
     """What stands in endpoints/ is understood, so that a mistake there is red before it is merged."""
-    monkeypatch.chdir(ROOT)
-
-    result = run("doctor", "--files")
+    with monkeypatch.context() as there:
+        there.chdir(ROOT)
+        result = run("doctor", "--files")
 
     assert result.exit_code == 0, result.stderr
     assert {found["verdict"] for found in json.loads(result.stdout)} == {"ok"}
