@@ -90,12 +90,20 @@ def page_of(call: Call) -> Page:
     return Page(view, skip, top + 1, stage, ORDERS[order])  # one more shows whether there is another page
 
 
-def listed(azure: Azure, call: Call, page: Page, found: list[Document]) -> Document:
+def part_of(azure: Azure, call: Call, found: list[Document], size: str, *known: str) -> Document:
+    """All of it, or as much as the parameter `size` asks for. Raises BadRequest for filters that aren't `known`."""
+    if unknown := sorted(set(call.query) - {"api-version", "$skip", size, *known}):
+        raise BadRequest(f"{unknown[0]} isn't emulated: this list takes $skip and {size}.", "NotEmulated")
+    page = Page(skip=whole(call, "$skip", 0), top=whole(call, size, len(found)) + 1)
+    return listed(azure, call, page, found[page.skip : page.skip + page.top], size)
+
+
+def listed(azure: Azure, call: Call, page: Page, found: list[Document], size: str = "$top") -> Document:
     """A page; where there is more, `nextLink` leads on with the same question."""
     top = page.top - 1
     listed: Document = {"value": azure.listed(found[:top])}
     if len(found) > top:
-        asked = {**call.query, "$top": str(top), "$skip": str(page.skip + top)}
+        asked = {**call.query, size: str(top), "$skip": str(page.skip + top)}
         listed["nextLink"] = f"{call.base}{call.path}?{urlencode(asked)}"
     return listed
 

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, unquote
 
 from azureml_emulator.api import assets, jobs, logs, mlflow, tracking, workspace
 from azureml_emulator.arm.documents import Document
-from azureml_emulator.arm.errors import BadRequest, NotFound
+from azureml_emulator.arm.errors import BadRequest
 from azureml_emulator.arm.messages import Call, Reply
 from azureml_emulator.arm.names import CLOUD, LOCATION, PROVIDER
 from azureml_emulator.resources import metrics, quotas, roles, tokens, traffic_log, watching
@@ -51,7 +51,7 @@ def federated_login(azure: Azure, call: Call) -> Reply:
 
 
 def endpoints(azure: Azure, call: Call) -> Document:
-    return {"value": azure.listed(azure.endpoints.all(call.scope))}
+    return assets.part_of(azure, call, azure.endpoints.all(call.scope), "count")
 
 
 def endpoint(azure: Azure, call: Call) -> Document:
@@ -95,7 +95,7 @@ def endpoint_metrics(azure: Azure, call: Call) -> Document:
 
 
 def deployments(azure: Azure, call: Call) -> Document:
-    return {"value": azure.listed(azure.deployments.all(call.scope, call["endpoint"]))}
+    return assets.part_of(azure, call, azure.deployments.all(call.scope, call["endpoint"]), "$top")
 
 
 def deployment(azure: Azure, call: Call) -> Document:
@@ -361,11 +361,7 @@ def _quickly(azure: Azure) -> dict[str, str]:
 
 
 def _group(azure: Azure, call: Call) -> str:
-    """The resource group that a call is about. Raises NotFound where no workspace is in it."""
-    subscription, group = call["subscription"], call["group"]
-    if f"{subscription}/{group}".lower() not in {scope.key.rpartition("/")[0] for scope in azure.scopes}:
-        raise NotFound(f"Resource group '{group}' could not be found.", "ResourceGroupNotFound")
-    return f"/subscriptions/{subscription}/resourceGroups/{group}"
+    return azure.group(call["subscription"], call["group"])
 
 
 def _watched(azure: Azure, call: Call) -> tuple[str, str]:

@@ -20,7 +20,15 @@ from azureml_emulator.api.trace import SENT
 from azureml_emulator.api.tracking import put_artifact
 from azureml_emulator.arm.actions import needed
 from azureml_emulator.arm.documents import Scope
-from azureml_emulator.arm.errors import ApiError, BadRequest, MethodNotAllowed, NotFound, TooLarge, Unauthorized
+from azureml_emulator.arm.errors import (
+    ApiError,
+    BadRequest,
+    MethodNotAllowed,
+    NotFound,
+    TooLarge,
+    Unauthorized,
+    UnsupportedMediaType,
+)
 from azureml_emulator.arm.messages import Call, Reply
 from azureml_emulator.arm.names import PROVIDER
 from azureml_emulator.resources.azure import Azure
@@ -81,8 +89,10 @@ class Server:
         body = b"" if streams else await whole(request, parts)
         path = unquote(request.rel_url.raw_path)
         call = Call(request.method, self._base, found, request.query, request.headers, body, parts, path)
-        if "workspace" in found and not self._azure.knows(call.scope):
-            raise NotFound.of(call.scope.id)
+        if "workspace" in found:
+            self._azure.check(call.scope)
+        if body and row.guarded and not row.action:
+            check_type(request.headers.get("Content-Type", "<null>"))
         answer = row.handler(self._azure, call)
         answer = await answer if inspect.isawaitable(answer) else answer
         return answer if isinstance(answer, Reply) else Reply(answer)
@@ -143,6 +153,14 @@ async def whole(request: web.Request, parts: AsyncIterator[bytes]) -> bytes:
     """The body at once, which is recorded then."""
     request[SENT] = body = b"".join([part async for part in parts])
     return body
+
+
+def check_type(given: str) -> None:
+    """Raises UnsupportedMediaType for a body that isn't said to be JSON (Azure/azure-cli#32972)."""
+    media = given.partition(";")[0].strip()
+    if media.lower() != "application/json":
+        said = f"The content media type '{media}' is not supported. Only 'application/json' is supported."
+        raise UnsupportedMediaType(said)
 
 
 def check_version(version: str, path: str) -> None:

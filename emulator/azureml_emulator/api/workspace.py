@@ -2,6 +2,7 @@
 
 import base64
 
+from azureml_emulator.api.assets import part_of
 from azureml_emulator.arm.documents import Document, resource
 from azureml_emulator.arm.errors import BadRequest
 from azureml_emulator.arm.messages import Call, Reply
@@ -54,7 +55,12 @@ def workspace(azure: Azure, call: Call) -> Document:
 
 
 def datastores(azure: Azure, call: Call) -> Document:
-    return {"value": azure.listed(azure.datastores.all(call.scope))}
+    """The SDK asks for the default one so."""
+    default = call.query.get("isDefault", "").lower()
+    found = [
+        one for one in azure.datastores.all(call.scope) if default in ("", str(one["properties"]["isDefault"]).lower())
+    ]
+    return part_of(azure, call, found, "count", "isDefault", "orderByAsc")
 
 
 def datastore(azure: Azure, call: Call) -> Document:

@@ -85,9 +85,22 @@ class MethodNotAllowed(ApiError):
 class Conflict(ApiError):
     status, code = 409, "UserError"
 
+    @classmethod
+    def elsewhere(cls, name: str, group: str, place: str, asked: str) -> "Conflict":
+        """A tracked resource never moves (Azure/azure-service-operator#784)."""
+        return cls(
+            f"The resource '{name}' already exists in location '{place}' in resource group '{group}'. A resource with "
+            f"the same name cannot be created in location '{asked}'. Please select a new resource name.",
+            "InvalidResourceLocation",
+        )
+
 
 class TooLarge(ApiError):
     status, code = 413, "RequestEntityTooLarge"
+
+
+class UnsupportedMediaType(ApiError):
+    status, code = 415, "UnsupportedMediaType"
 
 
 def envelope(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from azureml_emulator.arm.clock import Clock
 from azureml_emulator.arm.documents import Document, Scope, now
-from azureml_emulator.arm.errors import Forbidden, Unauthorized
+from azureml_emulator.arm.errors import Forbidden, NotFound, Unauthorized
 from azureml_emulator.arm.names import GROUP, ROLLOUT, SUBSCRIPTION
 from azureml_emulator.arm.store import Store
 from azureml_emulator.resources import traffic_log
@@ -94,8 +94,21 @@ class Azure:
             self.store, self.operations, self.deployments, self.router, self.tokens, self.identities, base
         )
 
-    def knows(self, scope: Scope) -> bool:
-        return scope.key in {known.key for known in self.scopes}
+    def group(self, subscription: str, group: str) -> str:
+        """The id of a resource group. Raises NotFound where no workspace is in it."""
+        groups = {scope.group.lower() for scope in self.scopes}
+        found = f"/subscriptions/{subscription}/resourceGroups/{group}"
+        if found.lower() in groups:
+            return found
+        if not any(known.startswith(f"/subscriptions/{subscription}/".lower()) for known in groups):
+            raise NotFound(f"The subscription '{subscription}' could not be found.", "SubscriptionNotFound")
+        raise NotFound(f"Resource group '{group}' could not be found.", "ResourceGroupNotFound")
+
+    def check(self, scope: Scope) -> None:
+        """Raises NotFound for a workspace that isn't there: in the words of what is missing first."""
+        self.group(scope.subscription, scope.resource_group)
+        if scope.key not in {known.key for known in self.scopes}:
+            raise NotFound.of(scope.id)
 
     async def open(self) -> None:
         """Brings back what the state folder holds."""

@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 from azureml_emulator.arm.errors import ApiError, BadRequest, NotFound
 from azureml_emulator.arm.messages import Call, Reply
 from azureml_emulator.arm.store import Blob, Content, Store, check_blob_name
+from azureml_emulator.resources import listing
 from azureml_emulator.resources.conditions import check, etag
 
 ACCOUNT = "localstorage"
@@ -31,6 +32,14 @@ KEPT = {
     "x-ms-blob-content-disposition": "Content-Disposition",
     "x-ms-blob-cache-control": "Cache-Control",
     "x-ms-blob-content-md5": "Content-MD5",
+}
+#: What Azure has besides, by the header that asks for it: to write a blob without it would be to drop it.
+ABSENT = {
+    "x-ms-copy-source": "copying a blob",
+    "x-ms-tags": "tagging a blob",
+    "x-ms-access-tier": "a blob's tier",
+    "x-ms-lease-id": "leasing a blob",
+    "x-ms-encryption-key": "a blob's own key",
 }
 LEASE = {"x-ms-lease-status": "unlocked", "x-ms-lease-state": "available"}
 WRITTEN = {"x-ms-request-server-encrypted": "true"}
@@ -72,6 +81,8 @@ class Blobs:
             what = f"{call.method} of a {'blob' if call.names.get('name') else 'container'}"
             why = f"{what} with comp={call.query.get('comp', '')!r} isn't emulated."
             raise BadRequest(why, "UnsupportedQueryParameter")
+        if absent := [what for header, what in ABSENT.items() if header in call.headers]:
+            raise BadRequest(f"{absent[0]} isn't emulated.", "UnsupportedHeader")
         reply = await found(self._store, call)
         return Reply(reply.body, reply.status, {**of_blobs(call.headers), **reply.headers})
 
@@ -104,7 +115,7 @@ def of_blobs(headers: Mapping[str, str]) -> dict[str, str]:
 
 async def put_blob(store: Store, call: Call) -> Reply:
     if call.headers.get("x-ms-blob-type") != "BlockBlob":
-        raise BadRequest("Blobs but block blobs, and copies, aren't emulated.", "UnsupportedHeader")
+        raise BadRequest("Blobs but block blobs aren't emulated.", "UnsupportedHeader")
     return await _write(store, call, call.parts, hashed=True)
 
 
@@ -175,23 +186,6 @@ async def container(store: Store, call: Call) -> Reply:
     return Reply(headers={"ETag": '"0x8"', "Last-Modified": formatdate(0, usegmt=True), **LEASE})
 
 
-async def list_blobs(store: Store, call: Call) -> Reply:
-    """All in one page; with a delimiter, what is below it comes as one BlobPrefix."""
-    prefix, delimiter = call.query.get("prefix", ""), call.query.get("delimiter")
-    root = ElementTree.Element("EnumerationResults", ContainerName=call["container"])
-    blobs, folders = ElementTree.SubElement(root, "Blobs"), set()
-    for blob in store.blobs(call["container"], prefix):
-        head, folder, _ = blob.name[len(prefix) :].partition(delimiter) if delimiter else ("", "", "")
-        if folder:
-            folders.add(prefix + head + folder)
-        else:
-            _list_item(blobs, blob)
-    for name in sorted(folders):
-        ElementTree.SubElement(ElementTree.SubElement(blobs, "BlobPrefix"), "Name").text = name
-    ElementTree.SubElement(root, "NextMarker")
-    return Reply(ElementTree.tostring(root, "utf-8", xml_declaration=True), headers={"Content-Type": "application/xml"})
-
-
 #: By method, `comp`, and whether the path names a blob.
 HANDLERS: dict[tuple[str, str, bool], Callable[[Store, Call], Coroutine[None, None, Reply]]] = {
     ("PUT", "", True): put_blob,
@@ -203,7 +197,7 @@ HANDLERS: dict[tuple[str, str, bool], Callable[[Store, Call], Coroutine[None, No
     ("DELETE", "", True): delete_blob,
     ("GET", "", False): container,
     ("HEAD", "", False): container,
-    ("GET", "list", False): list_blobs,
+    ("GET", "list", False): listing.answer,
 }
 
 
@@ -244,7 +238,11 @@ def _block(call: Call, block: str) -> tuple[str, str]:
 
 
 def _metadata(call: Call) -> dict[str, str]:
-    found = {key.lower()[len(META) :]: value for key, value in call.headers.items() if key.lower().startswith(META)}
+    """Names keep their case, and are the same in another one."""
+    given = [(key[len(META) :], value) for key, value in call.headers.items() if key.lower().startswith(META)]
+    found = dict(given)
+    if len({key.lower() for key in found}) < len(given):
+        raise BadRequest("Two metadata have the same name.", "InvalidMetadata")
     if not all(key.isascii() and key.isidentifier() and value.isprintable() for key, value in found.items()):
         raise BadRequest("A metadata name must be an identifier, its value printable.", "InvalidMetadata")
     return found
@@ -266,18 +264,3 @@ def _headers(blob: Blob) -> dict[str, str]:
         "x-ms-server-encrypted": "true",
         **kept,
     }
-
-
-def _list_item(blobs: ElementTree.Element, blob: Blob) -> None:
-    item = ElementTree.SubElement(blobs, "Blob")
-    ElementTree.SubElement(item, "Name").text = blob.name
-    properties = ElementTree.SubElement(item, "Properties")
-    ElementTree.SubElement(properties, "Last-Modified").text = formatdate(blob.modified, usegmt=True)
-    ElementTree.SubElement(properties, "Etag").text = etag(blob).strip('"')
-    ElementTree.SubElement(properties, "Content-Length").text = str(blob.size)
-    ElementTree.SubElement(properties, "BlobType").text = "BlockBlob"
-    ElementTree.SubElement(properties, "LeaseStatus").text = "unlocked"
-    ElementTree.SubElement(properties, "LeaseState").text = "available"
-    metadata = ElementTree.SubElement(item, "Metadata")
-    for key, value in blob.metadata.items():
-        ElementTree.SubElement(properties if "-" in key else metadata, key).text = value

@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 from azureml_emulator.arm.documents import Document, Scope, now, resource
 from azureml_emulator.arm.errors import BadRequest, NotFound
 from azureml_emulator.arm.names import LOCATION
-from azureml_emulator.arm.sent import Identity, Put, Sent, Tagged, any_case, not_emulated_but, validated
+from azureml_emulator.arm.sent import Identity, Put, Sent, Tagged, any_case, not_emulated, not_emulated_but, validated
 from azureml_emulator.arm.store import Store
 from azureml_emulator.resources import skus
 from azureml_emulator.resources.identities import Identities
@@ -37,6 +37,7 @@ class Nodes(Sent):
     remote_login_port_public_access: str = "NotSpecified"
     os_type: str = "Linux"
     enable_node_public_ip: bool = True
+    subnet: Annotated[None, not_emulated("a virtual network")] = None
 
 
 class Cluster(Sent):

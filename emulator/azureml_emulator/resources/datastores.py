@@ -1,7 +1,7 @@
 """Datastores: which blob container a name stands for, and what opens it. Knows no HTTP."""
 
 import re
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple, get_args
 
 from pydantic import Field
 
@@ -17,6 +17,7 @@ ARTIFACTS = "workspaceartifactstore"
 NAME = re.compile(r"[a-z0-9_]{1,255}", re.IGNORECASE | re.ASCII)
 #: In short or with the workspace before it; to what jobs log it is told without `paths`.
 PATH = re.compile(r"azureml:/(?:.*/)?datastores/([^/]+)/(?:paths/|(?=ExperimentRun/))(.*)", re.IGNORECASE)
+Reader = Literal["None", "WorkspaceSystemAssignedIdentity", "WorkspaceUserAssignedIdentity"]
 KINDS = Literal["AccountKey", "Sas", "None"]
 
 
@@ -31,6 +32,8 @@ class BlobDatastore(Sent):
     account_name: str
     container_name: str = Field(pattern=r"^[a-z0-9](-?[a-z0-9])+$", min_length=3, max_length=63)
     credentials: Credentials = Credentials()
+    protocol: Literal["https"] = "https"
+    service_data_access_auth_identity: Annotated[Reader, any_case(*get_args(Reader))] = "None"
     description: str | None = None
     tags: Texts
     properties: Texts

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from azureml_emulator.arm.documents import Document, Scope, check_name, in_state, resource, updated
-from azureml_emulator.arm.errors import BadRequest, NotFound, passed_on
+from azureml_emulator.arm.errors import BadRequest, Conflict, NotFound, passed_on
 from azureml_emulator.arm.sent import Access, Sent, Texts, Tracked, any_case, not_emulated, validated
 from azureml_emulator.arm.store import Store
 from azureml_emulator.resources.deployments import Deployments
@@ -86,6 +86,9 @@ class Endpoints:
             raise BadRequest("The request is invalid.", "BadRequest", details=details)
         path = f"onlineEndpoints/{name}"
         given = validated(Tracked[Properties].model_validate, body)
+        if old and _place(given.location) != _place(old["location"]):
+            raise Conflict.elsewhere(name, scope.resource_group, old["location"], given.location)
+        given.location = old["location"] if old else given.location
         self._check(scope, name, given.properties)
         properties = given.properties.model_dump() | READ_ONLY
         operation = new_name(scope, OPERATIONS)
@@ -243,6 +246,11 @@ def check_split(traffic: dict[str, int], mirror: dict[str, int]) -> None:
 
 def _key(scope: Scope, name: str) -> str:
     return f"{scope.key}/onlineEndpoints/{name}"
+
+
+def _place(location: str) -> str:
+    """A region's name, which may be written with spaces: West Europe."""
+    return location.replace(" ", "").lower()
 
 
 def _new_key() -> str:

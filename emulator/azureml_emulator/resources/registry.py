@@ -198,7 +198,8 @@ def blob_folder(uri: Any) -> str:
     """The folder in the container that `azureml://…/datastores/workspaceblobstore/paths/FOLDER` names."""
     _, found, folder = str(uri).partition(f"/datastores/{DATASTORE}/paths/")
     if not found or not folder.strip("/"):
-        raise BadRequest(f"The model path {uri!r} is not in the datastore {DATASTORE}.")
+        what = f"The model path {uri!r} isn't emulated: azureml://…/datastores/{DATASTORE}/paths/… is."
+        raise BadRequest(what, "NotEmulated")
     return folder.strip("/")
 
 

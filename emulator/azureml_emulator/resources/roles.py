@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from typing import Annotated
 
 from pydantic import Field
 
@@ -9,7 +10,7 @@ from azureml_emulator.arm.actions import VERBS, needed
 from azureml_emulator.arm.documents import Document, now
 from azureml_emulator.arm.errors import BadRequest, Forbidden
 from azureml_emulator.arm.names import PROVIDER
-from azureml_emulator.arm.sent import Put, Sent, validated
+from azureml_emulator.arm.sent import Put, Sent, not_emulated, validated
 from azureml_emulator.arm.store import Store
 
 KIND = "Microsoft.Authorization/roleAssignments"
@@ -63,6 +64,9 @@ IDS = {role["name"]: id for id, role in ROLES.items()}
 class Assignment(Sent):
     principal_id: str = Field(min_length=1)
     role_definition_id: str = Field(min_length=1)
+    principal_type: str | None = None
+    description: str | None = None
+    condition: Annotated[None, not_emulated("a condition")] = None
 
 
 class Permission(Sent):
@@ -74,6 +78,7 @@ class Permission(Sent):
 
 class Definition(Sent):
     role_name: str = Field(min_length=1)
+    description: str | None = None
     permissions: list[Permission] = Field(min_length=1, max_length=1)
     assignable_scopes: list[str] = Field(min_length=1)
 
@@ -94,7 +99,7 @@ class Roles:
             "id": f"{scope}/providers/{KIND}/{name}",
             "name": name,
             "type": KIND,
-            "properties": {**given.model_dump(), "scope": scope, "createdOn": now()},
+            "properties": {**given.model_dump(exclude_none=True), "scope": scope, "createdOn": now()},
         }
         self._store.put(_key(name), document)
         return document

@@ -22,6 +22,9 @@ class Alert(Sent):
     window_size: str
     description: str | None = None
     actions: list[Document] | None = None
+    auto_mitigate: bool | None = None
+    target_resource_type: str | None = None
+    target_resource_region: str | None = None
 
 
 class PutAlert(Put[Alert]):
@@ -33,11 +36,19 @@ class Log(Sent):
     category: str | None = None
     category_group: str | None = None
     enabled: bool
+    retention_policy: Document | None = None
 
 
 class Setting(Sent):
     logs: list[Log] | None = None
+    metrics: list[Document] | None = None
     workspace_id: str | None = None
+    storage_account_id: str | None = None
+    service_bus_rule_id: str | None = None
+    event_hub_authorization_rule_id: str | None = None
+    event_hub_name: str | None = None
+    marketplace_partner_id: str | None = None
+    log_analytics_destination_type: str | None = None
 
 
 BODIES: dict[str, type[Sent]] = {ALERTS: PutAlert, SETTINGS: Put[Setting]}

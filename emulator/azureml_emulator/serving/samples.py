@@ -72,8 +72,9 @@ def _example(folder: Path, info: Mapping[str, str] | None) -> Any:
     try:  # not by Model.load_input_example: that casts the example to the signature, which the scorer doesn't
         text = (folder / info["artifact_path"]).read_text()
         content = json.loads(text)
+        orient: Any = "split" if "columns" in content else "values"  # asked of all, so a number can't be used
         if info["type"] == "dataframe":
-            return pd.read_json(StringIO(text), orient="split" if "columns" in content else "values", dtype=False)
+            return pd.read_json(StringIO(text), orient=orient, dtype=False)
         if info["type"] != "ndarray":
             return content
         inputs = content["inputs"]

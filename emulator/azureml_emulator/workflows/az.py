@@ -8,6 +8,7 @@ wrote into the folder AZURE_CONFIG_DIR; without one nobody is signed in.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import sys
@@ -44,7 +45,9 @@ def _rest(given: argparse.Namespace) -> str:
     address = urlsplit(os.environ.get("ARM_CLOUD_METADATA_URL", ""))
     url = given.url if "://" in given.url else f"{address.scheme}://{address.netloc}{given.url}"
     body = Path(given.body[1:]).read_bytes() if given.body.startswith("@") else given.body.encode()
-    headers = {"Authorization": f"Bearer {_token(RESOURCE)['access_token']}", "Content-Type": "application/json"}
+    headers = {"Authorization": f"Bearer {_token(RESOURCE)['access_token']}"}
+    with contextlib.suppress(ValueError):  # a body that is no JSON is sent all the same, as something else
+        headers |= {"Content-Type": "application/json"} if json.loads(body) else {}
     return _ask(Request(url, data=body or None, headers=headers, method=given.method.upper()))  # noqa: S310 (ours)
 
 

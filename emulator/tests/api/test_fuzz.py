@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 
 from azureml_emulator.api import routes
 from azureml_emulator.process import running
-from azureml_emulator.testing import SAMPLE, Arm, deployment, endpoint, toy_model
+from azureml_emulator.resources import roles, watching
+from azureml_emulator.testing import SAMPLE, Arm, alert, deployment, endpoint, toy_model, traffic_log
 from tests.support import jobs, odd_input
 from tests.support.contract import OURS, complaints, route
 from tests.support.raw_bytes import exchange
@@ -36,6 +37,7 @@ ROWS = [
 ]
 PROBE = {"failureThreshold": 30, "initialDelay": "PT10S", "period": "PT10S", "timeout": "PT2S"}
 REQUESTS = {"maxConcurrentRequestsPerInstance": 1, "requestTimeout": "PT5S", "maxQueueWait": "PT1S"}
+READER = roles.IDS["Reader"]
 METRIC = {"key": "auc", "value": 0.9, "timestamp": 1, "step": 1}
 STORE = {"datastoreType": "AzureBlob", "accountName": "localstorage", "containerName": "abc"}
 JOB: dict[str, Any] = {
@@ -75,6 +77,17 @@ OF_JOBS: list[tuple[str, str, Any]] = [
     ("POST", "/mlflow/v2.0{W}/api/2.0/mlflow/runs/log-metric", {"run_id": "mutated", **METRIC}),
     ("POST", "/mlflow/v2.0{W}/api/2.0/mlflow/runs/log-model", {"run_id": "mutated", "model_json": "{}"}),
 ]
+VERSION = {"source": "azureml://artifacts/toy", "tags": [{"key": "b", "value": "c"}], "run_id": "d"}
+#: The same of what stands around: MLflow's registry, alerts and settings, identities, roles.
+AROUND: list[tuple[str, str, Any]] = [
+    ("POST", "/mlflow/v2.0{W}/api/2.0/mlflow/registered-models/create", {"name": "a", "description": "b", "tags": []}),
+    ("POST", "/mlflow/v2.0{W}/api/2.0/mlflow/model-versions/create", {"name": "plugged", **VERSION}),
+    ("POST", "/artifact/v2.0{W}/artifacts/a/b/batch/metadata", {"paths": [{"path": "a"}]}),
+    ("PUT", f"{{G}}/{watching.ALERTS}/mutated", alert("a", actions=[{"actionGroupId": "b"}], autoMitigate=True)),
+    ("PUT", f"{{W}}/onlineEndpoints/fuzzed/providers/{watching.SETTINGS}/mutated", traffic_log("a", categoryGroup="b")),
+    ("PUT", f"{{G}}/{routes.IDENTITIES}/mutated", {"location": "local", "tags": {"a": "b"}}),
+    ("PUT", f"{{W}}/providers/{roles.KIND}/mutated", {"properties": {"principalId": "a", "roleDefinitionId": READER}}),
+]
 BLOCKS = b"<?xml version='1.0'?><BlockList><Latest>YQ==</Latest></BlockList>"
 BLOCK_LISTS = [
     BLOCKS,
@@ -110,7 +123,7 @@ class Target(NamedTuple):
     def ask(self, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None) -> dict[str, Any]:
         """Sends a request as it is, and returns the call in the form of a recorded one."""
         sent = {"Host": "x", "Connection": "close", "Authorization": f"Bearer {self.arm.token}"}
-        sent |= {"Content-Length": str(len(body))} | (headers or {})
+        sent |= {"Content-Length": str(len(body)), "Content-Type": "application/json"} | (headers or {})
         head = "".join(f"{name}: {value}\r\n" for name, value in sent.items())
         request = f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode("utf-8", "surrogateescape")
         status, answer, received = exchange(self.arm, request + body)
@@ -225,9 +238,17 @@ def test_mutated_documents_of_jobs(target: Target, data: st.DataObject) -> None:
     mutate(target, data, *data.draw(st.sampled_from(OF_JOBS)))
 
 
+@examples(120)
+@given(data=st.data())
+def test_mutated_documents_of_what_stands_around(target: Target, data: st.DataObject) -> None:
+    """The same of MLflow's registry, of who watches and of who may what."""
+    mutate(target, data, *data.draw(st.sampled_from(AROUND)))
+
+
 def mutate(target: Target, data: st.DataObject, method: str, path: str, document: Any) -> None:
     valid = json.loads(json.dumps(document).replace("{W}", target.arm.workspace))
-    address = path.replace("{W}", target.arm.workspace)
+    group = target.arm.workspace.partition("/Microsoft.MachineLearningServices/")[0]
+    address = path.replace("{W}", target.arm.workspace).replace("{G}", group)
 
     call = target.ask(method, address, data.draw(odd_input.bodies(valid)))
     target.settle(call)

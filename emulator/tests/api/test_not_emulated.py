@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from azureml_emulator.testing import Arm
+from azureml_emulator.testing import Arm, endpoint
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
@@ -82,6 +82,31 @@ def test_calls(arm: Arm, method: str, path: str, status: int, named: str) -> Non
     assert answer.status_code == status
     assert named in error["message"]
     assert "isn't emulated" in error["message"]
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours", "code"),
+    [
+        ("workspaces/local", "workspaces/other", "ResourceNotFound"),
+        ("resourceGroups/local", "resourceGroups/other", "ResourceGroupNotFound"),
+        ("subscriptions/0", "subscriptions/1", "SubscriptionNotFound"),
+    ],
+)
+def test_places(arm: Arm, theirs: str, ours: str, code: str) -> None:
+    """What is missing first is what Azure names: the subscription, its group, or the workspace in that."""
+    there = f"{arm.base}{arm.workspace.replace(theirs, ours)}"
+
+    answers = [arm("GET", there), arm("PUT", f"{there}/onlineEndpoints/any-endpoint", endpoint())]
+
+    assert [(answer.status_code, answer.json()["error"]["code"]) for answer in answers] == [(404, code)] * 2
+
+
+@pytest.mark.parametrize("path", ["onlineEndpoints?name=a", "onlineEndpoints?tags=a", "datastores?names=a"])
+def test_filters(arm: Arm, path: str) -> None:
+    """A list isn't answered as if nobody had asked for a part of it."""
+    answer = arm("GET", path)
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "NotEmulated")
 
 
 def test_api_versions(arm: Arm) -> None:

@@ -54,10 +54,27 @@ def test_token_of_another_emulator(arm: Arm, tmp_path: Path) -> None:
 @pytest.mark.parametrize("body", [b"{", b"[]", b"\xff", b"[" * 100_000, b"null", b'{"properties": []}', b"{}"])
 def test_malformed_body(arm: Arm, body: bytes) -> None:
     """A body that is no JSON object with properties is answered 400."""
-    answer = arm("PUT", "onlineEndpoints/malformed", data=body)
+    answer = arm("PUT", "onlineEndpoints/malformed", data=body, headers={"Content-Type": "application/json"})
 
     assert answer.status_code == 400
     assert answer.json()["error"]["code"] == "InvalidRequestContent"
+
+
+@pytest.mark.parametrize(
+    ("sent", "named"),
+    [
+        ({}, "<null>"),
+        ({"Content-Type": "application/x-www-form-urlencoded"}, "application/x-www-form-urlencoded"),
+        ({"Content-Type": "text/json; charset=utf-8"}, "text/json"),
+        ({"Content-Type": "Application/JSON;charset=utf-8"}, ""),
+    ],
+)
+def test_a_body_says_that_it_is_json(arm: Arm, sent: dict[str, str], named: str) -> None:
+    """The resource manager reads no other one, whatever is in it (Azure/azure-cli#32972)."""
+    answer = arm("PUT", "models/typed/versions/no-number", data=b'{"properties": {}}', headers=sent)
+
+    assert answer.status_code == (415 if named else 400)
+    assert not named or f"'{named}' is not supported" in answer.json()["error"]["message"]
 
 
 def test_large_body(arm: Arm) -> None:

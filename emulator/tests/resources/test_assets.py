@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from azureml_emulator.testing import Arm
+from azureml_emulator.testing import Arm, blobs
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
@@ -137,6 +137,44 @@ def test_pages_of_the_plugin(arm: Arm) -> None:
     uploaded = arm("PUT", "models/plugged/versions/4", {"properties": FIRST["models"]})
     latest = arm("GET", f"{api}/registered-models/get?name=plugged").json()["registered_model"]["latest_versions"]
     assert (uploaded.status_code, [one["version"] for one in latest]) == (201, ["4"])
+
+
+def test_what_the_plugin_says_is_kept(arm: Arm, client: MLClient) -> None:
+    """Of a model, which is there without a version, too, and of its versions; a name is taken once."""
+    api = f"{arm.base}/mlflow/v2.0{arm.workspace}/api/2.0/mlflow"
+    blobs(arm).upload_blob("plugin/MLmodel", b"flavors: {}")
+    said = {"name": "said", "description": "a", "tags": [{"key": "b", "value": "c"}]}
+    version = {**said, "source": "azureml://artifacts/plugin", "run_id": "d"}
+
+    first, again = (arm("POST", f"{api}/registered-models/create", said) for _ in range(2))
+    empty = [(one.name, one.latest_version) for one in client.models.list() if one.name == "said"]
+    made = arm("POST", f"{api}/model-versions/create", version)
+
+    model = arm("GET", f"{api}/registered-models/get?name=said").json()["registered_model"]
+    found = client.models.get("said", "1")
+    assert (first.status_code, again.status_code, made.status_code) == (200, 400, 200)
+    assert empty == [("said", None)]
+    assert {name: model[name] for name in said} == said
+    assert {name: model["latest_versions"][0][name] for name in (*said, "run_id")} == {**said, "run_id": "d"}
+    assert (found.description, found.tags) == ("a", {"b": "c"})
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("registered-models/create", {"name": "a", "tags": "b"}),
+        ("registered-models/create", {"name": "a b"}),
+        ("model-versions/create", {"name": "a", "source": "azureml://artifacts/b", "tags": [{"key": "c"}]}),
+        ("batch/metadata", {"paths": ["a"]}),
+    ],
+)
+def test_what_the_plugin_would_not_say(arm: Arm, path: str, body: dict[str, Any]) -> None:
+    """It is refused by its field."""
+    above = f"/mlflow/v2.0{arm.workspace}/api/2.0/mlflow"
+    if path == "batch/metadata":
+        above = f"/artifact/v2.0{arm.workspace}/artifacts/a/b"
+
+    assert arm("POST", f"{arm.base}{above}/{path}", body).status_code == 400
 
 
 @pytest.mark.parametrize(

@@ -6,14 +6,16 @@ import asyncio
 import os
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from multidict import CIMultiDict
 
 from azureml_emulator.arm import store as parts
+from azureml_emulator.arm.errors import BadRequest
 from azureml_emulator.arm.messages import Call
 from azureml_emulator.arm.store import Store
 from azureml_emulator.process import running
@@ -25,7 +27,7 @@ from tests.support.raw_bytes import connected
 from tests.support.served import eventually, once
 
 if TYPE_CHECKING:
-    from azure.storage.blob import ContainerClient
+    from azure.storage.blob import BlobClient, ContainerClient
 
 BOX = "azureml-blobstore-local"
 MEGABYTE = 1024 * 1024
@@ -155,6 +157,76 @@ async def test_an_upload_that_breaks_off_leaves_nothing(store: Store) -> None:
     assert [blob.path] == [*store.contents.iterdir()]
 
 
+@pytest.mark.parametrize("delimiter", ["", "/"])
+def test_lists_in_pages(container: ContainerClient, delimiter: str) -> None:
+    """Each page is as large as was asked for, a folder counts as one, and the next goes on where it ended."""
+    for name in ("a/1", "a/2", "b", "c/1", "d"):
+        container.upload_blob(f"paged/{name}", b"x", overwrite=True)
+    ask = container.walk_blobs if delimiter else container.list_blobs
+
+    pages = [[one.name.removeprefix("paged/") for one in page] for page in ask("paged/", results_per_page=2).by_page()]
+
+    assert pages == ([["a/", "b"], ["c/", "d"]] if delimiter else [["a/1", "a/2"], ["b", "c/1"], ["d"]])
+
+
+@pytest.mark.parametrize(
+    ("asked", "code"),
+    [("maxresults=0", "OutOfRangeQueryParameterValue"), ("maxresults=a", "InvalidQueryParameterValue")],
+)
+def test_sizes_of_pages(azure: dict[str, str], container: ContainerClient, asked: str, code: str) -> None:
+    """No page is empty (rest/api/storageservices/enumerating-blob-resources)."""
+    answer = Arm(azure).session.get(f"{container.url}&restype=container&comp=list&{asked}", timeout=10)
+
+    assert (answer.status_code, answer.headers["x-ms-error-code"]) == (400, code)
+
+
+@pytest.mark.parametrize(
+    ("write", "named"),
+    [
+        (lambda blob, other: blob.upload_blob_from_url(other.url), "copying a blob"),
+        (lambda blob, other: blob.start_copy_from_url(other.url), "copying a blob"),
+        (lambda blob, other: blob.stage_block_from_url("MQ==", other.url), "copying a blob"),
+        (lambda blob, other: blob.upload_blob(b"x", tags={"a": "b"}), "tagging a blob"),
+        (lambda blob, other: blob.upload_blob(b"x", lease="any"), "leasing a blob"),
+    ],
+)
+def test_what_a_write_asks_for_is_not_dropped(
+    container: ContainerClient, write: Callable[[BlobClient, BlobClient], object], named: str
+) -> None:
+    """A blob is not written without what isn't emulated, nor empty for want of the copy that it should be."""
+    from azure.core.exceptions import HttpResponseError
+
+    container.upload_blob("source", b"x", overwrite=True)
+
+    with pytest.raises(HttpResponseError, match=f"{named} isn't emulated"):
+        write(container.get_blob_client("target"), container.get_blob_client("source"))
+
+    assert not container.get_blob_client("target").exists()
+
+
+def test_metadata_keep_their_case(container: ContainerClient) -> None:
+    """Their names do (rest/api/storageservices, metadata header format); a list tells them if it is asked to."""
+    container.upload_blob("cased", b"x", metadata={"Author": "a", "lower": "b"})
+
+    lists = [next(container.list_blobs("cased", include=include)).metadata for include in (None, ["metadata"])]
+
+    assert [container.get_blob_client("cased").get_blob_properties().metadata, *lists] == [
+        {"Author": "a", "lower": "b"},
+        None,
+        {"Author": "a", "lower": "b"},
+    ]
+
+
+@in_loop
+async def test_metadata_of_one_name(store: Store) -> None:
+    """Two that are the same but for their case are refused."""
+    await store.put_blob("box", "name", once(b"x"), {})
+    headers = CIMultiDict([("x-ms-meta-A", "1"), ("x-ms-meta-a", "2")])
+
+    with pytest.raises(BadRequest, match="same name"):
+        await Blobs(store, "key").answer(call(Blobs(store, "key"), "PUT", "name", {"comp": "metadata"}, headers))
+
+
 def test_blocks_of_another_blob(container: ContainerClient) -> None:
     """A block list takes the blocks of its own blob alone, and leaves those of blobs below it."""
     below, above = container.get_blob_client("name/below"), container.get_blob_client("name")
@@ -201,7 +273,7 @@ def block_call(answers: Blobs, name: str) -> Call:
     return call(answers, "PUT", name, {"comp": "block", "blockid": "MQ=="}, {})
 
 
-def call(answers: Blobs, method: str, name: str, query: dict[str, str], headers: dict[str, str]) -> Call:
+def call(answers: Blobs, method: str, name: str, query: dict[str, str], headers: Mapping[str, str]) -> Call:
     signed = dict(part.split("=", 1) for part in answers.sas("box").split("&"))
     return Call(method, "", {"container": "box", "name": name}, signed | query, headers, b"", once(b"x"))
 

@@ -141,8 +141,8 @@ def test_every_answer_names_the_version(container: ContainerClient, azure: dict[
     [
         ("PUT", "comp=lease", {}, "PUT of a blob with comp='lease' isn't emulated"),
         ("PUT", "comp=tags", {}, "comp='tags' isn't emulated"),
-        ("PUT", "", {"x-ms-blob-type": "AppendBlob"}, "block blobs, and copies, aren't emulated"),
-        ("PUT", "", {"x-ms-copy-source": "https://a/b"}, "block blobs, and copies, aren't emulated"),
+        ("PUT", "", {"x-ms-blob-type": "AppendBlob"}, "block blobs aren't emulated"),
+        ("PUT", "", {"x-ms-copy-source": "https://a/b"}, "copying a blob isn't emulated"),
     ],
 )
 def test_what_is_not_emulated(

@@ -50,6 +50,31 @@ def test_endpoint_names(arm: Arm, name: str) -> None:
     assert arm("GET", f"onlineEndpoints/{name}").status_code == 404
 
 
+def test_an_endpoint_stays_where_it_is(arm: Arm, fresh: str) -> None:
+    """A tracked resource has one region for ever (Azure/azure-service-operator#784), however that is written."""
+    moved = arm("PUT", f"onlineEndpoints/{fresh}", {**endpoint(), "location": "westus"})
+
+    assert (moved.status_code, moved.json()["error"]["code"]) == (409, "InvalidResourceLocation")
+    assert arm.settle(arm("PUT", f"onlineEndpoints/{fresh}", {**endpoint(), "location": "Lo cal"}))
+    assert arm("GET", f"onlineEndpoints/{fresh}").json()["location"] == "local"
+
+
+def test_lists_in_parts(arm: Arm, client: MLClient, fresh: str) -> None:
+    """As large as asked for, each part leads to the next; the SDK, which asks for no size, finds all."""
+    for path, size, names in (
+        ("onlineEndpoints", "count", [one.name for one in client.online_endpoints.list()]),
+        (f"onlineEndpoints/{NAME}/deployments", "$top", [one.name for one in client.online_deployments.list(NAME)]),
+    ):
+        found, following = [], f"{path}?{size}=1"
+        while following:
+            page = arm("GET", following).json()
+            found += [one["name"] for one in page["value"]]
+            assert len(page["value"]) == 1
+            following = page.get("nextLink")
+        assert found == names
+        assert {fresh, NAME} <= set(names) or names == ["blue", "green"]
+
+
 @pytest.mark.parametrize("name", ["ab", "a" * 33, "2nd", "two--dashes"])
 def test_deployment_names(arm: Arm, name: str) -> None:
     """Deployments are named by the same rule."""

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from azureml_emulator.arm.sent import Identity, Sent
-from azureml_emulator.resources import defaults, endpoints
-from azureml_emulator.testing import Arm
+from azureml_emulator.resources import defaults, endpoints, roles, watching
+from azureml_emulator.testing import Arm, alert
 from tests.support.models import puppet_model
 from tests.support.served import register
 
@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from azure.ai.ml import MLClient
 
 NAME = "stored"
+ENDPOINT = f"onlineEndpoints/{NAME}"
+DESTINATIONS = (
+    *("workspaceId", "storageAccountId", "serviceBusRuleId", "eventHubAuthorizationRuleId", "eventHubName"),
+    *("marketplacePartnerId", "logAnalyticsDestinationType"),
+)
 IDENTITY = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/serving"
 #: What names the thing, and what only the service says.
 OTHERS = {"self", "kwargs", "name", "version", "endpoint_name", "utc_time_created"}
@@ -193,6 +198,85 @@ def test_environment(arm: Arm, client: MLClient, tmp_path: Path, how: str) -> No
     kept(given, client.environments.get(f"{NAME}-{how}", "4"), SAID | both[how])
 
 
+def test_cluster(client: MLClient) -> None:
+    """Every field of a compute cluster; what opens its machines is told nobody."""
+    from azure.ai.ml import entities
+
+    sent: dict[str, Any] = {
+        "description": "kept",
+        "tags": {"a": "b"},
+        "size": "STANDARD_F4S_V2",
+        "min_instances": 1,
+        "max_instances": 3,
+        "idle_time_before_scale_down": 300,
+        "tier": "low_priority",
+        "ssh_public_access_enabled": True,
+        "enable_node_public_ip": False,
+        "identity": entities.IdentityConfiguration(type="system_assigned"),
+    }
+    secret = {"ssh_settings": entities.AmlComputeSshSettings(admin_username="a", admin_password=NAME)}
+    refused = {"network_settings"}
+    assert sent.keys() | secret | refused == fields(entities.AmlCompute)
+    given = entities.AmlCompute(name=f"{NAME}-cluster", **sent, **secret)
+
+    client.compute.begin_create_or_update(given).result()
+
+    kept(given, client.compute.get(f"{NAME}-cluster"), sent)
+
+
+@pytest.mark.parametrize(
+    ("kind", "sent"),
+    [
+        (
+            watching.ALERTS,
+            alert(
+                "a",
+                description="b",
+                actions=[{"actionGroupId": "c"}],
+                autoMitigate=False,
+                targetResourceType="d",
+                targetResourceRegion="e",
+            ),
+        ),
+        (
+            watching.SETTINGS,
+            {
+                "properties": {
+                    "logs": [{"categoryGroup": "a", "enabled": True, "retentionPolicy": {"enabled": True, "days": 1}}],
+                    "metrics": [{"category": "AllMetrics", "enabled": True}],
+                    **{name: name for name in DESTINATIONS},
+                }
+            },
+        ),
+    ],
+)
+def test_what_watches(arm: Arm, kind: str, sent: dict[str, Any]) -> None:
+    """Every field of Microsoft.Insights' metricAlerts 2018-03-01 and diagnosticSettings 2021-05-01-preview."""
+    above = arm.workspace.partition("/providers/")[0] if kind == watching.ALERTS else f"{arm.workspace}/{ENDPOINT}"
+    place = f"{arm.base}{above}/providers/{kind}"
+
+    arm("PUT", f"{place}/{NAME}", sent)
+
+    found = [one for one in arm("GET", place).json()["value"] if one["name"] == NAME]
+    arm("DELETE", f"{place}/{NAME}")
+    assert [one["properties"] for one in found] == [sent["properties"]]
+
+
+def test_role_assignments(arm: Arm) -> None:
+    """Every field; with a condition, which would make a right smaller, there is none at all."""
+    place = f"{arm.workspace}/providers/{roles.KIND}"
+    sent = {"principalId": NAME, "roleDefinitionId": roles.IDS["Reader"], "principalType": "User", "description": "a"}
+    limited = {"properties": {**sent, "condition": "a", "conditionVersion": "2.0"}}
+
+    refused = arm("PUT", f"{arm.base}{place}/limited", limited)
+    made = arm("PUT", f"{arm.base}{place}/whole", {"properties": sent})
+
+    found = arm("GET", f"{arm.base}{place}?$filter=assignedTo('{NAME}')").json()["value"]
+    arm("DELETE", f"{arm.base}{place}/whole")
+    assert (refused.status_code, "a condition isn't emulated" in refused.text, made.status_code) == (400, True, 201)
+    assert [{name: one["properties"][name] for name in sent} for one in found] == [sent]
+
+
 def test_data(arm: Arm, client: MLClient) -> None:
     """Every field of a data asset."""
     from azure.ai.ml.entities import Data
@@ -267,3 +351,6 @@ def test_what_is_refused_is_named(arm: Arm, client: MLClient, tmp_path: Path) ->
         with pytest.raises(HttpResponseError, match=why):
             client.online_deployments.begin_create_or_update(given).result()
     assert arm("GET", f"onlineEndpoints/{NAME}/deployments/refused").status_code == 404
+    network = entities.NetworkSettings(vnet_name="a", subnet="b")
+    with pytest.raises(HttpResponseError, match="a virtual network isn't emulated"):
+        client.compute.begin_create_or_update(entities.AmlCompute(name="refused", network_settings=network)).result()

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from azureml_emulator.process import running
 from azureml_emulator.testing import Arm, endpoint
+
+if TYPE_CHECKING:
+    from azure.ai.ml import MLClient
 
 NAMES = [f"endpoint-{number}" for number in range(12)]
 
@@ -86,6 +90,15 @@ def test_what_a_workspace_says(pair: tuple[Arm, Arm]) -> None:
     assert ours <= found[0]["properties"].keys()
     for name in ("workspaceId", "creationTime", "friendlyName"):
         assert found[0]["properties"][name] != found[2]["properties"][name]
+
+
+def test_the_default_datastore(azure: dict[str, str], client: MLClient) -> None:
+    """It is found among others by being it, as the SDK asks."""
+    names = [one["name"] for one in Arm(azure)("GET", "datastores?isDefault=false").json()["value"]]
+
+    assert client.datastores.get_default().name == "workspaceblobstore"
+    assert "workspaceartifactstore" in names
+    assert "workspaceblobstore" not in names
 
 
 def test_secrets_by_the_older_version(pair: tuple[Arm, Arm]) -> None:

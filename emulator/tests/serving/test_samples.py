@@ -41,6 +41,7 @@ UNUSABLE = [
     pytest.param([1.0, 2.0], "ndarray", id="an array as MLflow 2.22 writes it, a bare list"),
     pytest.param("{", "dataframe", id="no JSON"),
     pytest.param({"columns": ["a"], "data": {"a": [1]}, "more": 1}, "dataframe", id="no frame"),
+    pytest.param(7, "json_object", id="a number, which has no columns"),
 ]
 
 

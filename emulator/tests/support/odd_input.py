@@ -45,6 +45,7 @@ NAMES = [
 KNOWN_NAMES = ["fuzzed", "default", "toy", "1", "workspaceblobstore"]
 QUERY_NAMES = [
     "$top", "$skip", "$orderBy", "listViewType", "api-version", "comp", "blockid", "prefix", "delimiter", "resource",
+    "marker", "maxresults", "include", "count", "isDefault",
 ]  # fmt: skip
 QUERY_VALUES = ["0", "1", "-1", "9" * 5000, "list", "block", "blocklist", "metadata", "/", "All", "\ud800"]
 BYTES = [

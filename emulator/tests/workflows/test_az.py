@@ -47,6 +47,15 @@ def test_refused(azure: dict[str, str], path: str) -> None:
     assert refused.stderr.startswith("ERROR: Not Found(") and "ResourceNotFound" in refused.stderr
 
 
+def test_a_body_that_is_no_json(azure: dict[str, str], path: str) -> None:
+    """It isn't said to be JSON, so the resource manager doesn't read it (Azure/azure-cli#32972)."""
+    url = ENDPOINTS.format(**azure) + "/by-az?api-version=2024-04-01"
+
+    refused = run(path, "rest", "--method", "put", "--url", url, "--body", "{location: l}")
+
+    assert (refused.returncode, "UnsupportedMediaType" in refused.stderr) == (1, True)
+
+
 def test_signed_out(azure: dict[str, str], path: str) -> None:
     """Without the managed identity nobody is signed in."""
     assert "az login" in run(path, "rest", "--url", "/subscriptions", IDENTITY_ENDPOINT="").stderr
