@@ -39,6 +39,12 @@ def test_the_bake_begins_with_the_split() -> None:
     assert found.since.isoformat() == "2026-11-27T12:00:00+00:00"
 
 
+@pytest.mark.parametrize("spelt", ["2026-11-27T12:00:00", "2026-11-27T13:00:00+01:00"])
+def test_a_time_is_utc_unless_it_says_otherwise(spelt: str) -> None:
+    """However somebody wrote it."""
+    assert canary(tagged(at(10), {"rollout-at": spelt})).since == canary(at(10)).since
+
+
 def test_each_promotion_of_a_rollout_has_its_own_part_of_alpha() -> None:
     """The one before with the same policy has most of it; a record of an older release tells of the present one."""
     later = recorded(at(10), BLUE, GREEN, split={"default": 75, GREEN.name: 25})
