@@ -65,8 +65,9 @@ def test_each_promotion_of_a_rollout_has_its_own_part_of_alpha() -> None:
         (recorded(endpoint({"default": 100}, BLUE, GREEN), BLUE, GREEN, back=True), "no green beside a blue"),
         (recorded(endpoint({"default": 100}, BLUE), None, BLUE), "no green beside a blue"),
         (tagged(at(10), {"rollout-at": "then"}), "time"),
+        (replace(at(100), deployments={GREEN.name: GREEN}), "default, which green replaced, is deleted"),
     ],
-    ids=["nothing recorded", "a stranger's split", "rolled back", "an endpoint's first", "a spoilt time"],
+    ids=["nothing recorded", "a stranger's split", "rolled back", "an endpoint's first", "a spoilt time", "no blue"],
 )
 def test_what_nobody_can_judge(state: EndpointState, why: str) -> None:
     """It is said, and speaks neither for green nor against it."""
