@@ -183,7 +183,8 @@ def _tell_next(
         seen = verdict if proposal and has_share(proposal) else None
         say(tell(state, proposal, job, percent, stage=bool(own), verdict=seen, later=later))
     except Exception as error:
-        done = f"The traffic is as promoted: {percentages(state.traffic)}. The next reviewer isn't told"
+        own = "as promoted: " * bool((last := live(state)) and not last.back)
+        done = f"The traffic is {own}{percentages(state.traffic)}. The next reviewer isn't told"
         if (why := explain(error)) is None:
             say(f"{done}.")
             raise

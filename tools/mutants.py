@@ -26,6 +26,7 @@ import yaml
 
 DECISIONS = "scripts/lib/decisions"
 ROLLOUTS = ["roles", "deploying", "shift", "way_back", "approval", "decision_edges", "rollouts"]
+CANARY = ["canary_subject", "canary_bets", "canary_verdict"]
 CONTRACT = ["contract", "request_fit"]
 TESTS = {  # of a pure decision: the tests that are about it, the nearest first
     "approval": ["approval", *ROLLOUTS],
@@ -45,8 +46,16 @@ TESTS = {  # of a pure decision: the tests that are about it, the nearest first
     "requests": ["requests"],
     "authors": ["authors", "check_approval"],
     "tags": ["tags"],
+    "canary/betting": CANARY,
+    "canary/comparing": CANARY,
+    "canary/dispersion": CANARY,
+    "canary/figures": CANARY,
+    "canary/outlook": CANARY,
     "canary/policy": ["canary_policy"],
     "canary/points": ["canary_points"],
+    "canary/subject": ["canary_subject"],
+    "canary/verdict": CANARY,
+    "words": CANARY,
     "lfs": ["lfs"],
     **dict.fromkeys(["answers", "contract", "model_example", "number_types", "signature"], CONTRACT),
 }  # not what is tested only through files and Azure

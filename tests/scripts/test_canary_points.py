@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -78,6 +79,17 @@ def test_counts_and_latencies_of_a_minute() -> None:
     first, second = found.green[:2]
     assert (first.requests, first.failures, first.client_errors, dict(first.latency)) == (9, 1, 0.5, {"P90": 12.5})
     assert (second.requests, dict(second.latency)) == (0, {})
+
+
+@pytest.mark.parametrize("value", [None, math.nan, math.inf, -3.0])
+def test_what_is_no_number_of_anything_tells_nothing(value: float | None) -> None:
+    """Neither of a minute nor of what is usual; nor is it taken for a minute that was told of."""
+    odd = [Point("blue", at(6), value, kind, "500", "500") for kind in ("requests", "P90")]  # type: ignore[arg-type]
+
+    found = told(requests("blue", 1, 90), *odd)
+
+    assert [(it.requests, it.failures, dict(it.latency)) for it in found.blue] == [(90, 0, {})]
+    assert points.usual(odd, 60) == points.Usual()
 
 
 def test_silence_may_be_lateness() -> None:

@@ -39,6 +39,19 @@ def test_all_that_it_may_say() -> None:
     assert found.stages[25] == StagePolicy(25, alpha=0.02) and [*found.stages] == [10, 25, 50, 100]
 
 
+@pytest.mark.parametrize("spelt", ["0.01", ".01", "1.0e-2", "1.0E-2", "+0.01", "0.010"])
+def test_numbers_are_written_as_people_do(spelt: str) -> None:
+    """What they mean is what YAML reads."""
+    assert read(f'"10": {{alpha: {spelt}}}').stages[10].alpha == 0.01
+
+
+def test_what_stages_share_is_written_once() -> None:
+    """By YAML's aliases, whole or as a beginning."""
+    found = read('"10": &all {bake_minutes: 5, alpha: 0.015}\n"50": *all\n"100": {<<: *all, bake_minutes: 7}')
+
+    assert [stage.bake_minutes for stage in found.stages.values()] == [5, 5, 7]
+
+
 def test_a_stage_may_be_the_least_and_bake_to_its_end() -> None:
     """At 1 %, with a deadline that ends with the bake."""
     found = read('alpha: 0.5\n"1": {bake_minutes: 60}')
@@ -110,6 +123,12 @@ def test_a_promotion_has_most_of_its_stage_s_alpha() -> None:
         ('"50":\n  alpha: 0.03', "line 1: `alpha` is 0.05, but its stages have 0.02 + 0.03 + 0.015 = 0.065: lower"),
         ('"25": {}\nalpha: 0.05', "line 2: `alpha` is 0.05, but its stages have 0.02 + 0.02 + 0.015 + 0.015 = 0.07"),
         ("- alpha", "is no mapping"),
+        ('"10":\n  bake_minutes: 010', "line 2: `10.bake_minutes` must be a number from 0 to 300, not 010."),
+        ('"10": {bake_minutes: 5:00}', "must be a number from 0 to 300, not 5:00."),
+        ('"10": {bake_minutes: 0x10}', "not 0x10."),
+        ('alpha: 0.05\n"10":\n  bake_minutes: 90', "line 2: `10.deadline_minutes` is 60, before the end of its"),
+        ("bake_minutes: 5", '`bake_minutes` is no key that is known here: it belongs into stages like "10".'),
+        ('"10": {delay_minutes: 5}', "`10.delay_minutes` is no key that is known here: it belongs to the whole file."),
     ],
 )
 def test_a_typo_is_an_error_with_its_place(text: str, why: str) -> None:

@@ -39,6 +39,12 @@ def test_the_bake_begins_with_the_split() -> None:
     assert found.since.isoformat() == "2026-11-27T12:00:00+00:00"
 
 
+@pytest.mark.parametrize("spelt", ["2026-11-27T12:00:00", "2026-11-27T13:00:00+01:00"])
+def test_a_time_is_utc_unless_it_says_otherwise(spelt: str) -> None:
+    """However somebody wrote it."""
+    assert canary(tagged(at(10), {"rollout-at": spelt})).since == canary(at(10)).since
+
+
 def test_each_promotion_of_a_rollout_has_its_own_part_of_alpha() -> None:
     """The one before with the same policy has most of it; a record of an older release tells of the present one."""
     later = recorded(at(10), BLUE, GREEN, split={"default": 75, GREEN.name: 25})
@@ -59,8 +65,9 @@ def test_each_promotion_of_a_rollout_has_its_own_part_of_alpha() -> None:
         (recorded(endpoint({"default": 100}, BLUE, GREEN), BLUE, GREEN, back=True), "no green beside a blue"),
         (recorded(endpoint({"default": 100}, BLUE), None, BLUE), "no green beside a blue"),
         (tagged(at(10), {"rollout-at": "then"}), "time"),
+        (replace(at(100), deployments={GREEN.name: GREEN}), "default, which green replaced, is deleted"),
     ],
-    ids=["nothing recorded", "a stranger's split", "rolled back", "an endpoint's first", "a spoilt time"],
+    ids=["nothing recorded", "a stranger's split", "rolled back", "an endpoint's first", "a spoilt time", "no blue"],
 )
 def test_what_nobody_can_judge(state: EndpointState, why: str) -> None:
     """It is said, and speaks neither for green nor against it."""

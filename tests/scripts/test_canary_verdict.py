@@ -120,6 +120,14 @@ def test_figures_are_both_deployments() -> None:
     assert found.latency["P90"] == (50, pytest.approx(51.5))
 
 
+@pytest.mark.parametrize(
+    ("count", "said"), [(0.0, "0"), (1.0, "1"), (9.4, "9.4"), (9.96, "10"), (10.4, "10"), (1234.5, "1,234")]
+)
+def test_numbers_of_requests(count: float, said: str) -> None:
+    """Averages of Azure's may be fractions, which are told where they are most of it."""
+    assert figures.number(count) == said
+
+
 def test_only_minutes_that_both_have_count() -> None:
     """One that is missing of either is left out."""
     blue, green = minutes(12, 540), minutes(12, 60)

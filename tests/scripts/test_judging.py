@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from azureml_emulator.process import running
 from azureml_emulator.testing import Arm
 from scripts.lib.azure import judging
 from tests.support.load import asked
-from tests.support.scripts import GREEN, Live, outputs, pair_endpoint, restore
+from tests.support.scripts import GREEN, Live, outputs, pair_endpoint, restore, write
 
 RUN = ("--rollout", "octo/heart/actions/runs/1/attempts/1")
 JUDGED = ("promote", "--percent", 50, "--judge", "--next", "promote-100", "--next-percent", 100, *RUN)
@@ -153,6 +154,20 @@ def test_an_equal_green_goes_on_where_the_first_approval_was_for_it(pair: Live, 
     assert (result.exit_code, output["verdict"], output["later"]) == (0, "healthy", "unattended"), result.output
     assert "**promote-100** gives" in page and "**promote-100** goes on by itself" in page
     assert "Approving" not in page
+
+
+def test_another_split_ends_the_bake(pair: Live, tmp_path: Path) -> None:
+    """What was seen tells nothing of it: no approval is for what somebody wrote meanwhile, and that stays."""
+    other = {"default": 80, GREEN: 20}
+    somebody = threading.Timer(3, write, (Arm(dict(os.environ)), pair, other))
+    with asked(dict(os.environ), pair.name):
+        somebody.start()
+        result, output, page = step(pair, tmp_path, *JUDGED, "--later", "unattended")
+    somebody.join()
+
+    assert (result.exit_code, output["verdict"], pair.traffic) == (0, "inconclusive", other), result.output
+    assert "somebody wrote another split while this one was judged: default 80 %" in page
+    assert "later" not in output and "asks for another approval" in page
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from azureml_emulator.process import running
 from azureml_emulator.testing import SAMPLE, Arm, blobs, toy_model
 from scripts.lib.azure import traffic_log
 from scripts.lib.azure.endpoint import OnlineEndpoint
+from scripts.lib.azure.errors import passes
 from scripts.lib.azure.live_traffic import evidence
 from scripts.lib.azure.metrics import usual
 from scripts.lib.azure.waiting import Deadline
@@ -168,6 +169,21 @@ def test_what_passes_is_asked_again(endpoint: OnlineEndpoint, faulty: Faults) ->
     faulty.add("refuse", path="*/Microsoft.Insights/metrics", like="ExpiredAuthenticationToken", skip=1)
 
     assert look(endpoint, endpoint.workspace.now()).source == "Azure Monitor"
+
+
+def test_an_answer_that_cannot_be_read_is_no_evidence(
+    endpoint: OnlineEndpoint, faulty: Faults, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is asked for again, since the next one may be whole; where none is, that is said, and that it may pass."""
+    faulty.add("part", path="*/Microsoft.Insights/metrics", times=1)
+    assert look(endpoint, endpoint.workspace.now()).source == "Azure Monitor"
+    monkeypatch.setattr("scripts.lib.azure.metrics.LOOKING", 1.0)
+    faulty.add("part", path="*/Microsoft.Insights/metrics", times=0)
+
+    with pytest.raises(NoEvidence, match="answers what can't be read") as found:
+        look(endpoint, endpoint.workspace.now())
+
+    assert isinstance(found.value.__cause__, Exception) and passes(found.value.__cause__)
 
 
 def test_a_refused_login_is_taken_anew(endpoint: OnlineEndpoint) -> None:

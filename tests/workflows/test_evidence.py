@@ -16,6 +16,7 @@ from azureml_emulator.faults.client import Faults
 from azureml_emulator.testing import Arm
 from azureml_emulator.workflows.act import Job, Run, commit
 from scripts.lib.azure.policy_file import POLICY
+from tests.support.listener import listener
 from tests.support.load import Answers, asked
 from tests.support.repository import COLLEAGUE, PROMOTING, Repository, repository, results
 from tests.support.scripts import ROWS, SAMPLE, Live, restore, toy_model
@@ -186,6 +187,29 @@ def test_a_green_that_goes_bad_before_blue_is_deleted_is_undone(pair: Repository
 
     assert (results(run, "failure"), results(run, "success")) == (["delete-blue"], ["review", "promote", "tell"])
     assert "is unhealthy at 100 %" in run.jobs["delete-blue"].log and len(pair.github.issues) == 1
+
+
+def test_a_rollout_whose_green_goes_bad_at_the_end_is_undone(quick: Repository, faults: Faults, tmp_path: Path) -> None:
+    """So it is where rollout.yml was to delete blue: nothing goes back twice, and author and webhook hear of it."""
+    made, last = served(quick), f"rollout/{PROMOTING[-1]}"
+
+    def begin(name: str, seen: Job) -> None:
+        if name == last and "Delete version" in seen.log and not faults.all():
+            faults.add("misbehave", endpoint=made.variables["ENDPOINT_NAME"], deployment=GREEN, status=500)
+
+    with (
+        listener(tmp_path, made.environ["SSL_CERT_FILE"]) as webhook,
+        asked(made.environ, made.variables["ENDPOINT_NAME"]) as answers,
+    ):
+        secret = {"ROLLBACK_WEBHOOK": webhook.environ.pop("ROLLBACK_WEBHOOK")}
+        run = rollout(made, watch=begin, environ=webhook.environ, secrets=secret)
+        assert blue_alone_serves(made, answers), run.jobs["rollout/delete-blue"].log
+
+    assert (results(run, "failure"), run.jobs["rollout/tell"].result) == (["delete-blue"], "success")
+    assert "rollback" in results(run, "skipped")
+    assert "is unhealthy at 100 %" in run.jobs["rollout/delete-blue"].log
+    [issue], [message] = made.github.issues.values(), webhook.heard
+    assert "failed of" in issue["body"] and issue["html_url"] in message["text"]
 
 
 def test_a_shift_that_azure_loses_is_none(pair: Repository, faults: Faults) -> None:

@@ -14,6 +14,8 @@ from scripts.lib.azure.waiting import TimedOut, Unanswered
 from scripts.lib.decisions import ends
 from scripts.lib.decisions.state import Refused
 
+UNREADABLE = (AttributeError, LookupError, TypeError, ValueError)  # what an answer of another form than Azure's raises
+
 
 class Passing(Exception):
     """What was read can't be so, or was not answered: a later look tells more."""
@@ -96,7 +98,7 @@ def azures(error: Exception) -> Exception | None:
 
 def cause(error: Exception) -> Cause:
     """What is known of an error of Azure's: by its code, the deepest first, else by its words, else by its status."""
-    from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError, ServiceResponseError
+    from azure.core.exceptions import ClientAuthenticationError, DecodeError, ServiceRequestError, ServiceResponseError
 
     if isinstance(error, ServiceRequestError | ServiceResponseError):
         return causes.UNREACHED
@@ -112,7 +114,7 @@ def cause(error: Exception) -> Cause:
     status = getattr(error, "status_code", None) or 0
     if isinstance(error, ClientAuthenticationError) and not status:
         return causes.NO_TOKEN
-    return causes.BROKEN if status >= 500 else causes.BY_STATUS.get(status, Cause())
+    return causes.BROKEN if status >= 500 or isinstance(error, DecodeError) else causes.BY_STATUS.get(status, Cause())
 
 
 def reason(error: Exception) -> str:

@@ -8,7 +8,7 @@ from functools import partial
 from scripts.lib.azure import live_traffic
 from scripts.lib.azure.deployments import LOG_LINES, read_log
 from scripts.lib.azure.endpoint import OnlineEndpoint
-from scripts.lib.azure.errors import passes
+from scripts.lib.azure.errors import explain, passes
 from scripts.lib.azure.waiting import Deadline
 from scripts.lib.decisions import log_reason
 from scripts.lib.decisions.canary.minutes import NoEvidence
@@ -16,7 +16,7 @@ from scripts.lib.decisions.canary.points import MINUTE
 from scripts.lib.decisions.canary.policy import LONGEST, RolloutPolicy
 from scripts.lib.decisions.canary.subject import Canary, canary, unknown
 from scripts.lib.decisions.canary.verdict import Verdict, again, judge
-from scripts.lib.decisions.record import mark, record
+from scripts.lib.decisions.record import live, mark, record
 from scripts.lib.decisions.record import now as utc
 from scripts.lib.decisions.state import EndpointState, Shift, percentages
 from scripts.lib.decisions.way_back import plan_own_rollback, plan_rollback
@@ -30,7 +30,7 @@ def judged(endpoint: OnlineEndpoint, state: EndpointState, policy: RolloutPolicy
     """What live traffic says of the split, which is held meanwhile; `wait` looks until the verdict or the deadline.
 
     An error while looking is no verdict against green: a right that lacks ends the looks, an outage has until the bake
-    would be over to pass.
+    would be over to pass. So does another split, of which nothing that was seen tells.
     """
     try:
         found = canary(state)
@@ -48,6 +48,8 @@ def judged(endpoint: OnlineEndpoint, state: EndpointState, policy: RolloutPolicy
             verdict, behind = unknown(f"no metrics: {why}"), why.__cause__
             outage = isinstance(behind, Exception) and passes(behind) is not None
             more = outage and _passed(endpoint, found) < stage.bake_minutes
+        if wait and verdict.word != "unhealthy" and (other := _other(endpoint, found)):
+            return unknown(other)
         if not (wait and more) or whole.passed:
             return verdict
         whole.pause(f"{found.green} at {found.percent} %: {verdict.word} so far; {verdict.reason}", PAUSE)
@@ -56,6 +58,20 @@ def judged(endpoint: OnlineEndpoint, state: EndpointState, policy: RolloutPolicy
 def _passed(endpoint: OnlineEndpoint, found: Canary) -> float:
     """How many minutes the split has been there, by Azure's clock."""
     return (endpoint.workspace.now() - found.since) / MINUTE
+
+
+def _other(endpoint: OnlineEndpoint, found: Canary) -> str:
+    """What somebody made of the split meanwhile; "" while it stands, or where the read is stale or tells nothing."""
+    try:
+        state = endpoint.read()
+    except Exception as error:
+        if explain(error) is None:
+            raise
+        return ""
+    now = record(state)
+    if now is None or now.at < found.record.at or live(state) == found.record:
+        return ""
+    return f"somebody wrote another split while this one was judged: {percentages(state.traffic)}"
 
 
 def undo(endpoint: OnlineEndpoint, found: Canary, verdict: Verdict) -> Shift:

@@ -7,11 +7,11 @@ it is their mean, the judgement has fewer requests than there were, and is slowe
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from scripts.lib.azure.endpoint import LOOKING, OnlineEndpoint
-from scripts.lib.azure.errors import explain
+from scripts.lib.azure.errors import UNREADABLE, Passing, explain
 from scripts.lib.azure.trying import asked
 from scripts.lib.azure.waiting import Deadline
 from scripts.lib.azure.workspace import CALLS, Workspace, manager
@@ -60,22 +60,27 @@ def _ask(endpoint: OnlineEndpoint, names: str, window: Window, wanted: str) -> l
     uri = workspace.endpoint(endpoint.name).lstrip("/")
     timespan = "/".join(at.strftime("%Y-%m-%dT%H:%M:%SZ") for at in (window.start, window.end))
     query = {"metricnames": names, "aggregation": "Average", "top": SERIES, "filter": wanted}
-    call = lambda: _client(workspace).metrics.list(uri, timespan=timespan, interval="PT1M", **query)  # noqa: E731
-    answer = asked(workspace, Deadline(LOOKING), call)
-    return [point for metric in answer.value for point in _points(metric)]
+
+    def call() -> list[Point]:
+        try:
+            answer = _client(workspace).metrics.list(uri, timespan=timespan, interval="PT1M", **query)
+            return [point for metric in answer.value for point in _points(metric)]
+        except UNREADABLE as error:
+            raise Passing(f"it answers what can't be read: {error!r}") from error
+
+    return asked(workspace, Deadline(LOOKING), call)
 
 
 def _points(metric: Any) -> Iterator[Point]:
     """Names of dimensions come back in lower case."""
     if (metric.error_code or "Success") != "Success":
-        raise NoEvidence(f"{SOURCE} tells no {metric.name.value}: {metric.error_code}: {metric.error_message}")
+        raise Passing(f"it tells no {metric.name.value}: {metric.error_code}: {metric.error_message or 'nothing more'}")
     kind = metric.name.value.removeprefix(LATENCY) if metric.name.value != REQUESTS else "requests"
     for series in metric.timeseries:
         said = {pair.name.value.lower(): pair.value for pair in series.metadatavalues}
         about = said.get("deployment", ""), said.get("statuscode", ""), said.get("modelstatuscode", "")
         for point in series.data:
-            if point.average:
-                yield Point(about[0], point.time_stamp, point.average, kind, *about[1:])
+            yield Point(about[0], point.time_stamp.astimezone(timezone.utc), point.average, kind, *about[1:])
 
 
 def _client(workspace: Workspace) -> Any:

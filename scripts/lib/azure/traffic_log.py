@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 
 from scripts.lib.azure.endpoint import LOOKING, OnlineEndpoint
-from scripts.lib.azure.errors import explain
+from scripts.lib.azure.errors import UNREADABLE, explain
 from scripts.lib.azure.trying import asked
 from scripts.lib.azure.waiting import Deadline
 from scripts.lib.azure.workspace import CALLS, manager
@@ -46,7 +46,7 @@ def evidence(
     try:
         now = endpoint.workspace.now()
         found = _ask(endpoint, log, blue, green, Window.of(since, now, delay, before).start, now)
-    except (LookupError, ValueError) as error:
+    except UNREADABLE as error:
         raise NoEvidence(f"{SOURCE} answers what can't be read: {error!r}") from error
     except Exception as error:
         if isinstance(error, NoEvidence) or (why := explain(error)) is None:

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import inf
 from statistics import median
 
 from scripts.lib.decisions.canary.minutes import Evidence, Minute
@@ -64,7 +65,7 @@ class Usual:
 
 def usual(points: Iterable[Point], minutes: float) -> Usual:
     """What so many minutes had in the mean, whichever deployments answered; of the P90 the middle one."""
-    known = list(points)
+    known = _told(points)
     counts = [point for point in known if point.kind == "requests"]
     bad = sum(point.value for point in counts if failed(point.status, point.model_status))
     latencies = [point.value for point in known if point.kind == "P90"]
@@ -74,7 +75,7 @@ def usual(points: Iterable[Point], minutes: float) -> Usual:
 
 def evidence(points: Iterable[Point], blue: str, green: str, window: Window, now: datetime, source: str) -> Evidence:
     """The same minutes of both, up to the newest of which anything has been told."""
-    known = [point for point in points if point.value and window.start <= point.start < window.end]
+    known = [point for point in _told(points) if window.start <= point.start < window.end]
     told = max((point.start + MINUTE for point in known), default=window.start)
     end = min(window.end, max(window.split, told, _floor(now - LATEST)))
     return Evidence(
@@ -118,6 +119,11 @@ def _minutes(points: Iterable[Point], deployment: str, start: datetime, end: dat
             {point.kind: point.value for point in found if point.kind != "requests"},
         )
         start += MINUTE
+
+
+def _told(points: Iterable[Point]) -> list[Point]:
+    """Those that tell something: nothing, NaN and less than nothing don't."""
+    return [point for point in points if 0 < (point.value or 0) < inf]
 
 
 def _floor(at: datetime) -> datetime:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
@@ -25,6 +26,7 @@ STAGE = {
 """The keys with the least and the greatest number of each."""
 FIRST = 0.9  # of what a stage has left of its alpha is one promotion's
 MAY_BE_NULL = "latency_budget"
+PLAIN = re.compile(r"[+-]?(0|[1-9]\d*|(?=\.\d))(\.\d*)?(e[+-]?\d+)?", re.IGNORECASE | re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ class RolloutPolicy:
 
 def policy(document: Document, file: str) -> RolloutPolicy:
     """What the file says; what it doesn't say is as without it. Raises Refused with file, line and key of all wrong."""
-    wrong, found = list(_wrong(document.content)), RolloutPolicy()
+    wrong, found = list(_wrong(document)), RolloutPolicy()
     if not wrong:
         said = {int(key): value for key, value in document.content.items() if key not in ROLLOUT}
         own = {at: replace(found.stage(at), percent=at, **value) for at, value in said.items()}
@@ -77,18 +79,20 @@ def policy(document: Document, file: str) -> RolloutPolicy:
         found = RolloutPolicy(**rest, stages=dict(sorted({**found.stages, **own}.items())))
         wrong = list(_odd(found))
     if wrong:
-        lines = document.lines
-        raise Refused("\n".join(f"{file}, line {lines.get(path, 1)}: `{'.'.join(path)}` {why}." for path, why in wrong))
+        lines = document.lines  # what a stage doesn't say itself is told at its own line
+        told = [(lines.get(path, lines.get(path[:1], 1)), ".".join(path), why) for path, why in wrong]
+        raise Refused("\n".join(f"{file}, line {line}: `{key}` {why}." for line, key, why in told))
     return found
 
 
-def _wrong(content: Mapping[str, Any]) -> Iterator[Wrong]:
+def _wrong(document: Document) -> Iterator[Wrong]:
     """The place of each key that is wrong, and why."""
+    content, spelling = document.content, document.spelling
     stages = {key: value for key, value in content.items() if _percentage(key)}
-    yield from _numbers({key: value for key, value in content.items() if key not in stages}, ROLLOUT, ())
+    yield from _numbers({key: value for key, value in content.items() if key not in stages}, ROLLOUT, (), spelling)
     for key, value in stages.items():
         if isinstance(value, dict):
-            yield from _numbers(value, STAGE, (key,))
+            yield from _numbers(value, STAGE, (key,), spelling)
         else:
             yield (key,), f"must hold some of {', '.join(STAGE)}"
 
@@ -104,24 +108,36 @@ def _odd(found: RolloutPolicy) -> Iterator[Wrong]:
         yield (ALPHA,), f"is {found.alpha:g}, but its stages have {parts} = {spent:g}: lower theirs, or raise it"
 
 
-def _numbers(said: Mapping[str, Any], known: Mapping[str, tuple[float, float]], at: tuple[str, ...]) -> Iterator[Wrong]:
+def _numbers(
+    said: Mapping[str, Any],
+    known: Mapping[str, tuple[float, float]],
+    at: tuple[str, ...],
+    spelling: Mapping[tuple[str, ...], str],
+) -> Iterator[Wrong]:
     for key, value in said.items():
         if key not in known:
-            near = get_close_matches(key.lower(), known, 1)
-            there = f"there is {', '.join(known)}" + ', and stages like "10", in quotes' * (known is ROLLOUT)
-            yield (*at, key), "is no key that is known: " + (f"write `{near[0]}`" if near else there)
-        elif why := _no_number(value, *known[key], null=key == MAY_BE_NULL):
+            yield (*at, key), f"is no key that is known{' here' * (key in (ROLLOUT | STAGE))}: {_instead(key, known)}"
+        elif why := _no_number(value, spelling.get((*at, key), "0"), *known[key], null=key == MAY_BE_NULL):
             yield (*at, key), why
 
 
-def _no_number(value: Any, least: float, most: float, null: bool) -> str:
-    """Why it is none from `least` to `most`, "" where it is one."""
+def _instead(key: str, known: Mapping[str, tuple[float, float]]) -> str:
+    if key in ROLLOUT | STAGE:
+        return "it belongs to the whole file" if key in ROLLOUT else 'it belongs into stages like "10"'
+    near = get_close_matches(key.lower(), known, 1)
+    there = f"there is {', '.join(known)}" + ', and stages like "10", in quotes' * (known is ROLLOUT)
+    return f"write `{near[0]}`" if near else there
+
+
+def _no_number(value: Any, spelt: str, least: float, most: float, null: bool) -> str:
+    """Why it is none from `least` to `most`, "" where it is one. YAML reads 010 as 8, and 5:00 as 300."""
     if value is None and null:
         return ""
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    if number and least <= value <= most:
+    guessed = number and not PLAIN.fullmatch(spelt)
+    if number and not guessed and least <= value <= most:
         return ""
-    return f"must be a number from {least:g} to {most:g}{', or null' * null}, not {value!r}"
+    return f"must be a number from {least:g} to {most:g}{', or null' * null}, not {spelt if guessed else repr(value)}"
 
 
 def _percentage(key: str) -> bool:

@@ -37,6 +37,10 @@ def canary(state: EndpointState) -> Canary:
         raise NoEvidence(f"no record tells since when it is so: {percentages(state.traffic)}")
     if not (found.blue and found.green and found.split.get(found.green.name)):
         raise NoEvidence(f"there is no green beside a blue with live traffic: {percentages(state.traffic)}")
+    if state.standing(found.blue) is None:
+        raise NoEvidence(
+            f"{found.blue.name}, which green replaced, is deleted, so nothing is held against green any more"
+        )
     try:
         since = datetime.fromisoformat(found.at.replace("Z", "+00:00"))
     except ValueError as error:
