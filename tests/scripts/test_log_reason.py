@@ -18,6 +18,7 @@ The above exception was the direct cause of the following exception:
   File "user_script.py", line 121, in invoke_init
     raise UserScriptException(ex) from ex
 azureml_inference_server_http.server.user_script.UserScriptException: Caught an unhandled exception"""
+IMPORT = WRAPPER.replace("UserScript", "UserScriptImport")
 LISTING = "\n".join(f"2026-11-27 00:51:39,064 I [7] azmlinfsrv -     file-{number}.bin" for number in range(3000))
 SERVER = f"""[2026-11-27 00:51:39 +0000] [6] [ERROR] Worker (pid:7) exited with code 3
 {HEAD}
@@ -44,6 +45,7 @@ KILLED = "starting\nloading weights\nKilled\n" + LISTING
             "ModuleNotFoundError: No module named 'azureml.ai'",
         ),
         ("\n".join((INIT, FIRST, WRAPPER, "", LISTING)), HEAD, "UserScriptException: Caught", "ModuleNotFoundError"),
+        ("\n".join((INIT, FIRST, IMPORT, "", LISTING)), HEAD, "ImportException: Caught", "ModuleNotFoundError"),
         ("\n".join((INIT, FIRST, LISTING, SERVER)), HEAD, "No module named", "ModuleNotFoundError"),
         ("\n".join((FIRST, LISTING, FIRST.replace("ai'", "core'"))), HEAD, "azureml.core'", "ModuleNotFoundError"),
         (SERVER, HEAD, "HaltServer", "gunicorn.errors.HaltServer"),
@@ -57,6 +59,7 @@ KILLED = "starting\nloading weights\nKilled\n" + LISTING
     ids=[
         "alone",
         "wrapped",
+        "wrapped while importing",
         "server's",
         "again",
         "only the server's",

@@ -6,7 +6,7 @@ import re
 
 HEAD = "Traceback (most recent call last):"
 CHAINED = ("During handling of the above exception", "The above exception was the direct cause")
-WRAPPED = re.compile(r"(HaltServer|SystemExit|KeyboardInterrupt|UserScriptException)\b")  # a server's own
+WRAPPED = re.compile(r"(HaltServer|SystemExit|KeyboardInterrupt|UserScript\w*Exception)\b")  # a server's own
 LOGGED = re.compile(r"^\W*\d{4}[-/]\d\d[-/]\d\d|^\W*(DEBUG|INFO|WARNING|ERROR|CRITICAL)\b|^\s*$")
 SAID = re.compile(r"\b\w*(Error|Exception)\b|No such file|not found|[Kk]illed|[Oo]ut of memory|Permission denied")
 LONGEST = 60  # lines of a traceback that are shown: its beginning says less than its end

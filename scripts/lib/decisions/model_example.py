@@ -29,34 +29,48 @@ def file_name(described: Mapping[str, Any]) -> str:
     return path if path == Path(path).name else ""
 
 
-def example(folder: Path, described: Mapping[str, Any]) -> Body | None:
-    """The example as a request, None without one that can be sent."""
+def content(folder: Path, described: Mapping[str, Any]) -> Any:
+    """The example as it was saved; None without one that can be read."""
     try:  # without a name it is the folder, which can't be read
-        content: Any = json.loads((folder / file_name(described)).read_text(encoding="utf-8"))
+        return json.loads((folder / file_name(described)).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return None
-    info = described["saved_input_example_info"]
-    params = None
-    if info.get("params") and isinstance(content, dict):
-        content, params = content.get("inputs"), content.get("params")
-    sent = _input(content, str(info.get("type")))
+
+
+def example(folder: Path, described: Mapping[str, Any]) -> Body | None:
+    """The example as a request, None without one that can be sent."""
+    saved: Any = content(folder, described)
+    if saved is None:
+        return None
+    params, info = None, described["saved_input_example_info"]
+    if info.get("params") and isinstance(saved, dict):
+        saved, params = saved.get("inputs"), saved.get("params")
+    sent = _input(saved, str(info.get("type")))
     return None if sent is None else {"input_data": sent} | ({"params": params} if params else {})
 
 
 def narrowed(kind: str, column: str, body: Body) -> str:
-    """The type that a column of this type in the signature is cast to, because of the example's values.
+    """The type that a column of this type in the signature is cast to, because of the example's values."""
+    read = read_as(values(column, body))
+    return kind if read not in ("long", "double") or holds(read, kind) else read
 
-    pandas reads whole numbers as `long`, which then cuts 2.3 down to 2, and nothing but nulls as `double`.
-    """
+
+def values(column: str, body: Body) -> list[Any]:
+    """Those of a column of the example's frame; none where there is no such column."""
     frame = body["input_data"]
     columns = [str(name) for name in frame.get("columns") or ()] if isinstance(frame, dict) else []
-    if column not in columns:
-        return kind
-    values = [row[columns.index(column)] for row in frame["data"]]
-    known = [value for value in values if value is not None]
-    whole = bool(known) and all(type(value) is int for value in values)
-    read = "long" if whole else "double" if not known else kind
-    return kind if holds(read, kind) else read
+    return [row[columns.index(column)] for row in frame["data"]] if column in columns else []
+
+
+def read_as(values: list[Any]) -> str:
+    """The type that pandas reads in these values, "" where it says nothing.
+
+    Whole numbers are `long`, which then cuts 2.3 down to 2, unless one is missing; nothing but nulls is `double`.
+    """
+    kinds = {type(value) for value in values}
+    if kinds and kinds <= {int, float, type(None)}:
+        return "long" if kinds == {int} else "double"
+    return {bool: "boolean", str: "string"}.get(kinds.pop(), "") if len(kinds) == 1 else ""
 
 
 def first_rows(body: Body) -> Body:

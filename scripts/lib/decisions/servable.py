@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from scripts.lib.decisions import environment, lfs, pickles
+from scripts.lib.decisions import environment, lfs, pickles, scorer
 from scripts.lib.decisions.model_folder import mlmodel
 from scripts.lib.decisions.state import Refused
 
@@ -50,7 +50,8 @@ def check(folder: Path) -> Found:
     saved = version if isinstance(version, str) else ""  # 3.10 without quotes is the number 3.1
     runs = environment.python(conda, folder, str(envs.get("virtualenv", "")))
     of_python = _of_python(saved, runs, list(_by_value(folder, flavors)))
-    return Found([*wrong.values(), *of_python.cannot], [*of_python.may_not, *_of_environment(conda, folder)])
+    cannot = [*wrong.values(), *of_python.cannot, *scorer.ends(described, folder)]
+    return Found(cannot, [*of_python.may_not, *scorer.refused(described, folder), *_of_environment(conda, folder)])
 
 
 def _named(described: dict[str, Any], flavors: dict[str, Any], envs: dict[str, Any]) -> Iterator[tuple[str, str]]:
