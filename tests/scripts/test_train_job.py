@@ -87,7 +87,12 @@ def test_a_job_trains_and_is_registered(tree: Path, arm: Arm, client: MLClient, 
     assert (registered.exit_code, registered.stdout) == (0, "1\n"), registered.output
     model = Path("endpoints/endpoint.yml").read_text().split("model: ")[1].split()[0]
     assert said["tags"]["registered"] == f"{model}:1"
-    tags = client.models.get(model, "1").tags
+    place = f"ExperimentRun/dcid.{name}/outputs/model"
+    kept = arm("GET", f"{arm.base}/mlflow/v2.0{arm.workspace}/api/2.0/mlflow-artifacts/artifacts?path={place}").json()
+    assert "MLmodel" in [file["path"] for file in kept["files"]]
+    version = client.models.get(model, "1")
+    assert version.description.startswith(f"Trained by [{name}](https://ml.azure.com/runs/{name}")
+    tags = version.tags
     assert {key: tags[key] for key in ("auc", "job", "data", "commit")} == {
         "auc": "0.9",
         "job": name,
@@ -351,6 +356,23 @@ def test_an_output_that_is_no_model(tree: Path, arm: Arm) -> None:
     assert [result.exit_code for result in told] == [1, 1]
     assert f"{name} has completed, but there is no MLmodel in azureml://" in told[0].stderr
     assert "by-hand has no output `model`" in told[1].stderr
+
+
+@pytest.mark.parametrize("what", ["other", "more", "less"])
+def test_an_output_that_another_changed(tree: Path, arm: Arm, what: str) -> None:
+    """All jobs write to one container: what isn't what the job itself wrote is not registered."""
+    assert run("train_job", GITHUB_RUN_ID=f"16{what}").exit_code == 0
+    [name] = jobs(arm, f"16{what}")
+    container = training.output(arm)
+    *_, last = container.list_blob_names(name_starts_with=f"{name}/")
+    if what == "less":
+        container.delete_blob(last)
+    else:
+        container.upload_blob(last if what == "other" else f"{name}/more.py", b"import os", overwrite=True)
+
+    result = run("register_model", "--job", name)
+
+    assert (result.exit_code, f"isn't what {name} wrote" in result.stderr) == (1, True), result.output
 
 
 def test_an_output_that_may_not_be_read(tree: Path, arm: Arm) -> None:

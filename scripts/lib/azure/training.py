@@ -14,10 +14,10 @@ from typing import Any
 from scripts.lib.azure import registered
 from scripts.lib.azure.errors import azures, brief, explain, redact
 from scripts.lib.azure.looking import found, twice
-from scripts.lib.azure.trying import Tries, patiently
+from scripts.lib.azure.trying import Tries, asked, patiently
 from scripts.lib.azure.waiting import Deadline, answered, say, within
 from scripts.lib.azure.workspace import Workspace, read_yaml
-from scripts.lib.decisions import ends, training
+from scripts.lib.decisions import ends, job_output, training
 from scripts.lib.decisions.state import Refused
 
 FILE, LOCK = Path("model/job.yml"), Path("model/requirements.txt")
@@ -149,10 +149,12 @@ def _submit(client: Any, name: str, wanted: Wanted) -> Any:
             target = Path(temporary, path)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(path, target)
+        shutil.copy(job_output.__file__, temporary)
         changes: list[dict[str, Any]] = [
             {"name": name},
             {"tags": wanted.tags},
             {"code": temporary},
+            {"command": training.command(wanted.job, Path(job_output.__file__).name)},
             {"outputs.model.path": output},
         ]
         changes += [{"inputs.data.path": wanted.data}] * bool(wanted.data)
@@ -241,6 +243,13 @@ def completed(workspace: Workspace, name: str, deadline: Deadline) -> Any:
     return job
 
 
+def _printed(workspace: Workspace, name: str, deadline: Deadline) -> str:
+    """All that a job has printed."""
+    details: Any = asked(workspace, deadline, lambda: workspace.client.jobs._runs_operations.get_run_details(name))
+    address = (details.log_files or {}).get(LOG)
+    return patiently(workspace, deadline, lambda: _text(address, deadline)) if address else ""
+
+
 def fetched(workspace: Workspace, job: Any, into: Path, deadline: Deadline) -> Path:
     """The model that a job has put out, downloaded. Raises Refused where it has put out none."""
     if (output := (getattr(job, "outputs", None) or {}).get("model")) is None:
@@ -253,6 +262,13 @@ def fetched(workspace: Workspace, job: Any, into: Path, deadline: Deadline) -> P
         registered.copy(*place, into)
 
     patiently(workspace, deadline, lambda: within(deadline, f"downloading the output of {job.name}", fetch))
+    if not (said := job_output.printed(_printed(workspace, job.name, deadline))):
+        say(f"the log of {job.name} has no digest, so it can't be told whether its output is what it wrote")
+    elif said != job_output.digest(into):
+        raise Refused(
+            f"{output.path} isn't what {job.name} wrote: another job, or somebody, has changed it. Nothing is "
+            "registered. Find out who; then start a new run: in this one the job stands."
+        )
     if not (into / "MLmodel").is_file():
         raise Refused(
             f"{job.name} has completed, but there is no MLmodel in {output.path}. Nothing is registered. Training must "
