@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from scripts.lib.azure import training as jobs
+from scripts.lib.azure import trained
 from scripts.lib.azure.endpoint_files import deployment_tags, model_name
 from scripts.lib.azure.registered import latest, stored_digest
 from scripts.lib.azure.tracking import track
@@ -86,8 +86,8 @@ def _fetched(workspace: Workspace, name: str, folder: Path, deadline: Deadline) 
 
     By what Azure has of the job, not by what the job said.
     """
-    found = jobs.completed(workspace, name, deadline)
-    jobs.fetched(workspace, found, folder, deadline)
+    found = trained.completed(workspace, name, deadline)
+    trained.fetched(workspace, found, folder, deadline)
     data = training.short(str(getattr((found.inputs or {}).get("data"), "path", "")))
     by = f"Trained by [{name}]({found.studio_url})" + (f" on `{data}`" if data else "")
     step_output.summary(by)
