@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import uuid
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,7 +10,7 @@ from typing import Any
 
 import click
 
-from scripts.lib.azure import training as jobs
+from scripts.lib.azure import trained
 from scripts.lib.azure.endpoint_files import deployment_tags, model_name
 from scripts.lib.azure.registered import latest, stored_digest
 from scripts.lib.azure.tracking import track
@@ -50,12 +51,12 @@ def main(
     if version:
         step_output.output(version=str(version))
         return str(version)
-    name, deadline, origin = model_name(), Deadline(timeout), {}
+    name, deadline, by, origin = model_name(), Deadline(timeout), "", dict[str, str]()
     trained_in = _workspace(workspace, str(job))
     if folder is None:
         temporary = click.get_current_context().with_resource(TemporaryDirectory(ignore_cleanup_errors=True))
         folder = Path(temporary, "model")
-        origin = _fetched(trained_in, str(job).rpartition("/")[2], folder, deadline)
+        origin, by = _fetched(trained_in, str(job).rpartition("/")[2], folder, deadline)
     digest = model_folder.digest(folder)
     _check(folder, anyway)
     described = {**model_tags.tags(folder), "digest": digest, **origin, **provenance.tags()}
@@ -63,7 +64,7 @@ def main(
     tags.check(
         str(folder / "MLmodel"), {**beside, **described}, "Training writes them into `metadata`: change it there."
     )
-    model = _registered(workspace, name, folder, described, deadline)
+    model = _registered(workspace, name, folder, described, by, deadline)
     step_output.output(version=str(model.version), digest=digest)
     if origin and trained_in == workspace:  # staging's identity may not write to production's
         track(workspace, origin["job"], tags={"registered": f"{name}:{model.version}"})
@@ -80,16 +81,17 @@ def _workspace(workspace: Workspace, job: str) -> Workspace:
     return Workspace(subscription, group, there) if there else workspace
 
 
-def _fetched(workspace: Workspace, name: str, folder: Path, deadline: Deadline) -> dict[str, str]:
-    """Download what a job has put out; the tags that say by which job, and on what data, it was trained.
+def _fetched(workspace: Workspace, name: str, folder: Path, deadline: Deadline) -> tuple[dict[str, str], str]:
+    """Download what a job has put out; tags and a sentence that say by which job, and on what data, it was trained.
 
     By what Azure has of the job, not by what the job said.
     """
-    found = jobs.completed(workspace, name, deadline)
-    jobs.fetched(workspace, found, folder, deadline)
+    found = trained.completed(workspace, name, deadline)
+    trained.fetched(workspace, found, folder, deadline)
     data = training.short(str(getattr((found.inputs or {}).get("data"), "path", "")))
-    step_output.summary(f"Trained by [{name}]({found.studio_url})" + (f" on `{data}`" if data else ""))
-    return {"job": name, **({"data": data[-tags.LONGEST_VALUE :]} if data else {})}
+    by = f"Trained by [{name}]({found.studio_url})" + (f" on `{data}`" if data else "")
+    step_output.summary(by)
+    return {"job": name, **({"data": data[-tags.LONGEST_VALUE :]} if data else {})}, by
 
 
 def _check(folder: Path, anyway: bool) -> None:
@@ -105,7 +107,9 @@ def _check(folder: Path, anyway: bool) -> None:
     say(cannot)
 
 
-def _registered(workspace: Workspace, name: str, folder: Path, tags: dict[str, str], deadline: Deadline) -> Any:
+def _registered(
+    workspace: Workspace, name: str, folder: Path, tags: dict[str, str], by: str, deadline: Deadline
+) -> Any:
     """The SDK's Model whose stored content is the folder's. What passes is gone on with, from what is there then.
 
     The SDK takes what was once uploaded for what is there, so where that was changed it is uploaded elsewhere.
@@ -116,7 +120,8 @@ def _registered(workspace: Workspace, name: str, folder: Path, tags: dict[str, s
         known = model and not again and _same(folder, model.tags.get("digest", ""), tags["digest"])
         try:
             if not known:
-                model = within(deadline, f"registering {name}", lambda: _register(workspace.client, name, folder, tags))
+                register = functools.partial(_register, workspace.client, folder, name=name, tags=tags, description=by)
+                model = within(deadline, f"registering {name}", register)
         except Exception as error:
             if not tries.another(error):
                 raise
@@ -138,7 +143,7 @@ def _same(folder: Path, tag: str, digest: str) -> bool:
     return tag == digest or (bool(tag) and tag == model_folder.digest(folder, like=tag))
 
 
-def _register(client: Any, name: str, folder: Path, tags: dict[str, str]) -> Any:
+def _register(client: Any, folder: Path, **described: Any) -> Any:
     """Each upload has a place of its own.
 
     In one that it knows the SDK takes what was once uploaded for what is there; and what was left there by an upload
@@ -150,7 +155,7 @@ def _register(client: Any, name: str, folder: Path, tags: dict[str, str]) -> Any
 
     with TemporaryDirectory(ignore_cleanup_errors=True) as temporary, colorama_text():
         path = model_folder.clean(folder, Path(temporary, f"model-{uuid.uuid4().hex[:8]}"))
-        return client.models.create_or_update(Model(path=path, name=name, type=AssetTypes.MLFLOW_MODEL, tags=tags))
+        return client.models.create_or_update(Model(path=path, type=AssetTypes.MLFLOW_MODEL, **described))
 
 
 if __name__ == "__main__":

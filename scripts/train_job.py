@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
 
+from scripts.lib.azure import trained
 from scripts.lib.azure import training as jobs
+from scripts.lib.azure.errors import bare
 from scripts.lib.azure.tracking import track
 from scripts.lib.azure.waiting import Deadline, say
 from scripts.lib.azure.workspace import Workspace
@@ -34,29 +38,53 @@ def main(workspace: Workspace, data: str, cancel: bool, timeout: float) -> str |
     """
     deadline = Deadline(CLEAN_UP if cancel else timeout)
     run = f"run-{os.environ.get('GITHUB_RUN_ID', 'by-hand')}"
-    wanted = jobs.wanted(workspace, data, run, provenance.tags(), deadline)
+    with _left("Nothing is submitted or cancelled.", "interrupted."):
+        wanted = jobs.wanted(workspace, data, run, provenance.tags(), deadline)
     if cancel:
-        say(f"cancelled: {jobs.cancel(workspace, wanted.base, deadline) or 'nothing, since nothing trains'}")
+        say(f"cancelled: {_cancelled(workspace, wanted.base) or 'nothing, since nothing trains'}")
         return None
     try:
         return _trained(workspace, wanted, deadline, timeout)
     except KeyboardInterrupt as error:
-        name = jobs.cancel(workspace, wanted.base, Deadline(CLEAN_UP))
+        name = _cancelled(workspace, wanted.base)
         raise Refused(f"interrupted: {f'{name} is cancelled' if name else 'no job trains'}.") from error
+
+
+@contextmanager
+def _left(how: str, interrupted: str | None = None) -> Iterator[None]:
+    """An error that isn't ours says `how` what trains is left. Its exit code stays."""
+    try:
+        yield
+    except Refused:
+        raise
+    except (Exception, KeyboardInterrupt) as error:
+        message = bare(error) if isinstance(error, Exception) else interrupted
+        if message is None:
+            raise
+        raise Refused(f"{message}\n{how}") from error
+
+
+def _cancelled(workspace: Workspace, base: str) -> str:
+    """The name of what was cancelled, "" where nothing trains."""
+    with _left(f"{base}-… may still train: run this again with --cancel.", "interrupted."):
+        return jobs.cancel(workspace, base, Deadline(CLEAN_UP))
 
 
 def _trained(workspace: Workspace, wanted: jobs.Wanted, deadline: Deadline, timeout: float) -> str:
     """Raises Refused where no model came of it."""
-    name, job = jobs.begun(workspace, wanted, deadline)
-    on = f" on {training.short(wanted.data)}" if wanted.data else ""
+    then = "What training lacks `python -m scripts.doctor` tells. Run again this takes what is there, or submits it."
+    with _left(f"No {wanted.base}-… is seen to train. {then}"):
+        name, job = jobs.begun(workspace, wanted, deadline)
+    on, cluster = f" on {training.short(wanted.data)}" if wanted.data else "", training.compute(wanted.job)
     step_output.output(job=f"{workspace.id}/jobs/{name}")
-    step_output.summary(f"[{name}]({job.studio_url}) trains{on}, on the cluster {wanted.job['compute']}.")
+    step_output.summary(f"[{name}]({job.studio_url}) trains{on}, on the cluster {cluster}.")
     say(f"{name}{on}: {job.studio_url}")
-    seen = jobs.watched(workspace, name, deadline)
+    with _left(f"{name} goes on. Run this again to wait for it, or with --cancel to stop it."):
+        seen = trained.watched(workspace, name, deadline)
     if seen.status in training.OVER:
         raise Refused(training.ended(name, seen.status, seen.error, seen.log))
     if seen.status != training.COMPLETED:
-        raise jobs.NotInTime(training.late(name, seen.status, str(wanted.job["compute"]), timeout / 60, seen.log))
+        raise trained.NotInTime(training.late(name, seen.status, cluster, timeout / 60, seen.log))
     found = training.metrics(seen.log)
     track(workspace, name, metrics=training.numbers(found), params=training.params(wanted.job, wanted.data, found))
     told = ", ".join(f"{metric} {value}" for metric, value in found.items())

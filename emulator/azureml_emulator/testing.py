@@ -112,12 +112,12 @@ class Arm:
         return self.settle(self("PUT", path, deployment(f"{self.workspace}/{model}", **properties)))
 
 
-def blobs(arm: Arm) -> ContainerClient:
-    """The workspace's blobs, through Azure's own client; what is more than 1000 bytes goes in blocks."""
+def blobs(arm: Arm, store: str = "workspaceblobstore") -> ContainerClient:
+    """A datastore's blobs, through Azure's own client; what is more than 1000 bytes goes in blocks."""
     from azure.storage.blob import ContainerClient
 
-    datastore = arm("GET", "datastores/workspaceblobstore").json()["properties"]
-    secret = arm("POST", "datastores/workspaceblobstore/listSecrets", {}).json()["sasToken"]
+    datastore = arm("GET", f"datastores/{store}").json()["properties"]
+    secret = arm("POST", f"datastores/{store}/listSecrets", {}).json()["sasToken"]
     address = f"https://{datastore['accountName']}.blob.{datastore['endpoint']}/{datastore['containerName']}"
     return ContainerClient.from_container_url(
         address + secret, max_single_put_size=1000, max_block_size=1000, connection_verify=arm.session.verify

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ import pytest
 from azureml_emulator.faults.client import Faults
 from azureml_emulator.testing import Arm
 from scripts.doctor import FATAL
-from scripts.lib.azure.training import LOG
+from scripts.lib.azure.trained import LOG
 from scripts.lib.azure.workspace import Workspace
 from scripts.lib.doctor import training as doctor
 from scripts.lib.doctor.azure_facts import AzureFacts
@@ -55,6 +56,12 @@ def tree(arm: Arm, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[P
         yield made
 
 
+@pytest.fixture
+def run_id() -> str:
+    """A run of a workflow."""
+    return uuid.uuid4().hex[:8]
+
+
 def jobs(arm: Arm, run_id: str) -> list[str]:
     """Those of a run, in their order."""
     names = [job["name"] for job in arm("GET", "jobs").json()["value"]]
@@ -64,13 +71,16 @@ def jobs(arm: Arm, run_id: str) -> list[str]:
 def test_a_job_trains_and_is_registered(tree: Path, arm: Arm, client: MLClient, tmp_path: Path) -> None:
     """Log and metrics are told; the version's tags name job, data and commit, by what Azure knows of the job.
 
-    The job's run names data, commit and version; all of it once more is the same job and the same version.
+    The job's run names data, commit and version, and has the model; all of it once more is the same job and the same
+    version. A mounted container has a blob for each folder, which is none of the model's files.
     """
     files = {name: str(tmp_path / name) for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
 
     trained = run("train_job", GITHUB_RUN_ID="1", GITHUB_SHA="c0ffee", **files, **own_identity(arm, "train"))
     assert trained.exit_code == 0, trained.output
     job = outputs(tmp_path / "GITHUB_OUTPUT")["job"]
+    mark = f"{job.rpartition('/')[2]}/folder"
+    training.output(arm).upload_blob(mark, b"", metadata={"hdi_isfolder": "true"})
     registered = run("register_model", "--job", job, GITHUB_SHA="c0ffee")
     again = [run("train_job", GITHUB_RUN_ID="1").exit_code, run("register_model", "--job", job).stdout]
 
@@ -87,7 +97,12 @@ def test_a_job_trains_and_is_registered(tree: Path, arm: Arm, client: MLClient, 
     assert (registered.exit_code, registered.stdout) == (0, "1\n"), registered.output
     model = Path("endpoints/endpoint.yml").read_text().split("model: ")[1].split()[0]
     assert said["tags"]["registered"] == f"{model}:1"
-    tags = client.models.get(model, "1").tags
+    place = f"ExperimentRun/dcid.{name}/outputs/model"
+    kept = arm("GET", f"{arm.base}/mlflow/v2.0{arm.workspace}/api/2.0/mlflow-artifacts/artifacts?path={place}").json()
+    assert "MLmodel" in [file["path"] for file in kept["files"]]
+    version = client.models.get(model, "1")
+    assert version.description.startswith(f"Trained by [{name}](https://ml.azure.com/runs/{name}")
+    tags = version.tags
     assert {key: tags[key] for key in ("auc", "job", "data", "commit")} == {
         "auc": "0.9",
         "job": name,
@@ -165,6 +180,39 @@ def test_interrupted_it_cancels_its_job(tree: Path, arm: Arm) -> None:
     assert f"{name} is cancelled" in (tree / "err").read_text()
     _until(lambda: arm("GET", f"jobs/{name}").json()["properties"]["status"] == "Canceled")
     assert "nothing trains" in run("train_job", "--cancel", GITHUB_RUN_ID="5").stderr
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "when", "times", "says"),
+    [
+        ("hold", "*/data/heart/*", "before", 1, "interrupted.\nNothing is submitted"),
+        ("hold", "*/jobs/run-{}-*", "before", 1, "interrupted: no job trains."),
+        ("delay", "*/jobs/run-{}-*", "before", 1, "-1 is cancelled."),
+        ("hold", "*/jobs/run-{}-*", "after", 1, "-1 is cancelled."),
+        ("hold", "*/jobs/run-{}-*", "after", 2, "may still train: run this again with --cancel."),
+    ],
+)
+def test_interrupted_in_the_middle_of_a_call(
+    tree: Path, arm: Arm, faults: Faults, run_id: str, kind: str, path: str, when: str, times: int, says: str
+) -> None:
+    """Whenever that is, nothing trains afterwards that isn't told of; the second time it ends at once."""
+    training.write(tree, TRAIN.format("time.sleep(600)"))
+    method, submitted = ("GET" if "data" in path else "PUT"), kind == "delay" or when == "after"
+    met = faults.add(kind, method=method, path=path.format(run_id), when=when)["id"]
+    again = faults.add("hold", method="POST", path=f"*/jobs/run-{run_id}-*/cancel")["id"] if times == 2 else 0
+    with fork_server() as forks:
+        files = {"output": tree / "out", "errors": tree / "err"}
+        process = forks.launch("train_job", folder=tree, GITHUB_RUN_ID=run_id, **files)
+        for number in (met, again)[:times]:
+            faults.get(number, wait=60)
+            os.kill(process, signal.SIGTERM)
+        code = forks.wait()
+
+    faults.clear()
+    trains = [arm("GET", f"jobs/{name}").json()["properties"]["status"] for name in jobs(arm, run_id)]
+    assert (code, says in read(tree / "err")) == (1, True), read(tree / "err")
+    assert [status.startswith("Cancel") for status in trains] == [times == 1] * submitted
+    assert run("train_job", "--cancel", GITHUB_RUN_ID=run_id).exit_code == 0
 
 
 def test_no_node(tree: Path, arm: Arm) -> None:
@@ -302,14 +350,72 @@ def test_what_a_cluster_does_to_a_job(tree: Path, arm: Arm, faults: Faults, faul
     assert len(jobs(arm, run_id)) == 2
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
-def test_a_submission_whose_answer_is_lost(tree: Path, arm: Arm, faults: Faults, when: str) -> None:
-    """It is one job, whether Azure had taken it or not."""
-    faults.add("drop", method="PUT", path=f"*/jobs/run-9{when}-*", when=when)
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "drop", "when": "before"},
+        {"kind": "drop", "when": "after"},
+        {"kind": "refuse", "when": "before", "status": 409},
+        {"kind": "refuse", "when": "after", "status": 400},
+        {"kind": "hold", "when": "after"},
+    ],
+)
+def test_a_submission_whose_answer_is_lost(
+    tree: Path, arm: Arm, faults: Faults, run_id: str, fault: dict[str, Any]
+) -> None:
+    """It is one job, whether Azure had taken it or not: a second look tells, and whoever waits goes on."""
+    faults.add(method="PUT", path=f"*/jobs/run-{run_id}-*", **fault)
 
-    result = run("train_job", GITHUB_RUN_ID=f"9{when}")
+    result = run("train_job", "--timeout", 12, GITHUB_RUN_ID=run_id)
 
-    assert (result.exit_code, len(jobs(arm, f"9{when}"))) == (0, 1), result.output
+    assert (result.exit_code, len(jobs(arm, run_id))) == (0, 1), result.output
+    assert result.stderr.count("no other is submitted") == (fault["when"] == "after")
+
+
+NOBODY = "is seen to train. What training lacks"
+REFUSED: dict[str, Any] = {"kind": "refuse", "status": 503, "times": 0}
+NO_RIGHT = REFUSED | {"status": 403, "code": "AuthorizationFailed"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "fault", "code", "says"),
+    [
+        ("GET", "*/data/heart/*", NO_RIGHT, 1, "Nothing is submitted"),
+        ("PUT", "*/jobs/run-{}-*", NO_RIGHT, 1, NOBODY),
+        ("PUT", "*/jobs/run-{}-*", REFUSED | {"status": 400, "code": "QuotaExceeded"}, 1, NOBODY),
+        ("PUT", "*/jobs/run-{}-*", {"kind": "hold"}, 3, NOBODY),
+        ("GET", "*/jobs/run-{}-*", REFUSED, 4, NOBODY),
+        ("GET", "*/runs/run-{}-*/details", REFUSED, 4, "-1 goes on. Run this again"),
+        ("GET", "*/runs/run-{}-*/details", REFUSED | {"status": 404}, 0, "In its log no metrics"),
+    ],
+)
+def test_how_what_trains_is_left(
+    tree: Path, faults: Faults, tmp_path: Path,
+    run_id: str, method: str, path: str, fault: dict[str, Any], code: int, says: str,
+) -> None:  # fmt: skip
+    """Whatever stands in the way, it is said whether a job trains; nothing is said of an endpoint."""
+    faults.add(method=method, path=path.format(run_id), **fault)
+
+    seconds, summary = 8 if code else 30, tmp_path / "summary"
+    result = run("train_job", "--timeout", seconds, GITHUB_RUN_ID=run_id, GITHUB_STEP_SUMMARY=str(summary))
+
+    told = result.stderr + read(summary)
+    assert (result.exit_code, says in told) == (code, True), result.output
+    assert not any(word in told for word in ("endpoint", "Data Scientist", "instance_"))
+
+
+def test_a_job_that_somebody_deleted(tree: Path, arm: Arm, faults: Faults) -> None:
+    """It isn't waited for: neither the job nor its run is there, twice."""
+    training.write(tree, TRAIN.format("time.sleep(600)"))
+    stopped(tree, signal.SIGKILL, "18", "--data", "azureml:heart:1")
+    [name] = jobs(arm, "18")
+    faults.add("refuse", method="GET", path=f"*/runs/{name}/details", status=404, times=0)
+    faults.add("refuse", method="GET", path=f"*/jobs/{name}", status=404, times=0, skip=1)
+
+    result = run("train_job", "--data", "azureml:heart:1", "--timeout", 60, GITHUB_RUN_ID="18")
+
+    assert arm("POST", f"jobs/{name}/cancel", {}).status_code in (200, 202)
+    assert (result.exit_code, f"{name} isn't there any more" in result.stderr) == (1, True), result.output
 
 
 @pytest.mark.parametrize(("times", "metrics"), [(1, {"auc": 0.9}), (0, {})], ids=["once", "always"])
@@ -353,6 +459,23 @@ def test_an_output_that_is_no_model(tree: Path, arm: Arm) -> None:
     assert "by-hand has no output `model`" in told[1].stderr
 
 
+@pytest.mark.parametrize("what", ["other", "more", "less"])
+def test_an_output_that_another_changed(tree: Path, arm: Arm, what: str) -> None:
+    """All jobs write to one container: what isn't what the job itself wrote is not registered."""
+    assert run("train_job", GITHUB_RUN_ID=f"16{what}").exit_code == 0
+    [name] = jobs(arm, f"16{what}")
+    container = training.output(arm)
+    *_, last = container.list_blob_names(name_starts_with=f"{name}/")
+    if what == "less":
+        container.delete_blob(last)
+    else:
+        container.upload_blob(last if what == "other" else f"{name}/more.py", b"import os", overwrite=True)
+
+    result = run("register_model", "--job", name)
+
+    assert (result.exit_code, f"isn't what {name} wrote" in result.stderr) == (1, True), result.output
+
+
 def test_an_output_that_may_not_be_read(tree: Path, arm: Arm) -> None:
     """In somebody else's container it is told which right is missing; who may only read registers nothing."""
     assert run("train_job", GITHUB_RUN_ID="13").exit_code == 0
@@ -367,6 +490,35 @@ def test_an_output_that_may_not_be_read(tree: Path, arm: Arm) -> None:
     for result in (first, second):
         assert (result.exit_code, "no right to these blobs" in result.stderr) == (1, True), result.output
     assert ["registering" in result.stderr for result in (first, second)] == [False, True]
+
+
+def test_a_log_that_begins_anew(tree: Path) -> None:
+    """On another node a job prints from the start: all of that is told, however long it has become meanwhile."""
+    anew = "sys.stdout.flush(); time.sleep(7); os.ftruncate(1, 0); os.lseek(1, 0, 0); print('once more', '.' * 999)"
+    training.write(tree, TRAIN.format(f"import os; {anew}"))
+
+    result = run("train_job", GITHUB_RUN_ID="20")
+
+    assert result.exit_code == 0, result.output
+    assert "reading" in result.stderr and "once more ..." in result.stderr
+
+
+def test_inputs_that_are_values(tree: Path, arm: Arm) -> None:
+    """Beside the data a job.yml may give numbers and words; the run has them as parameters, the command as they are."""
+    values = "  bound: 0.5\n  rounds: 7\n  kind: forest\n  fast: true\n"
+    text = training.job().replace("inputs:\n", f"inputs:\n{values}")
+    told = "echo ${{inputs.bound}} ${{inputs.rounds}} ${{inputs.kind}} ${{inputs.fast}} # all of them"
+    (tree / "model/job.yml").write_text(
+        text.replace("command: python model", f"command: |\n  {told}\n  exec python model")
+    )
+
+    result = run("train_job", "--data", "azureml:heart:1", GITHUB_RUN_ID="21")
+
+    assert (result.exit_code, "0.5 7 forest True" in result.stderr) == (0, True), result.output
+    [name] = jobs(arm, "21")
+    tracked = arm("GET", f"{arm.base}/mlflow/v2.0{arm.workspace}/api/2.0/mlflow/runs/get?run_id={name}").json()
+    params = {it["key"]: it["value"] for it in tracked["run"]["data"]["params"]}
+    assert params == {"bound": "0.5", "rounds": "7", "kind": "forest", "fast": "True", "data": "heart:1"}
 
 
 def test_two_at_once_are_one_job(tree: Path, arm: Arm, faults: Faults) -> None:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import uuid
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from azureml_emulator.testing import Arm, blobs
 from tests.support import ROOT
+
+if TYPE_CHECKING:
+    from azure.storage.blob import ContainerClient
 
 CLUSTER, ASSET, STORE = "cpu-cluster", "heart", "training"
 ROLES = {
@@ -57,6 +61,14 @@ def data(arm: Arm, version: str, content: bytes = b"rows") -> None:
     body = {"properties": {"dataType": "uri_file", "dataUri": uri}}
     made = arm("PUT", f"data/{ASSET}/versions/{version}", body)
     assert made.status_code in (200, 201), made.text
+
+
+def output(arm: Arm) -> ContainerClient:
+    """What all jobs have put out, as one of them could change it."""
+    store = {"datastoreType": "AzureBlob", "accountName": "localstorage", "containerName": STORE}
+    body = {"properties": {**store, "credentials": {"credentialsType": "AccountKey"}}}
+    assert arm("PUT", "datastores/output_by_key", body).status_code in (200, 201)
+    return blobs(arm, "output_by_key")
 
 
 def write(tree: Path, train: str) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
@@ -134,7 +135,7 @@ class Life:
 
     def _failure(self, code: int) -> str:
         """As a job's page says it; public reports have this of version 2's jobs."""
-        what = Path(self.job["properties"]["command"].split()[0]).name
+        what = Path((re.findall(r"[\w./-]+", self.job["properties"]["command"]) or ["sh"])[0]).name
         last = "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-LAST_LINES:])
         said = f"Execution failed. User process '{what}' exited with status code {code}."
         return f"{said} Please check log file '{LOG}' for error details. Error: {last}"

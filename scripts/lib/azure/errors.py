@@ -15,6 +15,7 @@ from scripts.lib.decisions import ends
 from scripts.lib.decisions.state import Refused
 
 UNREADABLE = (AttributeError, LookupError, TypeError, ValueError)  # what an answer of another form than Azure's raises
+OF_ENDPOINTS = re.compile("show_endpoint|AzureML Data Scientist|instance_type|endpoints/")
 
 
 class Passing(Exception):
@@ -54,6 +55,12 @@ def explain(error: Exception) -> str | None:
         return f"{error.filename} doesn't exist. Run the scripts from the repository's root."
     found = azures(error)
     return (f"{error}: " if isinstance(error, NotBegun) else "") + told(found) if found else None
+
+
+def bare(error: Exception) -> str | None:
+    """The same without advice that is about endpoints, for whoever does something else."""
+    message = str(error) if isinstance(error, TimedOut) else explain(error)
+    return message and "\n".join(line for line in message.splitlines() if not OF_ENDPOINTS.search(line))
 
 
 def brief(error: Exception) -> str:

@@ -101,8 +101,14 @@ def download(workspace: Workspace, model: Any, into: Path) -> Path:
 
 
 def copy(container: Any, folder: str, into: Path) -> None:
-    """All files of a folder among blobs. Raises Refused where one of them would lie elsewhere."""
-    for name in container.list_blob_names(name_starts_with=f"{folder}/"):
+    """All files of a folder among blobs. Raises Refused where one of them would lie elsewhere.
+
+    A mounted container has a blob for each folder, too.
+    """
+    for blob in container.list_blobs(name_starts_with=f"{folder}/", include=["metadata"]):
+        if (blob.metadata or {}).get("hdi_isfolder"):
+            continue
+        name = str(blob.name)
         target = into / name.removeprefix(f"{folder}/")
         if not target.resolve().is_relative_to(into.resolve()):
             raise Refused(f"{folder} has a file {name!r}, which leads out of its folder.")

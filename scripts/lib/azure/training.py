@@ -1,4 +1,4 @@
-"""Jobs that train on a cluster: submitted once, watched, cancelled, and the model that one has put out."""
+"""Jobs that train on a cluster: what one is made of, submitted once, and cancelled."""
 
 from __future__ import annotations
 
@@ -11,27 +11,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from scripts.lib.azure import registered
-from scripts.lib.azure.errors import azures, brief, explain, redact
+from scripts.lib.azure.errors import azures
 from scripts.lib.azure.looking import found, twice
 from scripts.lib.azure.trying import Tries, patiently
 from scripts.lib.azure.waiting import Deadline, answered, say, within
 from scripts.lib.azure.workspace import Workspace, read_yaml
-from scripts.lib.decisions import ends, training
+from scripts.lib.decisions import job_output, training
 from scripts.lib.decisions.state import Refused
 
 FILE, LOCK = Path("model/job.yml"), Path("model/requirements.txt")
 CODE = ("model/**/*", "scripts/azure-needs.txt")  # what training reads of the repository
 PYTHON = "3.12"  # what a rollout trains with elsewhere (.github/actions/setup)
-LOG = "user_logs/std_log.txt"  # both streams of the command
-LOOK = 20.0  # seconds for a log that can't be read at once; its storage may be out of reach for ever
-PAUSE = 5.0  # seconds between two looks at a job that takes minutes
-
-
-class NotInTime(Refused):
-    """The job goes on."""
-
-    exit_code = ends.LATE
 
 
 @dataclass(frozen=True)
@@ -42,15 +32,6 @@ class Wanted:
     data: str
     base: str
     tags: Mapping[str, str]  # that lead back to where it comes from
-
-
-@dataclass(frozen=True)
-class Seen:
-    """A job as it was seen last; `error` is Azure's own words."""
-
-    status: str
-    error: str
-    log: str
 
 
 def read() -> dict[str, Any]:
@@ -120,21 +101,22 @@ def begun(workspace: Workspace, wanted: Wanted, deadline: Deadline) -> tuple[str
             submit = functools.partial(_submit, workspace.client, name, wanted)
             return name, within(deadline, f"submitting {name}", submit)
         except Exception as error:
-            if not _find(workspace, name, deadline) and not tries.another(error):
+            if not find(workspace, name, deadline) and not tries.another(error):
                 raise
 
 
 def current(workspace: Workspace, base: str, deadline: Deadline) -> tuple[str, Any]:
     """The name of the job to go on with, and the job; None where it is still to be submitted."""
     for number in itertools.count(1):
-        job = _find(workspace, name := f"{base}-{number}", deadline)
+        job = find(workspace, name := f"{base}-{number}", deadline)
         if job is None or job.status not in training.OVER:
             return name, job
         say(f"{name}: {job.status.value}")
     raise AssertionError
 
 
-def _find(workspace: Workspace, name: str, deadline: Deadline) -> Any:
+def find(workspace: Workspace, name: str, deadline: Deadline) -> Any:
+    """The SDK's job of that name, None where there is none."""
     return patiently(workspace, deadline, lambda: found(deadline, lambda: workspace.client.jobs.get(name)))
 
 
@@ -149,10 +131,12 @@ def _submit(client: Any, name: str, wanted: Wanted) -> Any:
             target = Path(temporary, path)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(path, target)
+        shutil.copy(job_output.__file__, temporary)
         changes: list[dict[str, Any]] = [
             {"name": name},
             {"tags": wanted.tags},
             {"code": temporary},
+            {"command": training.command(wanted.job, Path(job_output.__file__).name)},
             {"outputs.model.path": output},
         ]
         changes += [{"inputs.data.path": wanted.data}] * bool(wanted.data)
@@ -162,100 +146,17 @@ def _submit(client: Any, name: str, wanted: Wanted) -> Any:
         return client.jobs.create_or_update(load_job(FILE, params_override=changes))
 
 
-def watched(workspace: Workspace, name: str, deadline: Deadline) -> Seen:
-    """The job once it is over, its log told as it grows; or as it is when time is up."""
-    told, seen = 0, Seen(training.WAITING[0], "", "")
-    while True:
-        seen = patiently(workspace, deadline, functools.partial(_look, workspace, name, seen.log, deadline))
-        if len(seen.log) < told:  # Azure has begun it once more, on another node
-            told = 0
-        if lines := seen.log[told:].rpartition("\n")[0]:
-            say(lines)
-            told += len(lines) + 1
-        if seen.status in training.ENDED or deadline.passed:
-            if rest := seen.log[told:].strip():
-                say(rest)
-            return seen
-        deadline.pause(f"{name}: {seen.status}", PAUSE)
-
-
-def _look(workspace: Workspace, name: str, log: str, deadline: Deadline) -> Seen:
-    """By the run's history, as the SDK's own `stream` does, which can neither end in time nor go on where it was.
-
-    `log`: as it was last, which holds where it can't be read now. A job is none the worse for that.
-    """
-    details: Any = found(deadline, lambda: workspace.client.jobs._runs_operations.get_run_details(name))
-    if details is None:
-        return Seen(training.WAITING[0], "", log)
-    error = getattr(details.error, "error", None)
-    said = [redact(text) for text in (getattr(error, "code", ""), getattr(error, "message", "")) if text]
-    address = (details.log_files or {}).get(LOG)
-    try:
-        log = (
-            patiently(workspace, Deadline(min(deadline.left, LOOK)), lambda: _text(address, deadline))
-            if address
-            else ""
-        )
-    except Exception as why:
-        if explain(why) is None:
-            raise
-        deadline.tell(f"the log of {name} can't be read: {brief(why)}")
-    return Seen(str(details.status), ": ".join(said), log)
-
-
-def _text(address: str, deadline: Deadline) -> str:
-    """What is at an address that carries its own signature; "" where there is nothing yet."""
-    from azure.core import PipelineClient
-    from azure.core.rest import HttpRequest, HttpResponse
-
-    def read() -> str:
-        with PipelineClient[HttpRequest, HttpResponse](address, policies=[]) as client:
-            answer = client.send_request(HttpRequest("GET", address))
-            if answer.status_code == 404:
-                return ""
-            answer.raise_for_status()
-            return answer.content.decode("utf-8", "replace")
-
-    return answered(deadline, read)
-
-
 def cancel(workspace: Workspace, base: str, deadline: Deadline) -> str:
-    """Cancel what trains this, if anything does; its name, else ""."""
-    name, job = current(workspace, base, deadline)
+    """Cancel what trains this, if anything does; its name, else "". One may just have been submitted."""
+    for _ in twice():
+        name, job = current(workspace, base, deadline)
+        if job is not None:
+            break
     if job is None or job.status == training.COMPLETED:
         return ""
     try:
         patiently(workspace, deadline, lambda: workspace.client.jobs.begin_cancel(name))
     except Exception:  # it may have ended meanwhile
-        if getattr(_find(workspace, name, deadline), "status", "") not in (*training.ENDED, *training.OVER):
+        if getattr(find(workspace, name, deadline), "status", "") not in (*training.ENDED, *training.OVER):
             raise
     return name
-
-
-def completed(workspace: Workspace, name: str, deadline: Deadline) -> Any:
-    """The job. Raises Refused where there is none, or it isn't completed."""
-    job = _find(workspace, name, deadline)
-    if job is None or job.status != training.COMPLETED:
-        what = job.status.value if job else f"no job of {workspace.name}"
-        raise Refused(f"{name} is {what}: no model can be taken of it.")
-    return job
-
-
-def fetched(workspace: Workspace, job: Any, into: Path, deadline: Deadline) -> Path:
-    """The model that a job has put out, downloaded. Raises Refused where it has put out none."""
-    if (output := (getattr(job, "outputs", None) or {}).get("model")) is None:
-        raise Refused(f"{job.name} has no output `model`: it is none of train_job's.")
-
-    def fetch() -> None:
-        shutil.rmtree(into, ignore_errors=True)
-        if (place := registered.blobs(workspace, output)) is None:
-            raise Refused(f"the output of {job.name} isn't in blobs: {output.path}")
-        registered.copy(*place, into)
-
-    patiently(workspace, deadline, lambda: within(deadline, f"downloading the output of {job.name}", fetch))
-    if not (into / "MLmodel").is_file():
-        raise Refused(
-            f"{job.name} has completed, but there is no MLmodel in {output.path}. Nothing is registered. Training must "
-            "write the model's folder to --out. Then start a new run: in this one the job stands."
-        )
-    return into

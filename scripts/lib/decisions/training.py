@@ -50,6 +50,11 @@ def _wrong_output(path: Any) -> Iterator[str]:
         yield f"`outputs.model.path` is in {found[1]}, where registered models are: take a datastore of its own."
 
 
+def command(job: Mapping[str, Any], then: str) -> str:
+    """What job.yml says, whatever shape it has, and a file of Python after it, where that ended well."""
+    return f"(\n{job['command']}\n) && python {then} ${{{{outputs.model}}}}"
+
+
 def data(job: Mapping[str, Any]) -> str:
     """Where the input `data` comes from; "" where the job has none."""
     return str(_part(job, "inputs", "data").get("path") or "")
