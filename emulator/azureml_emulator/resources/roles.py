@@ -108,12 +108,14 @@ class Roles:
         return document
 
     def definition(self, subscription: str, id: str) -> Document:
-        """A role as its id, which assignments name, leads to it, wherever it may be assigned."""
-        if (role := self._role(id)) is None:
+        """A role, by the id that assignments name."""
+        if made := self._store.get(f"roledefinitions/{id.lower()}"):
+            return made
+        if (role := ROLES.get(id.lower())) is None:
             raise NotFound(
                 f"The specified role definition with ID '{id}' does not exist.", "RoleDefinitionDoesNotExist"
             )
-        said = {"roleName": role.get("name", id), "permissions": permissions([role])}
+        said = {"roleName": role["name"], "permissions": permissions([role]), "assignableScopes": ["/"]}
         return {"id": _definition(subscription, id), "name": id, "type": DEFINITIONS, "properties": said}
 
     def delete(self, name: str) -> Document | None:

@@ -106,17 +106,17 @@ def holds(right: Right, roles: Sequence[Mapping[str, Any]]) -> bool:
 def _trained(workspace: Workspace) -> Trained:
     """Raises Refused where it isn't told. Of another storage account than its own a workspace doesn't tell the id."""
     client, job = workspace.client, jobs.read()
-    account = str(client.workspaces.get(workspace.name).storage_account)
+    account, own = str(client.workspaces.get(workspace.name).storage_account), client.datastores.get_default()
     store, source = _store(workspace, training.store(job)), _source(workspace, training.data(job))
-    if not _in(account, store):
+    if not _together(own, store):
         raise Refused(f"the datastore {training.store(job)} isn't in the workspace's own storage account.")
     output = f"{account}/blobServices/default/containers/{store.container_name}"
     writes, reads = rights.of_cluster(account, output)
-    return Trained(output, _principal(workspace, job), [writes, reads] if _in(account, source) else [writes])
+    return Trained(output, _principal(workspace, job), [writes, reads] if _together(own, source) else [writes])
 
 
-def _in(account: str, store: Any) -> bool:
-    return getattr(store, "account_name", None) == account.rpartition("/")[2]
+def _together(one: Any, other: Any) -> bool:
+    return bool(getattr(other, "account_name", None) == one.account_name)
 
 
 def _store(workspace: Workspace, name: str) -> Any:
