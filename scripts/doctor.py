@@ -17,7 +17,19 @@ from scripts.lib.azure.workspace import Workspace, endpoint_name
 from scripts.lib.cli import option_types
 from scripts.lib.cli.command import command
 from scripts.lib.decisions.state import Refused
-from scripts.lib.doctor import azure_checks, by_hand, checks, files, finding, fresh, quota, training, trust, watching
+from scripts.lib.doctor import (
+    azure_checks,
+    by_hand,
+    checks,
+    files,
+    finding,
+    fresh,
+    quota,
+    rights,
+    training,
+    trust,
+    watching,
+)
 from scripts.lib.doctor.azure_facts import AzureFacts
 from scripts.lib.doctor.facts import GitHubFacts, told
 from scripts.lib.doctor.finding import CANNOT_TELL, OK, WRONG, Finding, Unknown
@@ -186,7 +198,12 @@ def examine(given: Mapping[str, str] | None, version: int | None, data: str, eve
     if everything:
         yield checks.place(shell, {"ENDPOINT_NAME": str(name), **picked} if picked else {})
     azure = AzureFacts(_workspace(picked | shell))
-    yield from at_azure(azure, github, picked | shell, _logging_in(known, environments), everything)
+    logins = _logging_in(known, environments)
+    yield from at_azure(azure, github, picked | shell, logins, everything)
+    if everything:
+        endpoint = (picked | shell).get("ENDPOINT_NAME") or str(name)
+        logs = watching.sent_to(azure.settings(endpoint)) if picked.get(repository_variables.LOGS) else {}
+        yield from rights.checks(azure, known, logins, [*logs.values()])
     if version is None:
         yield from training.checks(azure, data, known, everything)
         text = told(lambda: REQUIREMENTS.read_text(encoding="utf-8"))

@@ -28,13 +28,14 @@ from scripts.lib.github.environment import (
 )
 from scripts.lib.github.repository_variables import APPROVALS, IDENTITY
 from scripts.lib.setup import azure, training, watching
-from scripts.lib.setup.apply import RIGHTS, apply, read
+from scripts.lib.setup.apply import ADMIN, apply, read
 from scripts.lib.setup.azure import Identity
 from scripts.lib.setup.guard import RULESET
 from scripts.lib.setup.notes import notes
 from scripts.lib.setup.options import VALUES, WATCHING, azure_options, github_options, watch_options
 from scripts.lib.setup.plan import Action, AddBranch, AddRuleset, Present, PutEnvironment, Wish, plan
 from scripts.lib.setup.removal import removal
+from scripts.lib.setup.rights import RIGHTS
 from scripts.lib.setup.unasked import Unasked
 
 
@@ -116,7 +117,7 @@ def _set_up(github: GitHub, facts: Document, present: Present, wish: Wish, dry_r
     elif dry_run:
         say("\n".join([*(f"would {action.say}" for action in actions), *_doubts(facts, admin)]))
     elif not admin:
-        raise Refused(f"the token is not an admin's of {github.repository}. Nothing is changed.\n{RIGHTS}")
+        raise Refused(f"the token is not an admin's of {github.repository}. Nothing is changed.\n{ADMIN}")
     else:
         present = _apply(github, actions, wish)
     for note in notes(present, wish, page):
@@ -125,7 +126,7 @@ def _set_up(github: GitHub, facts: Document, present: Present, wish: Wish, dry_r
 
 def _doubts(facts: Document, admin: bool) -> list[str]:
     """Why a real run may not do what the dry run says."""
-    refused = [] if admin else [f"would be refused: the token is not an admin's. {RIGHTS}"]
+    refused = [] if admin else [f"would be refused: the token is not an admin's. {ADMIN}"]
     private = ["would make environments without reviewers if GitHub refuses those: this repository is private"]
     return refused + (private if facts["private"] else [])
 
@@ -142,7 +143,7 @@ def _apply(github: GitHub, actions: list[Action], wish: Wish) -> Present:
         and not (isinstance(action, AddRuleset) and RULESET in reduced)
     ]
     if left:
-        raise Refused("\n".join(["GitHub took all of it, but this is still to be done:", *left, RIGHTS]))
+        raise Refused("\n".join(["GitHub took all of it, but this is still to be done:", *left, ADMIN]))
     return after
 
 
@@ -197,11 +198,11 @@ def _others(github: GitHub, present: Present, identity: Identity, options: Docum
     """
     if options["staging"]:
         return {}
-    names = azure.RIGHTS.keys() - {TRAIN}
+    names = RIGHTS.keys() - {TRAIN}
     there = any(f"{name.upper()}_{IDENTITY}" in present.variables for name in names)
     asked = names if options["own_identities"] or there else set()
     asked = {*asked, TRAIN} if jobs.FILE.is_file() else asked
-    return {name: azure.own(identity, github.repository, name) for name in azure.RIGHTS if name in asked}
+    return {name: azure.own(identity, github.repository, name) for name in RIGHTS if name in asked}
 
 
 def _other_way(github: GitHub, options: Document, own: bool) -> str:
@@ -234,22 +235,24 @@ def _removal(github: GitHub, present: Present, options: Document) -> list[str]:
     names = [_own(name, staging) for name in repository_variables.VARIABLES]
     variables = [name for name in names if name in present.variables]
     paths = [f"repos/{github.repository}/environments/{quote(name, safe='')}" for name in environments]
+    if not staging and repository_variables.staged(present.variables):
+        say("Staging's identity and variables stay: `--undo --staging` prints their lines. Run those first.")
     rules = {} if staging else github.rulesets()
     paths += [f"repos/{github.repository}/rulesets/{rules[RULESET]}"] if RULESET in rules else []
     identity = _identity(github, present, options)
-    own = [name for name in azure.RIGHTS if f"{name.upper()}_{IDENTITY}" in variables]
+    own = [name for name in RIGHTS if f"{name.upper()}_{IDENTITY}" in variables or name in {TRAIN} & {*environments}]
     others = [azure.own(identity, github.repository, name) for name in own] if identity else []
     more = [*watching.removal(identity.workspace, _endpoint(present, options))] if identity else []
-    if identity and jobs.FILE.is_file():
-        production = _workspace(present.variables) if staging else identity.workspace
-        more += _untrained(identity, production) if production else []
+    if identity and TRAIN in own:
+        more += _untrained(identity.workspace)
     return removal(identity, github.repository, paths, variables, others, more)
 
 
-def _untrained(identity: Identity, production: Workspace) -> list[str]:
+def _untrained(workspace: Workspace) -> list[str]:
+    """What trains is named by the file alone."""
     try:
-        return training.removal(identity, production, jobs.read())
-    except Refused as why:
+        return training.removal(workspace, jobs.read())
+    except (Refused, FileNotFoundError) as why:
         say(f"The lines leave what trains: its names are those of {jobs.FILE}. {why}")
         return []
 

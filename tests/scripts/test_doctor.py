@@ -110,7 +110,7 @@ def test_all_is_well(copy: Copy, tmp_path: Path) -> None:
 
     findings = json.loads(result.stdout)
     assert (result.exit_code, {found["verdict"] for found in findings}) == (0, {"ok"}), result.stderr
-    assert len(findings) == 31
+    assert len(findings) == 32
     assert all(f"{found['name']}: ok. {found['say']}" in result.stderr for found in findings)
     assert summary.read_text().count("| ✅ |") == len(findings)
 

@@ -31,12 +31,11 @@ from scripts.lib.setup.plan import AddBranch, Present, PutEnvironment, Wish, pla
 from tests.support import ROOT, training
 from tests.support.scripts import run
 
-ID = "11111111-2222-3333-4444-555555555555"
+ID, OTHER = "11111111-2222-3333-4444-555555555555", "99999999-2222-3333-4444-555555555555"
 PLACE = ("--subscription-id", ID, "--resource-group", "rg", "--workspace", "ws-1")
 GROUP = f"/subscriptions/{ID}/resourceGroups/rg/providers"
-ACTIONS, LOGS = (
-    f"{GROUP}/{kind}/x" for kind in ("microsoft.insights/actionGroups", "Microsoft.OperationalInsights/workspaces")
-)
+ACTIONS = f"{GROUP}/microsoft.insights/actionGroups/x"
+LOGS = f"{GROUP.replace(ID, OTHER)}/Microsoft.OperationalInsights/workspaces/x"  # in another subscription
 ALICE = ("--reviewer", "alice")
 
 #: The lines that ask Azure before they do anything, by how they begin.
@@ -44,7 +43,8 @@ LOOKS = (
     "extension add", "provider show", "group show", "ml workspace show", "identity show", "role definition list",
     "role assignment list",
 )  # fmt: skip
-#: Stands for `az`: notes its arguments; what was created is there, and an identity has ids; some calls fail.
+#: Stands for `az`: notes its arguments; what was created is there, and an identity has ids; some calls fail. The login
+#: sees two subscriptions, and all identities are one.
 AZ = """#!{python}
 import json, pathlib, sys
 log = pathlib.Path({log!r})
@@ -57,6 +57,13 @@ if {fails!r} and " ".join(given).startswith({fails!r}):
     sys.exit("ERROR: " + {why!r})
 elif given[:2] == ["provider", "show"]:
     print("Registered" if [call[1] for call in calls if given[5] in call].count("register") else "NotRegistered")
+elif given[0] == "account":
+    print({id!r}, *[{other!r}] * (verb == "list"), sep="\\n")
+elif "--all" in given:
+    where, given = given[given.index("--subscription") + 1], [call for call in calls if call[:2] == kind]
+    made = [call[call.index("--scope") + 1] for call in given if "create" in call]
+    ids = [f"{{scope}}/{{number}}" for number, scope in enumerate(made) if where in scope]
+    print(*[id.replace(" ", "") for id in ids if not [call for call in given if id in call]], sep="\\n")
 elif verb == "list":
     role = given[given.index("--role" if "--role" in given else "--name") + 1]
     made = [call for call in calls if call[:3] == [*kind, "create"] and (role in call or json.dumps(role) in call[-1])]
@@ -93,6 +100,11 @@ def done(github: LocalGitHub, *arguments: object) -> Result:
 
 def option(call: list[str], name: str) -> str:
     return call[call.index(name) + 1]
+
+
+def taken(calls: list[list[str]]) -> list[str]:
+    """The ids of the role assignments that were deleted."""
+    return [id for call in calls if call[:3] == ["role", "assignment", "delete"] for id in call[4:]]
 
 
 def writes(github: LocalGitHub) -> list[str]:
@@ -498,7 +510,7 @@ class TestAzure:
         az = folder / "bin" / "az"
         az.parent.mkdir(exist_ok=True)
         (folder / "log").unlink(missing_ok=True)
-        facts = {"python": sys.executable, "log": str(folder / "log"), "id": ID}
+        facts = {"python": sys.executable, "log": str(folder / "log"), "id": ID, "other": OTHER}
         az.write_text(AZ.format(**facts, fails=fails, why=why, missing=missing))
         az.chmod(0o755)
         path = os.pathsep.join([str(az.parent), os.environ["PATH"]])
@@ -741,11 +753,21 @@ class TestAzure:
 
         calls = self.shell(github, tmp_path, f"{made}\n{lines}")
 
-        assert [call for call in calls if call[:3] == ["role", "assignment", "delete"]] == [
-            ["role", "assignment", "delete", "--ids", ID]
-        ] * 5
+        assert len(taken(calls)) == 4  # an identity that is another is a Monitoring Reader by a line of its own
         assert len([call for call in calls if call[:2] == ["identity", "delete"]]) == 3
         assert not [call for call in self.shell(github, tmp_path, lines) if call[1:2] == ["delete"]]
+
+    def test_undo_tells_what_it_can_t_see(self, github: LocalGitHub, tmp_path: Path) -> None:
+        """Roles in another subscription that may not be looked at there: it is said, and all else goes."""
+        made = _without_github(done(github, *ALICE, *PLACE, "--location", "westeurope").stdout)
+        undo = done(github, "--undo").stdout
+
+        refused = f"role assignment list --assignee {ID} --all --subscription {OTHER}"
+        ran, calls = self.run(github, tmp_path, f"{made}\n{_without_github(undo)}", fails=refused, why="(Forbidden)")
+
+        assert (ran.returncode, f"Roles in the subscription {OTHER} stay" in ran.stderr) == (0, True), ran.stderr
+        assert len(taken(calls)) == 2 and ["identity", "delete"] in [call[:2] for call in calls]
+        assert "subscription that this login doesn't see" in undo
 
     @pytest.mark.parametrize("look", ["identity show", "role assignment list"])
     def test_undo_cannot_tell(self, github: LocalGitHub, tmp_path: Path, look: str) -> None:
@@ -808,7 +830,7 @@ class TestAzure:
         logins = [name for name in ("", "-production") if own or not name]
         asked = [line for line in lines.splitlines() if line.startswith("who=")]
         assert [re.findall(r"--name github-heart(\S*)", line) for line in asked] == [[name] for name in logins]
-        assert len([call for call in calls if call[:3] == ["role", "assignment", "delete"]]) == (7 if own else 3)
+        assert len(taken(calls)) == (5 if own else 3) and any(id.startswith(LOGS) for id in taken(calls))
         shown = next(call for call in calls if call[:4] == ["monitor", "log-analytics", "workspace", "show"])
         assert (option(shown, "--ids"), option(shown, "--query")) == (LOGS, "customerId")
         assert github.variables["LOG_ANALYTICS_WORKSPACE_ID"] == ID
@@ -990,10 +1012,10 @@ def test_undo_of_a_cluster(github: LocalGitHub, trains: Path, tmp_path: Path) ->
 
     calls = shell(github, tmp_path, made + undo)
 
-    role = "role assignment"  # the cluster's two, the one over the output; then the identities' own
+    role = "role assignment"  # the cluster's two; then all of the identities', at once since here they are one
     gone = [" ".join(call[: call.index("delete")]) for call in calls if "delete" in call]
-    assert gone[:5] == [role, role, "ml compute", "ml datastore", role]
-    assert sorted(gone[5:]) == ["identity"] * 2 + [role] * 3 + ["role definition"]
+    assert gone[:4] == [role, role, "ml compute", "ml datastore"]
+    assert sorted(gone[4:]) == ["identity"] * 2 + [role] + ["role definition"]
     assert "az storage container-rm delete --name training-output" in undo
     assert not [call for call in calls if call[0] == "storage" and "delete" in call]
     assert not [call for call in shell(github, tmp_path, undo) if call[0] == "ml" and "delete" in call]
@@ -1008,6 +1030,7 @@ def test_staging_registers_what_production_s_cluster_trained(github: LocalGitHub
 
     lines = _without_github(done(github, *staging).stdout)
     undo = _without_github(done(github, "--undo", "--staging").stdout)
+    assert "`--undo --staging` prints their lines" in done(github, "--undo").stderr
     calls = shell(github, tmp_path, lines + "\n" + undo)
 
     given = [call for call in calls if call[:3] == ["role", "assignment", "create"]]
@@ -1015,17 +1038,17 @@ def test_staging_registers_what_production_s_cluster_trained(github: LocalGitHub
     workspace, output = there
     assert workspace == ("Reader", f"{GROUP}/{PROVIDERS[0]}/workspaces/ws-1")
     assert output[0] == "Storage Blob Data Reader" and output[1].endswith("/containers/training-output")
-    assert len([call for call in calls if call[:3] == ["role", "assignment", "delete"]]) == len(given)
+    assert len(taken(calls)) == len(given)
     assert "ml compute" not in undo and "ml datastore" not in undo
 
 
-@pytest.mark.parametrize("text", ["type: sweep", "type: ["])
-def test_undo_with_a_job_that_can_t_train(github: LocalGitHub, trains: Path, text: str) -> None:
-    """Whoever broke the file gets all other lines, and is told which are missing."""
+@pytest.mark.parametrize("text", ["type: sweep", "type: [", None])
+def test_undo_with_a_job_that_can_t_train(github: LocalGitHub, trains: Path, text: str | None) -> None:
+    """Whoever broke the file, or took it out, gets all other lines, and is told which are missing."""
     done(github, *ALICE, *PLACE, "--endpoint", "heart")
-    trains.write_text(text)
+    trains.write_text(text) if text else trains.unlink()
 
     result = done(github, "--undo")
 
-    assert "leave what trains" in result.stderr and "az identity delete" in result.stdout
+    assert "leave what trains" in result.stderr and "az identity delete --name github-heart-train" in result.stdout
     assert "ml compute" not in result.stdout

@@ -25,7 +25,7 @@ from scripts.lib.azure.endpoint import OnlineEndpoint
 from scripts.lib.azure.scoring_client import ROWS as SMOKE_REQUESTS
 from scripts.lib.azure.scoring_client import SAMPLE as SAMPLE_REQUEST
 from scripts.lib.azure.workspace import Workspace
-from scripts.lib.setup.azure import RIGHTS
+from scripts.lib.setup.rights import RIGHTS
 from tests.support import ROOT
 
 GREEN = "xgboost-model-2"

@@ -25,8 +25,10 @@ def job() -> str:
     return text.replace("CLUSTER", CLUSTER).replace("ASSET", ASSET)
 
 
-def set_up(arm: Arm, cluster: str = CLUSTER, most: int = 2) -> None:
-    """What setup_github's lines make: whose jobs may read the data, and write to a container of their own alone."""
+def set_up(arm: Arm, cluster: str = CLUSTER, most: int = 2, container: str = "") -> None:
+    """What setup_github's lines make: whose jobs may read the data, and write to a container of their own alone; with
+    the name of another container no roles are given.
+    """
     nodes = {"vmSize": "Standard_DS3_v2", "scaleSettings": {"minNodeCount": 0, "maxNodeCount": most}}
     body = {"computeType": "AmlCompute", "properties": nodes}
     made = arm(
@@ -35,11 +37,11 @@ def set_up(arm: Arm, cluster: str = CLUSTER, most: int = 2) -> None:
     assert made.status_code in (200, 201), made.text
     who = made.json()["identity"]["principalId"]
     default = arm("GET", "datastores/workspaceblobstore").json()["properties"]
-    store = {"datastoreType": "AzureBlob", "accountName": "localstorage", "containerName": STORE}
+    store = {"datastoreType": "AzureBlob", "accountName": "localstorage", "containerName": container or STORE}
     made = arm("PUT", f"datastores/{STORE}", {"properties": {**store, "credentials": {"credentialsType": "None"}}})
     assert made.status_code in (200, 201), made.text
-    for role, container in (("contributor", STORE), ("reader", default["containerName"])):
-        assign(arm, who, role, container)
+    for role, over in () if container else (("contributor", STORE), ("reader", default["containerName"])):
+        assign(arm, who, role, over)
 
 
 def assign(arm: Arm, who: str, role: str, container: str) -> None:

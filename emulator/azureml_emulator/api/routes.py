@@ -154,6 +154,10 @@ def put_role(azure: Azure, call: Call) -> Reply:
     return Reply(azure.roles.define(_over(call), call["role"], call.document), 201)
 
 
+def role(azure: Azure, call: Call) -> Document:
+    return azure.roles.definition(call["subscription"], call["role"])
+
+
 def put_assignment(azure: Azure, call: Call) -> Reply:
     return Reply(azure.roles.put(_over(call), call["assignment"], call.document), 201)
 
@@ -269,6 +273,7 @@ MANAGER = [
         )
     ),
     *(("PUT", f"{scope}/providers/{roles.DEFINITIONS}/{{role}}", put_role) for scope in (S, G, W, A)),
+    ("GET", f"{S}/providers/{roles.DEFINITIONS}/{{role}}", role),
     *(
         (method, f"{scope}/providers/{roles.KIND}{path}", handler)
         for scope in (S, G, W, E, A, C, O)

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from azureml_emulator.arm.actions import VERBS, needed
 from azureml_emulator.arm.documents import Document, now
-from azureml_emulator.arm.errors import BadRequest, Forbidden
+from azureml_emulator.arm.errors import BadRequest, Forbidden, NotFound
 from azureml_emulator.arm.names import PROVIDER
 from azureml_emulator.arm.sent import Put, Sent, not_emulated, validated
 from azureml_emulator.arm.store import Store
@@ -95,11 +95,17 @@ class Roles:
         if self._role(given.role_definition_id) is None:
             what = f"The specified role definition with ID '{given.role_definition_id}' does not exist."
             raise BadRequest(what, "RoleDefinitionDoesNotExist")
+        role = _definition(scope.split("/")[2], given.role_definition_id.rpartition("/")[2])
         document = {
             "id": f"{scope}/providers/{KIND}/{name}",
             "name": name,
             "type": KIND,
-            "properties": {**given.model_dump(exclude_none=True), "scope": scope, "createdOn": now()},
+            "properties": {
+                **given.model_dump(exclude_none=True),
+                "roleDefinitionId": role,
+                "scope": scope,
+                "createdOn": now(),
+            },
         }
         self._store.put(_key(name), document)
         return document
@@ -110,6 +116,17 @@ class Roles:
         document = {"id": f"{scope}/providers/{DEFINITIONS}/{id}", "name": id, "type": DEFINITIONS, "properties": given}
         self._store.put(f"roledefinitions/{id.lower()}", document)
         return document
+
+    def definition(self, subscription: str, id: str) -> Document:
+        """A role, by the id that assignments name."""
+        if made := self._store.get(f"roledefinitions/{id.lower()}"):
+            return made
+        if (role := ROLES.get(id.lower())) is None:
+            raise NotFound(
+                f"The specified role definition with ID '{id}' does not exist.", "RoleDefinitionDoesNotExist"
+            )
+        said = {"roleName": role["name"], "permissions": permissions([role]), "assignableScopes": ["/"]}
+        return {"id": _definition(subscription, id), "name": id, "type": DEFINITIONS, "properties": said}
 
     def delete(self, name: str) -> Document | None:
         """The assignment that was there."""
@@ -176,6 +193,11 @@ def covers(pattern: str, action: str) -> bool:
     """
     quoted = re.escape(pattern).replace(r"/\*/", "/(.*/)?").replace(r"\*", ".*")
     return bool(re.fullmatch(quoted, action, re.IGNORECASE))
+
+
+def _definition(subscription: str, id: str) -> str:
+    """A role's id is the subscription's, wherever it was made."""
+    return f"/subscriptions/{subscription}/providers/{DEFINITIONS}/{id.lower()}"
 
 
 def within(scope: str, above: str) -> bool:

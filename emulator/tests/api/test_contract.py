@@ -231,6 +231,9 @@ def about_the_subscription(arm: Arm) -> None:
         arm(method, f"providers/{routes.roles.KIND}{name}", reader)
     role = {"roleName": "a", "permissions": [{"actions": ["*/read"]}], "assignableScopes": [arm.workspace]}
     arm("PUT", f"providers/{routes.roles.DEFINITIONS}/a", {"properties": role})
+    subscription = f"{arm.base}{arm.workspace.partition('/resourceGroups/')[0]}"
+    for id in ("a", IDS["Reader"], "none"):
+        arm("GET", f"{subscription}/providers/{routes.roles.DEFINITIONS}/{id}?api-version=2022-04-01")
     for path in ("usages", "vmSizes"):
         arm("GET", f"{arm.base}{routes.L.format(subscription=arm.workspace.split('/')[2])}/{path}")
     identities = f"{arm.base}{arm.workspace.partition('/providers/')[0]}/providers/{routes.IDENTITIES}"

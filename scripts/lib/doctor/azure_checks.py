@@ -14,19 +14,8 @@ from packaging.specifiers import SpecifierSet
 from scripts.lib.cli import names
 from scripts.lib.doctor.finding import Finding, Unknown, cannot_tell, listed, ok, shorten, wrong
 from scripts.lib.doctor.quota import Shape
-from scripts.lib.setup.azure import MONITORING, ROLE
+from scripts.lib.setup.rights import METRICS, MONITORING, NEEDED, PROVIDER, ROLE
 
-PROVIDER = "Microsoft.MachineLearningServices/workspaces"
-#: What the scripts do (role-based-access-control/permissions/ai-machine-learning).
-NEEDED = tuple(
-    f"{PROVIDER}/{action}"
-    for action in (
-        "onlineEndpoints/read", "onlineEndpoints/write", "onlineEndpoints/listKeys/action",
-        "onlineEndpoints/deployments/read", "onlineEndpoints/deployments/write", "onlineEndpoints/deployments/delete",
-        "models/versions/read", "models/versions/write", "datastores/listSecrets/action",
-    )
-)  # fmt: skip
-METRICS = "Microsoft.Insights/metrics/read"
 #: What the roles that the scripts ask for don't let read: they are had over the workspace, and these lie above it.
 IDENTITIES = "Microsoft.ManagedIdentity/userAssignedIdentities/read"
 USAGES = "Microsoft.MachineLearningServices/locations/usages/read"
@@ -112,13 +101,15 @@ def reads(permissions: Sequence[Mapping[str, Any]] | Unknown, action: str) -> bo
     return not isinstance(permissions, Unknown) and may(permissions, action)
 
 
-def may(permissions: Iterable[Mapping[str, Any]], action: str) -> bool:
+def may(permissions: Iterable[Mapping[str, Any]], action: str, kind: str = "actions") -> bool:
     """Whether one role has the action among its `actions` and not among its `notActions`: these take nothing from
     other roles (role-based-access-control/role-definitions#notactions). `*` stands for any text, case doesn't count.
+    Of blobs the `kind` is dataActions.
     """
+    excluded = f"not{kind[0].upper()}{kind[1:]}"
     return any(
-        any(_covers(pattern, action) for pattern in role.get("actions") or ())
-        and not any(_covers(pattern, action) for pattern in role.get("notActions") or ())
+        any(_covers(pattern, action) for pattern in role.get(kind) or ())
+        and not any(_covers(pattern, action) for pattern in role.get(excluded) or ())
         for role in permissions
     )
 

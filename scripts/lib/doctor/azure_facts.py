@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -22,6 +23,7 @@ from scripts.lib.doctor.finding import Unknown, shorten
 from scripts.lib.doctor.quota import Shape, Usage
 
 T = TypeVar("T")
+MANAGED = "2023-01-31"  # the API's version of identities
 PATIENCE = 10.0  # seconds for which one question is asked again through what passes
 Document = dict[str, Any]
 
@@ -54,6 +56,14 @@ class AzureFacts:
     def trusted(self, client_id: str) -> list[Document] | Unknown:
         """The properties of the federated credentials that the identity with this client id has."""
         return self.ask(lambda workspace: list(_credentials(workspace, client_id)))
+
+    def principal(self, client_id: str) -> str | Unknown:
+        """The object id of the identity with this client id, which roles are given to."""
+        return self.ask(lambda workspace: str(_identity(workspace, client_id)["properties"]["principalId"]))
+
+    def roles(self, principal: str, scope: str) -> list[Document] | Unknown:
+        """The permissions of each role that a principal, or a group that it is in, has over a scope."""
+        return self.ask(lambda _: list(_roles(principal, scope)))
 
     def endpoint(self, name: str) -> Endpoint | Unknown:
         """The endpoint with its deployments."""
@@ -121,8 +131,15 @@ def _reach(workspace: Workspace) -> Reach:
     return Reach(REACHED)
 
 
-def _listing(path: str, version: str) -> Iterator[Document]:
+def _listing(path: str, version: str, **query: str) -> Iterator[Document]:
     """The members of a collection of Azure's resource manager that the SDK has no method for, from all its pages."""
+    with _asking() as ask:
+        yield from members(ask(f"{manager()[0]}{path}", **{"api-version": version}, **query), ask)
+
+
+@contextlib.contextmanager
+def _asking() -> Iterator[Callable[..., Document]]:
+    """For what the SDK has no method for: an address, with its query, is answered with a document."""
     from azure.core import PipelineClient
     from azure.core.pipeline.policies import BearerTokenCredentialPolicy, RetryPolicy
     from azure.core.rest import HttpRequest, HttpResponse
@@ -137,7 +154,7 @@ def _listing(path: str, version: str) -> Iterator[Document]:
         return dict(answer.json())
 
     with client:
-        yield from members(ask(f"{base}{path}", **{"api-version": version}), ask)
+        yield ask
 
 
 def members(page: Document, ask: Callable[[str], Document]) -> Iterator[Document]:
@@ -148,16 +165,28 @@ def members(page: Document, ask: Callable[[str], Document]) -> Iterator[Document
         yield from page["value"]
 
 
-def _credentials(workspace: Workspace, client_id: str) -> Iterator[Document]:
+def _identity(workspace: Workspace, client_id: str) -> Document:
     if not client_id:
         raise Refused("which identity? AZURE_CLIENT_ID is not set.")
-    version, kind = "2023-01-31", "Microsoft.ManagedIdentity/userAssignedIdentities"
-    for identity in _listing(f"{workspace.group}/providers/{kind}", version):
+    for identity in _listing(f"{workspace.group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities", MANAGED):
         if identity["properties"]["clientId"].lower() == client_id.lower():
-            found = _listing(f"{identity['id']}/federatedIdentityCredentials", version)
-            yield from ({**one["properties"], "id": one["id"]} for one in found)
-            return
+            return identity
     raise Refused(f"no identity in {workspace.resource_group} has the AZURE_CLIENT_ID {client_id}.")
+
+
+def _credentials(workspace: Workspace, client_id: str) -> Iterator[Document]:
+    found = _listing(f"{_identity(workspace, client_id)['id']}/federatedIdentityCredentials", MANAGED)
+    yield from ({**one["properties"], "id": one["id"]} for one in found)
+
+
+def _roles(principal: str, scope: str) -> Iterator[Document]:
+    """By their definitions' ids (learn.microsoft.com/rest/api/authorization/role-assignments/list-for-scope)."""
+    version, kind = "2022-04-01", "Microsoft.Authorization/roleAssignments"
+    given = _listing(f"{scope}/providers/{kind}", version, **{"$filter": f"atScope() and assignedTo('{principal}')"})
+    for definition in {one["properties"]["roleDefinitionId"] for one in given}:
+        with _asking() as ask:
+            role = ask(f"{manager()[0]}{definition}", **{"api-version": version})
+        yield from role["properties"]["permissions"]
 
 
 def _endpoint(workspace: Workspace, name: str) -> Endpoint:

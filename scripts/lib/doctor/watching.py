@@ -10,7 +10,7 @@ from scripts.lib.decisions.canary import outlook
 from scripts.lib.decisions.canary.points import Usual
 from scripts.lib.decisions.canary.policy import RolloutPolicy
 from scripts.lib.doctor.finding import Finding, Unknown, cannot_tell, listed, ok
-from scripts.lib.setup.azure import MONITORING
+from scripts.lib.setup.rights import MONITORING
 from scripts.lib.setup.watching import TRAFFIC_LOG
 
 Documents = Sequence[Mapping[str, Any]]
@@ -53,11 +53,17 @@ def logs(found: Documents | Unknown) -> Finding:
     """Whether a setting of the endpoint sends the log of its requests to a workspace."""
     if isinstance(found, Unknown):
         return cannot_tell("traffic log", found)
-    sending = [one for one in found if one["properties"].get("workspaceId") and any(_sends(one["properties"]))]
-    if sending:
-        return ok("traffic log", f"{listed(one['name'] for one in sending)} sends it to a workspace.")
+    if sending := sent_to(found):
+        return ok("traffic log", f"{listed(sending)} sends it to a workspace.")
     mend = "Run what `python -m scripts.setup_github --watch --log-workspace ID` prints."
     return ok("traffic log", "it is sent nowhere: what a request was answered is told in metrics alone.", mend)
+
+
+def sent_to(found: Documents | Unknown) -> dict[str, str]:
+    """The ids of the workspaces that get the log of requests, by the settings' names; none where it isn't told."""
+    known = () if isinstance(found, Unknown) else found
+    sent = {one["name"]: one["properties"].get("workspaceId") for one in known if any(_sends(one["properties"]))}
+    return {name: id for name, id in sent.items() if id}
 
 
 def _on(found: Documents, endpoint: str, metric: str) -> Iterator[str]:

@@ -20,7 +20,7 @@ from scripts.lib.setup.plan import (
 )
 
 AGAIN = "What was done before stays. When this is mended run it again: it goes on from there."
-RIGHTS = (
+ADMIN = (
     "The token must be an admin's: `gh auth token` of one, or a fine-grained one with Administration and Variables "
     "(write) and Actions (read). A reviewer must be able to read the repository."
 )
@@ -43,7 +43,7 @@ def apply(github: GitHub, actions: Iterable[Action]) -> dict[str, Environment]:
         try:
             reduced |= _do(github, action, reduced)
         except Denied as denied:
-            raise Refused(f"{denied}\n{RIGHTS}\n{AGAIN}") from denied
+            raise Refused(f"{denied}\n{ADMIN}\n{AGAIN}") from denied
     return reduced
 
 

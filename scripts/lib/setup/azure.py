@@ -1,7 +1,6 @@
 """The Azure side of the set-up as shell lines, to be read and run by whoever owns the subscription. Nothing runs here.
 
-The role is the least built-in one that may change endpoints, deployments and models, and nothing outside of the
-workspace (how-to-assign-roles). One federated credential for each environment, since a job's OIDC subject names it
+One federated credential for each environment, since a job's OIDC subject names it
 (workload-identity-federation-create-trust-user-assigned-managed-identity).
 """
 
@@ -16,27 +15,8 @@ from dataclasses import dataclass
 
 from scripts.lib.azure.workspace import Workspace
 from scripts.lib.github import host
+from scripts.lib.setup.rights import NEEDED, PROVIDER, RIGHTS, ROLE, Right, found, on_metrics
 
-ROLE = "AzureML Data Scientist"
-MONITORING = "Monitoring Reader"  # metrics are none of Microsoft.MachineLearningServices'
-LOG_READER = "Log Analytics Reader"
-_LOOK = ("read", "onlineEndpoints/read", "onlineEndpoints/deployments/read")
-RIGHTS = {
-    "production": (
-        *_LOOK, "onlineEndpoints/write", "onlineEndpoints/delete", "onlineEndpoints/listKeys/action",
-        "onlineEndpoints/token/action", "onlineEndpoints/score/action", "onlineEndpoints/deployments/delete",
-    ),
-    "rollback": (*_LOOK, "onlineEndpoints/write"),
-    "train": (
-        "read", "*/read", "jobs/write", "jobs/cancel/action", "codes/versions/write",
-        "codes/versions/startPendingUpload/action", "environments/versions/write", "environments/build/action",
-        "metadata/artifacts/write", "metadata/codes/*/write", "experiments/runs/write",
-    ),
-}  # fmt: skip
-"""What an identity of its own may do in the workspace; the one for all else registers models, which takes ROLE.
-
-A promotion asks green, whichever the endpoint's auth mode: with a key, a token, or the login itself. Who submits a job
-may upload its code, and so write where registered models are: what runs there is the scripts, never the training."""
 AUDIENCE = "api://AzureADTokenExchange"
 PROVIDERS = (
     "Microsoft.MachineLearningServices", "Microsoft.Storage", "Microsoft.KeyVault", "Microsoft.ContainerRegistry",
@@ -52,9 +32,6 @@ THERE = (
 )
 """A shell function: whether `az … show` finds something; ends the shell where az can't tell. What isn't there is exit
 code 3 (azure-cli#6612), which not every extension keeps to (azure-cli#28318), or Azure's own word for it."""
-
-TAKEN = '[ -z "$found" ] || az role assignment delete --ids $found'
-"""Takes a role away by the assignment's id: for an empty assignee az would take it from everybody."""
 
 
 @dataclass(frozen=True)
@@ -77,15 +54,15 @@ class Identity:
         return ["--name", self.name, *self.group]
 
     @property
-    def roles(self) -> list[list[str]]:
-        """What it has over the workspace, each as az wants it."""
-        names = [self.role_name, *([MONITORING] if self.judges else [])]
-        return [["--role", name, "--scope", self.workspace.id] for name in names]
+    def rights(self) -> list[Right]:
+        """What it has over the workspace."""
+        over = self.workspace.id
+        return [Right(self.role_name, over, self.actions or NEEDED), *([on_metrics(over)] if self.judges else [])]
 
     @property
-    def reader(self) -> list[str]:
+    def reader(self) -> Right:
         """Lets read the subscription: quotas are its own, and the identity lies outside of the workspace, too."""
-        return ["--role", "Reader", "--scope", f"/subscriptions/{self.workspace.subscription_id}"]
+        return Right("Reader", f"/subscriptions/{self.workspace.subscription_id}")
 
     def ask(self, field: str) -> str:
         """A part of a line that asks Azure for one of its ids."""
@@ -107,7 +84,7 @@ def creation(identity: Identity, location: str, subjects: Mapping[str, str]) -> 
         unless("ml workspace", ["--name", workspace.name, *identity.group], more),
         *login(identity, location, subjects),
         "# Only for a rollout's first job to tell a core quota that is too small, and logins that aren't trusted:",
-        f"# {role(identity.reader)}",
+        f"# {identity.reader.give}",
     ]
 
 
@@ -118,13 +95,13 @@ def login(identity: Identity, location: str, subjects: Mapping[str, str]) -> lis
         *(_credential(identity, name, subject) for name, subject in subjects.items()),
         *([_definition(identity)] if identity.actions else []),
         f"who={identity.ask('principalId')}",
-        *map(role, identity.roles),
+        *(right.give for right in identity.rights),
     ]
 
 
 def own(identity: Identity, repository: str, environment: str) -> Identity:
     """The identity of one environment alone, with the rights that its jobs use and no others."""
-    actions = tuple(f"Microsoft.MachineLearningServices/workspaces/{action}" for action in RIGHTS[environment])
+    actions = tuple(f"{PROVIDER}/{action}" for action in RIGHTS[environment])
     return Identity(
         identity.workspace,
         f"{identity.name}-{environment}",
@@ -188,22 +165,6 @@ def _credential(identity: Identity, name: str, subject: str) -> str:
     trust = ["--issuer", host.issuer(), "--subject", subject, "--audiences", AUDIENCE]
     names = ["--name", name, "--identity-name", identity.name]
     return az("identity federated-credential create", *names, *identity.group, *trust)
-
-
-def role(what: list[str]) -> str:
-    """Looked for first, since a second `create` may fail (azure-cli#31995); by object id, since a directory lags."""
-    kind = "--assignee-principal-type ServicePrincipal"
-    create = f'az role assignment create --assignee-object-id "${{who:?}}" {kind} {shlex.join(what)}'
-    return f'{found(assignments(what))}; [ -n "$found" ] || {create}'
-
-
-def assignments(what: list[str]) -> str:
-    return f'az role assignment list --assignee "${{who:?}}" {shlex.join(what)}'
-
-
-def found(looked: str) -> str:
-    """An assignment, since that alone ends `sh -e` where az can't tell: not a pipe, nor a word of a command."""
-    return f"found=$({looked} --query '[].id' --output tsv)"
 
 
 def az(command: str, *arguments: str) -> str:

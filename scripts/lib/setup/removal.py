@@ -5,7 +5,22 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable
 
-from scripts.lib.setup.azure import LOG_READER, TAKEN, THERE, Identity, assignments, az, found, role_name
+from scripts.lib.setup.azure import THERE, Identity, az, role_name
+from scripts.lib.setup.rights import TAKEN, found
+
+_LISTED = found('az role assignment list --assignee "${who:?}" --all --subscription "$one"')
+_SAID = 'echo "Roles in the subscription $one stay: they can\'t be seen." >&2'
+_UNSEEN = f'[ "$one" != "$1" ] || exit 1; {_SAID}; continue'
+ROLES = (
+    'roles_go() { tenant=$(az account show --subscription "$1" --query tenantId --output tsv); '
+    "seen=$(az account list --query \"[?tenantId=='$tenant'].id\" --output tsv); "
+    f"for one in $seen; do {_LISTED} || {{ {_UNSEEN}; }}; {TAKEN}; done; }}"
+)
+"""A shell function: takes away all that `who`, which is about to go, may do in any subscription that the login sees.
+
+Logs, data or another stage's workspace may lie in another one, and no variable tells which."""
+
+UNSEEN = "# A role in a subscription that this login doesn't see stays there, as one of an identity that is unknown."
 
 
 def removal(
@@ -23,7 +38,7 @@ def removal(
     """
     logins = [*others, *([identity] if identity else [])]
     return [
-        *([THERE] if logins else []),
+        *([THERE, ROLES, UNSEEN] if logins else []),
         *more,
         *(line for login in logins for line in _login(login)),
         *(shlex.join(["gh", "api", "--method", "DELETE", path]) for path in paths),
@@ -33,23 +48,14 @@ def removal(
 
 
 def _login(identity: Identity) -> list[str]:
-    roles = [*identity.roles, *_logs(identity)]
-    unassign = f'az role assignment delete --assignee "${{who:?}}" {shlex.join(identity.reader)}'
     return [
         f"if there {az('identity show', *identity.names)}; then",
         f"  who={identity.ask('principalId')}",
-        *(line for role in roles for line in (f"  {found(assignments(role))}", f"  {TAKEN}")),
-        *([] if identity.actions else [f"  # {unassign}  # where it is a Reader, too"]),
+        f"  roles_go {identity.workspace.subscription_id}",
         f"  {az('identity delete', *identity.names)}  # its federated credentials go with it",
         "fi",
         *([az("role definition delete", *role_name(identity))] if identity.actions else []),
     ]
-
-
-def _logs(identity: Identity) -> list[list[str]]:
-    """Whichever logs it may read: which workspace has them, no variable tells."""
-    everywhere = ["--all", "--subscription", identity.workspace.subscription_id]
-    return [["--role", LOG_READER, *everywhere]] if identity.judges else []
 
 
 def _workspace(identity: Identity) -> list[str]:

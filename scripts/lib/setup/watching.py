@@ -11,7 +11,8 @@ import json
 from collections.abc import Iterable, Iterator
 
 from scripts.lib.azure.workspace import Workspace
-from scripts.lib.setup.azure import LOG_READER, Identity, az, command, role
+from scripts.lib.setup.azure import Identity, az, command
+from scripts.lib.setup.rights import on_logs
 
 TRAFFIC_LOG = "AmlOnlineEndpointTrafficLog"
 SETTING = "traffic-log"
@@ -55,7 +56,7 @@ def reading(logs: str, logins: Iterable[Identity], arguments: list[str]) -> Iter
     for login in logins:
         if login.judges:
             yield f"who={login.ask('principalId')}"
-            yield role(["--role", LOG_READER, "--scope", logs])
+            yield on_logs(logs).give
     found = az("monitor log-analytics workspace show", "--ids", logs, "--query", "customerId", "--output", "tsv")
     yield f'{command(arguments)} --log-analytics-id "$({found})"'
 
