@@ -79,7 +79,7 @@ def test_newest_minutes_grow(fast: Arm) -> None:
     assert seen[0] == 0
     assert seen[-1] == 9
     assert sorted(seen) == seen
-    assert set(seen) & {3, 6}, seen
+    assert any(0 < some < 9 for some in seen), seen
 
 
 def test_form_is_azures(fast: Arm) -> None:

@@ -265,7 +265,10 @@ def test_what_watches(arm: Arm, kind: str, sent: dict[str, Any]) -> None:
 def test_role_assignments(arm: Arm) -> None:
     """Every field; with a condition, which would make a right smaller, there is none at all."""
     place = f"{arm.workspace}/providers/{roles.KIND}"
-    sent = {"principalId": NAME, "roleDefinitionId": roles.IDS["Reader"], "principalType": "User", "description": "a"}
+    role = "/".join(
+        [*arm.workspace.split("/")[:3], "providers/Microsoft.Authorization/roleDefinitions", roles.IDS["Reader"]]
+    )
+    sent = {"principalId": NAME, "roleDefinitionId": role, "principalType": "User", "description": "a"}
     limited = {"properties": {**sent, "condition": "a", "conditionVersion": "2.0"}}
 
     refused = arm("PUT", f"{arm.base}{place}/limited", limited)
