@@ -72,6 +72,9 @@ class Condition(NamedTuple):
         return value.lower() not in self.unwanted and (not self.wanted or bool({"*", value.lower()} & self.wanted))
 
 
+ABSENT = ("orderby", "rollupby", "resultType")  # which may be `data`, as without it
+
+
 @dataclass(frozen=True)
 class Asked:
     """What a call asks for; times are minutes since the epoch. Of deployments that are `hidden` nothing is told."""
@@ -88,6 +91,8 @@ class Asked:
     @classmethod
     def of(cls, query: Mapping[str, str], now: float) -> "Asked":
         """Raises Refused."""
+        if absent := [name for name in ABSENT if query.get(name, "data").lower() != "data"]:
+            raise Refused(f"{absent[0]} isn't emulated")
         first, end = timespan(query.get("timespan", ""), now)
         if (interval := query.get("interval", "PT1M")).upper() != "PT1M":
             raise Refused(f"Detected invalid time grain input: {interval}, supported ones are: 00:01:00")

@@ -137,6 +137,8 @@ def test_filter_chooses(fast: Arm) -> None:
         ("interval=PT3M", "Detected invalid time grain input: PT3M"),
         ("top=x", "top"),
         ("metricnames=NetworkBytes", "isn't emulated"),
+        ("orderby=average desc", "orderby isn't emulated"),
+        ("resultType=metadata", "resultType isn't emulated"),
     ],
 )
 def test_what_cannot_be_asked_is_refused(fast: Arm, query: str, words: str) -> None:
