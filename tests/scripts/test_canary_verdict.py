@@ -83,8 +83,10 @@ def look(
         (minutes(1, 27), minutes(1, 3, refused=3), "inconclusive", ""),  # that has but a part of alpha
         (minutes(30, 540, refused=54), minutes(30, 60, refused=6), "healthy", ""),  # the clients' doing
         (minutes(30, 540, refused=486), minutes(30, 60, refused=54), "healthy", ""),
-        (minutes(30, 540), minutes(30, 60, latency=()), "inconclusive", "nobody can tell"),
-        (minutes(30, 540), minutes(30, 60, latency=["P50"]), "inconclusive", "nobody can tell"),
+        (minutes(30, 540), minutes(30, 60, latency=()), "inconclusive", "no minute tells how long both take"),
+        (minutes(30, 540), minutes(30, 60, latency=["P50"]), "inconclusive", "no minute tells how long both take"),
+        (minutes(30, 540), minutes(30, 60, slower=1.6), "unhealthy", "above 1.5 times blue's in 30 of 30 minutes"),
+        (minutes(5, 540), minutes(5, 60, slower=1.6), "inconclusive", "doesn't speak for green, so nobody can tell"),
         (minutes(30, 540), minutes(30, 0, latency=()), "inconclusive", "green got no requests in 30 minutes"),
         (minutes(30, 0, latency=()), minutes(30, 60), "inconclusive", "blue got no requests in 30 minutes"),
         (minutes(30, 0), minutes(30, 0), "inconclusive", "blue and green got no requests"),

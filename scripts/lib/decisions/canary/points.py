@@ -122,8 +122,8 @@ def _minutes(points: Iterable[Point], deployment: str, start: datetime, end: dat
 
 
 def _told(points: Iterable[Point]) -> list[Point]:
-    """Those that tell something: nothing, NaN and less than nothing don't."""
-    return [point for point in points if 0 < (point.value or 0) < inf]
+    """Those that tell something: 0, NaN and less than nothing don't."""
+    return [point for point in points if 0 < point.value < inf]
 
 
 def _floor(at: datetime) -> datetime:
