@@ -272,6 +272,20 @@ def test_the_outlook_is_what_happens(failing: float) -> None:
     assert minutes_to("unhealthy", policy, 600, failing) == pytest.approx(runs[7], rel=0.5, abs=1)
 
 
+@pytest.mark.parametrize(("percent", "failing"), [(10, 0.05), (50, 0.02), (90, 0.05)])
+def test_the_outlook_is_what_such_minutes_show(percent: int, failing: float) -> None:
+    """The first of them that does, up to the deadline's."""
+    policy, share = replace(POLICY, percent=percent), 6.0 * percent
+    blue, before = minutes(40, 600 - share), minutes(60, 600, first=-60)
+    green = minutes(40, share, failing * share)
+
+    first = next(at for at in range(1, 41) if look(blue[:at], green[:at], before, policy).word == "unhealthy")
+
+    assert minutes_to("unhealthy", policy, 600, failing) == first
+    assert minutes_to("unhealthy", replace(policy, deadline_minutes=first), 600, failing) == first
+    assert minutes_to("unhealthy", replace(policy, deadline_minutes=first - 1), 600, failing) is None
+
+
 def test_the_doctor_s_sentence() -> None:
     """At an endpoint's traffic, by the policy; with little of it there is no verdict."""
     policy = RolloutPolicy(0.05, 3, 60, {10: POLICY})
