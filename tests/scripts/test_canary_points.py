@@ -92,19 +92,6 @@ def test_what_is_no_number_of_anything_tells_nothing(value: float) -> None:
     assert points.usual(odd, 60) == points.Usual()
 
 
-def test_what_is_usual() -> None:
-    """Of all deployments, by the minute; of the slowest requests' latencies the one in the middle."""
-    found = points.usual(
-        [requests("blue", 1, 90), requests("green", 1, 20, "503"), requests("green", 2, 10, "400"),
-         *(Point(name, at(1), value, kind) for name, value, kind in [("blue", 50, "P90"), ("green", 70, "P90"),
-                                                                     ("third", 900, "P90"), ("blue", 5, "P50")])],
-        minutes=2,
-    )  # fmt: skip
-
-    assert found == points.Usual(60, 10, 70)
-    assert points.usual([], 2) == points.Usual(0, 0, None)
-
-
 def test_silence_may_be_lateness() -> None:
     """Minutes after the newest that was told of don't count, unless they are so old that it would have been told."""
     late = told(requests("blue", 2, 90), now=10)
