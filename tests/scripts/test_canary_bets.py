@@ -52,6 +52,20 @@ def test_no_bet_on_no_rise_gains_where_there_is_one(share: float, worse: float, 
         assert mean(blue, green, (share, share + worse), (guess, guess), 0.05) <= 1 + 1e-9
 
 
+@pytest.mark.parametrize(("blue", "green", "share"), [(90, 10, 0.1), (0.9, 0.1, 0.1), (5, 50, 0.4), (300, 2, 0.93)])
+def test_the_nearest_refuted_pair_is_the_hardest_to_tell(blue: float, green: float, share: float) -> None:
+    """From counts as the bet on no rise expects them: nothing that it refutes is likelier, found by trying all."""
+    other = np.linspace(0, 0.95, 100_001)[1:-1]
+    both = [
+        count * (share * np.log(share / at) + (1 - share) * np.log((1 - share) / (1 - at)))
+        for count, at in [(blue, other), (green, other + 0.05)]
+    ]
+
+    found = gain(Counts(blue, blue * share), Counts(green, green * share), (share, share), 0.05)
+
+    assert found == pytest.approx(float(np.min(sum(both))), rel=1e-6)
+
+
 def test_both_bets_gain_where_they_are_right() -> None:
     """Else they would be safe and useless."""
     assert mean(20, 5, (0.01, 0.2), (0.01, 0.16), 0.0) > 1.2
