@@ -52,7 +52,7 @@ TESTS = {  # of a pure decision: the tests that are about it, the nearest first
     "canary/figures": CANARY,
     "canary/outlook": CANARY,
     "canary/policy": ["canary_policy"],
-    "canary/points": ["canary_points"],
+    "canary/points": ["canary_points", "watching"],
     "canary/subject": ["canary_subject"],
     "canary/verdict": CANARY,
     "words": CANARY,
@@ -71,6 +71,7 @@ TARGETS = {  # file: the tests that are about it
 }
 ONLY = {"model/train.py": "check:"}  # the rest of it is no decision
 OPTIONS = ["-x", "-p", "no:cacheprovider", "-p", "no:xdist", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
+OPTIONS += ["-o", "timeout=60"]  # pytest's own would be 300, and takes the alarm's place
 REASONS = Path(__file__).with_name("survivors.yml")
 SECONDS, WANTED = 120, 95  # for one mutant's tests; per cent
 OTHERS: dict[type[ast.AST], list[type[ast.AST]]] = {

@@ -8,12 +8,14 @@ from math import comb, exp, log
 
 import numpy as np
 import pytest
+from scipy.stats import chi2, norm
 from ville import BettingTest, evalues
 
 from scripts.lib.decisions.canary import betting, comparing
 from scripts.lib.decisions.canary.betting import HEADS, RISES, Counts, capital, gain, rises
 from scripts.lib.decisions.canary.comparing import Failures
-from scripts.lib.decisions.canary.dispersion import ASSUMED, MOST, correlations, independent
+from scripts.lib.decisions.canary.dispersion import ASSUMED, BLOCKS, MOST, Scatter, correlations, independent
+from scripts.lib.decisions.canary.figures import total
 from scripts.lib.decisions.canary.minutes import Minute
 
 
@@ -48,6 +50,20 @@ def test_no_bet_on_no_rise_gains_where_there_is_one(share: float, worse: float, 
     """Of the margin, or more."""
     for guess in (0.005, 0.4, 0.98):
         assert mean(blue, green, (share, share + worse), (guess, guess), 0.05) <= 1 + 1e-9
+
+
+@pytest.mark.parametrize(("blue", "green", "share"), [(90, 10, 0.1), (0.9, 0.1, 0.1), (5, 50, 0.4), (300, 2, 0.93)])
+def test_the_nearest_refuted_pair_is_the_hardest_to_tell(blue: float, green: float, share: float) -> None:
+    """From counts as the bet on no rise expects them: nothing that it refutes is likelier, found by trying all."""
+    other = np.linspace(0, 0.95, 100_001)[1:-1]
+    both = [
+        count * (share * np.log(share / at) + (1 - share) * np.log((1 - share) / (1 - at)))
+        for count, at in [(blue, other), (green, other + 0.05)]
+    ]
+
+    found = gain(Counts(blue, blue * share), Counts(green, green * share), (share, share), 0.05)
+
+    assert found == pytest.approx(float(np.min(sum(both))), rel=1e-6)
 
 
 def test_both_bets_gain_where_they_are_right() -> None:
@@ -154,6 +170,51 @@ def test_correlation_is_above_the_true_one(before: list[Counts], least: float, m
     (known,) = correlations(before, [Counts(600, 3)])
 
     assert least <= known <= most
+
+
+@pytest.mark.parametrize(
+    ("minutes", "size"),
+    [
+        (drawn(0.05, 20, 60, rate=40), 1),
+        (drawn(0.05, 20, 13, rate=90), 1),
+        (drawn(0.05, 60, 60, rate=40), 5),
+        (drawn(0.3, 40, 67, rate=7), 5),
+        ([Counts(9, 0), Counts(30, 0.5), Counts(0, 0), Counts(20, 2.5)] * 5, 1),  # fewer failures than minutes
+    ],
+)
+def test_correlation_is_the_upper_end_by_pearson(minutes: list[Counts], size: int) -> None:
+    """As another's chi-square tells it, whichever is less: the blocks, or the failures in them."""
+    told = [it for it in minutes if it.requests]
+    blocks = [total(told[at : at + size]) for at in range(0, len(told) - size + 1, size)]
+    whole, free = total(blocks), len(blocks) - 1
+    known = min(free, whole.failures)
+    squares = sum((it.failures - it.requests * whole.share) ** 2 / it.requests for it in blocks)
+    upper = squares / (whole.share * (1 - whole.share)) / free * known / chi2.ppf(norm.cdf(BLOCKS[size]), known)
+
+    scatter = Scatter(size, BLOCKS[size])
+    for it in minutes:
+        scatter.add(it)
+
+    expected = size * (upper - 1) / (whole.requests / len(blocks) - 1)
+    assert ASSUMED < expected < MOST and scatter.correlation() == pytest.approx(expected, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "least", "most"),
+    [
+        ([Counts(600, 3), Counts(600, 4)] * 5, ASSUMED, ASSUMED),
+        ([Counts(600, 3), *[Counts(600, 4), Counts(600, 3)] * 5], 0.0, 0.001),
+        ([Counts(50, 0), Counts(50, 9)], ASSUMED, ASSUMED),
+        ([Counts(50, 0), Counts(50, 9), Counts(50, 2)], MOST, MOST),
+    ],
+)
+def test_few_minutes_are_believed_only_where_they_scatter(minutes: list[Counts], least: float, most: float) -> None:
+    """From the eleventh on also where they don't; below three nothing is."""
+    scatter = Scatter(1, BLOCKS[1])
+    for it in minutes:
+        scatter.add(it)
+
+    assert least <= scatter.correlation() <= most
 
 
 def test_correlation_is_learnt_of_the_past_alone() -> None:

@@ -83,8 +83,10 @@ def look(
         (minutes(1, 27), minutes(1, 3, refused=3), "inconclusive", ""),  # that has but a part of alpha
         (minutes(30, 540, refused=54), minutes(30, 60, refused=6), "healthy", ""),  # the clients' doing
         (minutes(30, 540, refused=486), minutes(30, 60, refused=54), "healthy", ""),
-        (minutes(30, 540), minutes(30, 60, latency=()), "inconclusive", "nobody can tell"),
-        (minutes(30, 540), minutes(30, 60, latency=["P50"]), "inconclusive", "nobody can tell"),
+        (minutes(30, 540), minutes(30, 60, latency=()), "inconclusive", "no minute tells how long both take"),
+        (minutes(30, 540), minutes(30, 60, latency=["P50"]), "inconclusive", "no minute tells how long both take"),
+        (minutes(30, 540), minutes(30, 60, slower=1.6), "unhealthy", "above 1.5 times blue's in 30 of 30 minutes"),
+        (minutes(5, 540), minutes(5, 60, slower=1.6), "inconclusive", "doesn't speak for green, so nobody can tell"),
         (minutes(30, 540), minutes(30, 0, latency=()), "inconclusive", "green got no requests in 30 minutes"),
         (minutes(30, 0, latency=()), minutes(30, 60), "inconclusive", "blue got no requests in 30 minutes"),
         (minutes(30, 0), minutes(30, 0), "inconclusive", "blue and green got no requests"),
@@ -268,6 +270,20 @@ def test_the_outlook_is_what_happens(failing: float) -> None:
     runs = sorted(judged(traffic, seed) for seed in range(15))
 
     assert minutes_to("unhealthy", policy, 600, failing) == pytest.approx(runs[7], rel=0.5, abs=1)
+
+
+@pytest.mark.parametrize(("percent", "failing"), [(10, 0.05), (50, 0.02), (90, 0.05)])
+def test_the_outlook_is_what_such_minutes_show(percent: int, failing: float) -> None:
+    """The first of them that does, up to the deadline's."""
+    policy, share = replace(POLICY, percent=percent), 6.0 * percent
+    blue, before = minutes(40, 600 - share), minutes(60, 600, first=-60)
+    green = minutes(40, share, failing * share)
+
+    first = next(at for at in range(1, 41) if look(blue[:at], green[:at], before, policy).word == "unhealthy")
+
+    assert minutes_to("unhealthy", policy, 600, failing) == first
+    assert minutes_to("unhealthy", replace(policy, deadline_minutes=first), 600, failing) == first
+    assert minutes_to("unhealthy", replace(policy, deadline_minutes=first - 1), 600, failing) is None
 
 
 def test_the_doctor_s_sentence() -> None:

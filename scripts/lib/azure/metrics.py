@@ -80,7 +80,7 @@ def _points(metric: Any) -> Iterator[Point]:
         said = {pair.name.value.lower(): pair.value for pair in series.metadatavalues}
         about = said.get("deployment", ""), said.get("statuscode", ""), said.get("modelstatuscode", "")
         for point in series.data:
-            yield Point(about[0], point.time_stamp.astimezone(timezone.utc), point.average, kind, *about[1:])
+            yield Point(about[0], point.time_stamp.astimezone(timezone.utc), point.average or 0.0, kind, *about[1:])
 
 
 def _client(workspace: Workspace) -> Any:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from functools import cache
 from typing import Any
 
@@ -70,8 +70,11 @@ def _ask(endpoint: OnlineEndpoint, log: str, blue: str, green: str, start: datet
     if error := getattr(answer, "partial_error", None):
         raise NoEvidence(f"{SOURCE} answers in part only: {error.code}: {error.message}")
     return [
-        Point(row["DeploymentName"], row["minute"], row["value"], row["what"], row["status"] or "", row["model"] or "")
+        Point(
+            row["DeploymentName"], row["minute"].astimezone(timezone.utc), float(row["value"] or 0), row["what"], *about
+        )
         for row in answer.tables[0].rows
+        for about in [[str(row[name] or "") for name in ("status", "model")]]
     ]
 
 

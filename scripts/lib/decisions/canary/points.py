@@ -75,7 +75,7 @@ def usual(points: Iterable[Point], minutes: float) -> Usual:
 
 def evidence(points: Iterable[Point], blue: str, green: str, window: Window, now: datetime, source: str) -> Evidence:
     """The same minutes of both, up to the newest of which anything has been told."""
-    known = [point for point in _told(points) if window.start <= point.start < window.end]
+    known = _told(points)
     told = max((point.start + MINUTE for point in known), default=window.start)
     end = min(window.end, max(window.split, told, _floor(now - LATEST)))
     return Evidence(
@@ -122,8 +122,8 @@ def _minutes(points: Iterable[Point], deployment: str, start: datetime, end: dat
 
 
 def _told(points: Iterable[Point]) -> list[Point]:
-    """Those that tell something: nothing, NaN and less than nothing don't."""
-    return [point for point in points if 0 < (point.value or 0) < inf]
+    """Those that tell something: 0, NaN and less than nothing don't."""
+    return [point for point in points if 0 < point.value < inf]
 
 
 def _floor(at: datetime) -> datetime:

@@ -72,7 +72,7 @@ def judge(evidence: Evidence, policy: StagePolicy) -> Verdict:
     by = "" if evidence.source == USUAL else f" (told by {evidence.source})"
     return Verdict(
         word,
-        f"{said}; {why or _wanting(missing, rate)}{by}",
+        f"{said}; {why or _wanting(missing, rate, bool(throws) or not policy.latency_budget)}{by}",
         (totals[0].requests, totals[1].requests),
         (totals[0].failures, totals[1].failures),
         latency,
@@ -183,7 +183,9 @@ def _still(grown: float, alpha: float, requests: float) -> float:
     return requests * (wanted - grown) / grown if grown > 0 else inf
 
 
-def _wanting(missing: float | None, rate: float) -> str:
+def _wanting(missing: float | None, rate: float, timed: bool) -> str:
+    if not timed:
+        return "no minute tells how long both take, which is judged, too (latency_budget)"
     if missing is None or not rate:
         return "what came so far doesn't speak for green, so nobody can tell how long it takes"
     minutes = counted(number(missing / rate), "minute")
