@@ -28,6 +28,7 @@ GUIDE = ROOT / "docs" / "MAKE_IT_YOURS.md"
 FEW = "size,floor,kind,price,label\n" + "".join(
     f"{n / 4},{n % 5},{'ab'[n % 2]},{3 * n + 0.5},{'yes' if n % 3 else 'no'}\n" for n in range(60)
 )
+POOR = "size,part,same,endless,empty\n" + "".join(f"{n},{n % 2 + 0.5},7,{n or 'inf'},\n" for n in range(60))
 #: Makes the data, or the model, of a kind in a folder; the options name it, as seen from the repository beside it.
 DIABETES = (
     "from sklearn.datasets import load_diabetes as load; load(as_frame=True).frame.to_csv('{0}/it.csv', index=False)"
@@ -123,14 +124,17 @@ def tree(tmp_path: Path) -> Path:
     """A fresh copy, and a CSV beside it."""
     for name in ("few.csv", "few.parquet"):
         (tmp_path / name).write_text(FEW)
+    (tmp_path / "poor.csv").write_text(POOR)
+    (tmp_path / "fewer.csv").write_text("size,price\n1,1.5\n2,2.5\n")
     copy_tree(ROOT, tmp_path / "tree")
     return tmp_path / "tree"
 
 
 GIVEN = ["--name", "mine", "--data", "../few.csv"]
-ODD = 'price,"a, b",Größe \\d,new,of many\n' + "".join(
-    f"{n},{n % 7},{['kurz', 'lang'][n % 2]},{('True', 'False', '')[n % 3]},{n * 1.5}\n" for n in range(40)
+ODD = 'price,"a, b",Größe \\d,new,"of\nmany", it\'s "so"\n' + "".join(
+    f"{n},{n % 7},{['kurz', 'lang'][n % 2]},{('True', 'False', '')[n % 3]},{n * 1.5},{n}\n" for n in range(40)
 )
+BAD = ["--name", "mine", "--data", "../poor.csv", "--kind"]
 REFUSALS: dict[str, tuple[list[str], int, str]] = {
     "no name": (["--kind", "regression"], 2, "--name is missing"),
     "no kind": (GIVEN, 2, "--kind is missing"),
@@ -141,7 +145,14 @@ REFUSALS: dict[str, tuple[list[str], int, str]] = {
         "price is what is to be predicted",
     ),
     "words as numbers": ([*GIVEN, "--kind", "regression", "--target", "label"], 1, "label holds no numbers"),
-    "labels that are rare": ([*GIVEN, "--kind", "classification", "--target", "price"], 1, "rows each"),
+    "labels that are rare": ([*BAD, "classification", "--target", "size"], 1, "5 rows of each label: 0 has 1, "),
+    "labels with fractions": ([*BAD, "classification", "--target", "part"], 1, "--kind regression"),
+    "one value alone": ([*BAD, "regression", "--target", "same"], 1, "1 different values in 60 rows"),
+    "no end": ([*BAD, "regression", "--target", "endless"], 1, "infinite numbers"),
+    "no value at all": ([*BAD, "regression", "--target", "empty"], 2, "no column empty; it has size"),
+    "a column twice": ([*GIVEN, "--kind", "other", "--columns", "size,size"], 2, "or one twice"),
+    "no column": ([*GIVEN, "--kind", "other", "--columns", ""], 2, "names none"),
+    "few rows": (["--name", "mine", "--kind", "other", "--data", "../fewer.csv"], 1, "2 different values in 2 rows"),
     "another kind's metric": ([*GIVEN, "--kind", "regression", "--target", "price", "--metric", "auc"], 2, "rmse, mae"),
     "no CSV": (["--name", "mine", "--kind", "other", "--data", "docs/summary.svg"], 1, "can't be read as a CSV"),
     "no endpoint's name": (["--name", "a b", "--kind", "other", "--data", "../few.csv"], 2, "3 to 32 letters"),
@@ -186,7 +197,7 @@ def test_a_cluster_trains(tree: Path) -> None:
 
 
 def test_odd_names_and_values(tree: Path) -> None:
-    """Commas, backslashes and umlauts in names; true and false with gaps: training and the requests agree."""
+    """Commas, line ends, quotes, spaces in names; true and false with gaps: training and the requests agree."""
     (tree.parent / "odd.csv").write_text(ODD, encoding="utf-8")
 
     done = make(tree, "--name", "odd", "--kind", "regression", "--data", "../odd.csv", "--target", "price")
@@ -194,8 +205,26 @@ def test_odd_names_and_values(tree: Path) -> None:
 
     assert (done.returncode, trained.returncode) == (0, 0), done.stderr + trained.stderr
     body = json.loads((tree / "endpoints/smoke-requests.json").read_text())["input_data"]
-    assert body["columns"] == ["a, b", "Größe \\d", "new", "of many"]
+    assert body["columns"] == ["a, b", "Größe \\d", "new", "of\nmany", ' it\'s "so"']
     assert {type(row[2]) for row in body["data"]} == {str, type(None)}
+
+
+@pytest.mark.parametrize(
+    ("kind", "texts", "labels"),
+    [("classification", ("0", "1", "2"), [0, 1, 2]), ("classification", ("True", "False"), [False, True])],
+)
+def test_gaps_make_no_other_labels(kind: str, texts: tuple[str, ...], labels: list[Any], tree: Path) -> None:
+    """A row without a label is left out, which is said, and the others stay what they are: 1 isn't 1.0."""
+    rows = [f"{n},{texts[n % len(texts)]}" for n in range(40)]
+    (tree.parent / "gaps.csv").write_text("\n".join(["size,label", "7,", *rows, ""]))
+
+    made = make(tree, "--name", "mine", "--kind", kind, "--data", "../gaps.csv", "--bound", "0")
+    command = [sys.executable, "model/train.py", "--out", "made"]
+    trained = subprocess.run(command, cwd=tree, check=False, capture_output=True, text=True)
+
+    assert (made.returncode, trained.returncode) == (0, 0), made.stderr + trained.stderr
+    assert "1 of 41 rows have no label" in made.stderr
+    assert yaml.safe_load((tree / "made/MLmodel").read_text())["metadata"]["labels"] == labels
 
 
 def test_a_start_takes_parquet_and_a_sample(tree: Path) -> None:
@@ -298,7 +327,7 @@ def test_what_is_left_behind(tree: Path, keep: bool) -> None:
     assert "heart" not in (tree / "endpoints/endpoint.yml").read_text() + (tree / "README.md").read_text()
     assert any(name.startswith("emulator/") for name in left) == keep
     assert any(name.startswith("tests/scripts/") for name in left) == keep
-    assert any(name.endswith(".whl") for name in left) == (not keep)
+    assert any(name.endswith(".whl") for name in left) == (not keep or bool(git(ROOT, "ls-files", "*.whl")))
     assert make(tree, *GIVEN, "--kind", "classification").returncode == 1
     assert installed() == ours  # only a copy's own environment gets the wheel
 
