@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import re
@@ -124,6 +125,7 @@ def tree(tmp_path: Path) -> Path:
     """A fresh copy, and a CSV beside it."""
     for name in ("few.csv", "few.parquet"):
         (tmp_path / name).write_text(FEW)
+    (tmp_path / "few.csv.gz").write_bytes(gzip.compress(FEW.encode()))
     (tmp_path / "poor.csv").write_text(POOR)
     (tmp_path / "fewer.csv").write_text("size,price\n1,1.5\n2,2.5\n")
     copy_tree(ROOT, tmp_path / "tree")
@@ -156,6 +158,7 @@ REFUSALS: dict[str, tuple[list[str], int, str]] = {
     "another kind's metric": ([*GIVEN, "--kind", "regression", "--target", "price", "--metric", "auc"], 2, "rmse, mae"),
     "no CSV": (["--name", "mine", "--kind", "other", "--data", "docs/summary.svg"], 1, "can't be read as a CSV"),
     "no endpoint's name": (["--name", "a b", "--kind", "other", "--data", "../few.csv"], 2, "3 to 32 letters"),
+    "compressed": (["--name", "mine", "--kind", "other", "--data", "../few.csv.gz"], 1, "can't be read as a CSV"),
     "no Parquet": (["--name", "mine", "--kind", "other", "--data", "../few.parquet"], 1, "can't be read as Parquet"),
     "one column": (["--name", "mine", "--kind", "other", "--data", "endpoints/endpoint.yml"], 1, "endpoint.yml"),
     "a bound that none reaches": (
@@ -288,6 +291,43 @@ def test_a_folder_s_gate_knows_which_way_is_better(tree: Path, metric: str, less
     assert done.returncode == 0, done.stderr
     assert f'METRIC, BOUND, LOWER_IS_BETTER = "{metric}", 0.3, {less}' in (tree / "model/train.py").read_text()
     assert trained.returncode == int(not less)  # 0.2 is good enough where less is better
+
+
+def test_a_folder_that_lies_in_what_goes(tree: Path) -> None:
+    """All of it is kept; what git would leave out of it is told."""
+    ours = toy_model(tree / "model/ours", sample={"input_data": {"columns": ["a"], "index": [0], "data": [[1.5]]}})
+    (ours / ".gitignore").write_text("*.pkl\n")
+    (ours / "model.pkl").write_text("a model")
+    commit(tree, "Put our model here")
+
+    done = make(tree, "--name", "kept", "--model", "model/ours", "--keep-emulator")
+
+    assert (done.returncode, (tree / "model/mlflow/model.pkl").read_text()) == (0, "a model"), done.stderr
+    assert "git add --force model/mlflow/model.pkl" in done.stderr
+
+
+def test_what_git_does_not_have_is_not_removed(tree: Path) -> None:
+    """Ignored data of one's own in model/: git couldn't take it back."""
+    with (tree / ".gitignore").open("a") as file:
+        file.write("*.parquet\n")
+    commit(tree, "Ignore data")
+    (tree / "model/mine.parquet").write_text("mine")
+
+    done = make(tree, *GIVEN, "--kind", "classification")
+
+    assert (done.returncode, "model/mine.parquet" in done.stderr) == (1, True), done.stderr
+    assert (tree / "model/mine.parquet").exists() and git(tree, "status", "--porcelain") == []
+
+
+def test_a_folder_that_is_not_whole_changes_nothing(tree: Path) -> None:
+    """What can't be copied is found before anything is removed."""
+    ours = toy_model(tree.parent / "ours")
+    (ours / "weights.bin").symlink_to("nowhere")
+
+    done = make(tree, "--name", "kept", "--model", "../ours")
+
+    assert (done.returncode, "weights.bin is a link to nothing" in done.stderr) == (1, True), done.stderr
+    assert git(tree, "status", "--porcelain") == []
 
 
 def test_what_is_not_committed_is_not_risked(tree: Path) -> None:

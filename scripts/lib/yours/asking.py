@@ -154,6 +154,7 @@ def _fits(kind: str, target: pd.Series) -> None:
 
 def _folder(name: str, given: Given) -> Wanted:
     folder: Path = given["model"]
+    model_folder.digest(folder)  # which reads it all, as a rollout will
     described = model_folder.mlmodel(folder)
     found = model_example.example(folder, described)
     inputs = signature.fields((described.get("signature") or {}).get("inputs")) or {}
