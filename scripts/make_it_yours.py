@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
@@ -49,7 +50,7 @@ def main(dry_run: bool, keep_emulator: bool, **given: Any) -> None:
     wanted = asked(given)
     template = ask(given, "template", "URL of the template's repository, for updates", default="")
     written = files(wanted.answers, tree) | _said(template, tree, keep_emulator)
-    going = [*_replaced(tree), *leaving.behind(tree, keep_emulator)]
+    going = [*_replaced(tree, wanted.source), *leaving.behind(tree, keep_emulator)]
     if dry_run:
         _tell(("would remove", going), ("would write", dict.fromkeys([wanted.target, *map(Path, written)])))
         return
@@ -57,6 +58,8 @@ def main(dry_run: bool, keep_emulator: bool, **given: Any) -> None:
         packing.build(tree)
         packing.install(tree)
     _apply(tree, going, wanted, written)
+    if ignored := _ignored(tree, wanted.target):
+        say(f"git ignores some of it, so nobody else would have them: git add --force {' '.join(ignored)}")
     say(DONE.format(name=wanted.answers.name))
 
 
@@ -79,9 +82,18 @@ def _said(template: str, tree: Path, keep: bool) -> dict[str, str]:
     return {str(leaving.ANSWERS): leaving.answers(template, version, keep)}
 
 
-def _replaced(tree: Path) -> list[Path]:
-    """What is in model/ now."""
+def _replaced(tree: Path, source: Path | None) -> list[Path]:
+    """What is in model/ now. Raises Refused where git couldn't bring it back, and it isn't what is given."""
+    given = source.resolve() if source else tree / "nothing"
+    ignored = [name for name in _ignored(tree, Path("model")) if "__pycache__" not in name]
+    if lost := [name for name in ignored if not (tree / name).resolve().is_relative_to(given)]:
+        raise Refused(f"git ignores {', '.join(lost)}, so it couldn't take that back: put it elsewhere first")
     return [Path("model", path.name) for path in (tree / "model").iterdir() if path.name not in KEPT]
+
+
+def _ignored(tree: Path, below: Path) -> list[str]:
+    listed = ["git", "ls-files", "--others", "--ignored", "--exclude-standard", "--", str(below)]
+    return subprocess.run(listed, cwd=tree, capture_output=True, text=True, check=True).stdout.splitlines()
 
 
 def _tell(*groups: tuple[str, Iterable[object]]) -> None:
@@ -89,14 +101,14 @@ def _tell(*groups: tuple[str, Iterable[object]]) -> None:
 
 
 def _apply(tree: Path, going: list[Path], wanted: Wanted, written: dict[str, str]) -> None:
-    source = wanted.source and wanted.source.resolve()
-    content = source.read_bytes() if source and source.is_file() else None  # it may lie in what goes
-    for path in going:
-        shutil.rmtree(tree / path) if (tree / path).is_dir() else (tree / path).unlink()
-    if content is not None:
-        (tree / wanted.target).write_bytes(content)
-    elif source:
-        shutil.copytree(source, tree / wanted.target)
+    with TemporaryDirectory() as temporary:
+        kept = Path(temporary, "kept")  # what is given may lie in what goes
+        if wanted.source:
+            (shutil.copytree if wanted.source.is_dir() else shutil.copyfile)(wanted.source, kept)
+        for path in going:
+            shutil.rmtree(tree / path) if (tree / path).is_dir() else (tree / path).unlink()
+        if wanted.source:
+            shutil.move(kept, tree / wanted.target)
     for name, text in written.items():
         (tree / name).write_text(text, encoding="utf-8")
     formatter = Path(sys.executable).with_name("ruff")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import re
@@ -28,6 +29,7 @@ GUIDE = ROOT / "docs" / "MAKE_IT_YOURS.md"
 FEW = "size,floor,kind,price,label\n" + "".join(
     f"{n / 4},{n % 5},{'ab'[n % 2]},{3 * n + 0.5},{'yes' if n % 3 else 'no'}\n" for n in range(60)
 )
+POOR = "size,part,same,endless,empty\n" + "".join(f"{n},{n % 2 + 0.5},7,{n or 'inf'},\n" for n in range(60))
 #: Makes the data, or the model, of a kind in a folder; the options name it, as seen from the repository beside it.
 DIABETES = (
     "from sklearn.datasets import load_diabetes as load; load(as_frame=True).frame.to_csv('{0}/it.csv', index=False)"
@@ -123,14 +125,18 @@ def tree(tmp_path: Path) -> Path:
     """A fresh copy, and a CSV beside it."""
     for name in ("few.csv", "few.parquet"):
         (tmp_path / name).write_text(FEW)
+    (tmp_path / "few.csv.gz").write_bytes(gzip.compress(FEW.encode()))
+    (tmp_path / "poor.csv").write_text(POOR)
+    (tmp_path / "fewer.csv").write_text("size,price\n1,1.5\n2,2.5\n")
     copy_tree(ROOT, tmp_path / "tree")
     return tmp_path / "tree"
 
 
 GIVEN = ["--name", "mine", "--data", "../few.csv"]
-ODD = 'price,"a, b",Größe \\d,new,of many\n' + "".join(
-    f"{n},{n % 7},{['kurz', 'lang'][n % 2]},{('True', 'False', '')[n % 3]},{n * 1.5}\n" for n in range(40)
+ODD = 'price,"a, b",Größe \\d,new,"of\nmany", it\'s\n' + "".join(
+    f"{n},{n % 7},{['kurz', 'lang'][n % 2]},{('True', 'False', '')[n % 3]},{n * 1.5},{n}\n" for n in range(40)
 )
+BAD = ["--name", "mine", "--data", "../poor.csv", "--kind"]
 REFUSALS: dict[str, tuple[list[str], int, str]] = {
     "no name": (["--kind", "regression"], 2, "--name is missing"),
     "no kind": (GIVEN, 2, "--kind is missing"),
@@ -141,10 +147,18 @@ REFUSALS: dict[str, tuple[list[str], int, str]] = {
         "price is what is to be predicted",
     ),
     "words as numbers": ([*GIVEN, "--kind", "regression", "--target", "label"], 1, "label holds no numbers"),
-    "labels that are rare": ([*GIVEN, "--kind", "classification", "--target", "price"], 1, "rows each"),
+    "labels that are rare": ([*BAD, "classification", "--target", "size"], 1, "5 rows of each label: 0 has 1, "),
+    "labels with fractions": ([*BAD, "classification", "--target", "part"], 1, "--kind regression"),
+    "one value alone": ([*BAD, "regression", "--target", "same"], 1, "1 different values in 60 rows"),
+    "no end": ([*BAD, "regression", "--target", "endless"], 1, "infinite numbers"),
+    "no value at all": ([*BAD, "regression", "--target", "empty"], 2, "no column empty; it has size"),
+    "a column twice": ([*GIVEN, "--kind", "other", "--columns", "size,size"], 2, "or one twice"),
+    "no column": ([*GIVEN, "--kind", "other", "--columns", ""], 2, "names none"),
+    "few rows": (["--name", "mine", "--kind", "other", "--data", "../fewer.csv"], 1, "2 different values in 2 rows"),
     "another kind's metric": ([*GIVEN, "--kind", "regression", "--target", "price", "--metric", "auc"], 2, "rmse, mae"),
     "no CSV": (["--name", "mine", "--kind", "other", "--data", "docs/summary.svg"], 1, "can't be read as a CSV"),
     "no endpoint's name": (["--name", "a b", "--kind", "other", "--data", "../few.csv"], 2, "3 to 32 letters"),
+    "compressed": (["--name", "mine", "--kind", "other", "--data", "../few.csv.gz"], 1, "can't be read as a CSV"),
     "no Parquet": (["--name", "mine", "--kind", "other", "--data", "../few.parquet"], 1, "can't be read as Parquet"),
     "one column": (["--name", "mine", "--kind", "other", "--data", "endpoints/endpoint.yml"], 1, "endpoint.yml"),
     "a bound that none reaches": (
@@ -186,7 +200,7 @@ def test_a_cluster_trains(tree: Path) -> None:
 
 
 def test_odd_names_and_values(tree: Path) -> None:
-    """Commas, backslashes and umlauts in names; true and false with gaps: training and the requests agree."""
+    """Commas, line ends, quotes, spaces in names; true and false with gaps: training and the requests agree."""
     (tree.parent / "odd.csv").write_text(ODD, encoding="utf-8")
 
     done = make(tree, "--name", "odd", "--kind", "regression", "--data", "../odd.csv", "--target", "price")
@@ -194,8 +208,35 @@ def test_odd_names_and_values(tree: Path) -> None:
 
     assert (done.returncode, trained.returncode) == (0, 0), done.stderr + trained.stderr
     body = json.loads((tree / "endpoints/smoke-requests.json").read_text())["input_data"]
-    assert body["columns"] == ["a, b", "Größe \\d", "new", "of many"]
+    assert body["columns"] == ["a, b", "Größe \\d", "new", "of\nmany", " it's"]
     assert {type(row[2]) for row in body["data"]} == {str, type(None)}
+
+
+@pytest.mark.parametrize(
+    ("kind", "texts", "labels"),
+    [("classification", ("0", "1", "2"), [0, 1, 2]), ("classification", ("True", "False"), [False, True])],
+)
+def test_gaps_make_no_other_labels(kind: str, texts: tuple[str, ...], labels: list[Any], tree: Path) -> None:
+    """A row without a label is left out, which is said, and the others stay what they are: 1 isn't 1.0."""
+    rows = [f"{n},{texts[n % len(texts)]}" for n in range(40)]
+    (tree.parent / "gaps.csv").write_text("\n".join(["size,label", "7,", *rows, ""]))
+
+    made = make(tree, "--name", "mine", "--kind", kind, "--data", "../gaps.csv", "--bound", "0")
+    command = [sys.executable, "model/train.py", "--out", "made"]
+    trained = subprocess.run(command, cwd=tree, check=False, capture_output=True, text=True)
+
+    assert (made.returncode, trained.returncode) == (0, 0), made.stderr + trained.stderr
+    assert "1 of 41 rows have no label" in made.stderr
+    assert yaml.safe_load((tree / "made/MLmodel").read_text())["metadata"]["labels"] == labels
+
+
+def test_few_amounts_are_no_labels(tree: Path) -> None:
+    """Numbers with fractions: what is asked for and what trains agree, however few there are."""
+    made = make(tree, *BAD, "other", "--target", "part", "--columns", "size", "--bound", "9")
+    trained = subprocess.run([sys.executable, "model/train.py"], cwd=tree, check=False, capture_output=True, text=True)
+
+    assert (made.returncode, trained.returncode) == (0, 0), made.stderr + trained.stderr
+    assert json.loads(trained.stdout).keys() == {"pinball_loss"}
 
 
 def test_a_start_takes_parquet_and_a_sample(tree: Path) -> None:
@@ -261,6 +302,43 @@ def test_a_folder_s_gate_knows_which_way_is_better(tree: Path, metric: str, less
     assert trained.returncode == int(not less)  # 0.2 is good enough where less is better
 
 
+def test_a_folder_that_lies_in_what_goes(tree: Path) -> None:
+    """All of it is kept; what git would leave out of it is told."""
+    ours = toy_model(tree / "model/ours", sample={"input_data": {"columns": ["a"], "index": [0], "data": [[1.5]]}})
+    (ours / ".gitignore").write_text("*.pkl\n")
+    (ours / "model.pkl").write_text("a model")
+    commit(tree, "Put our model here")
+
+    done = make(tree, "--name", "kept", "--model", "model/ours", "--keep-emulator")
+
+    assert (done.returncode, (tree / "model/mlflow/model.pkl").read_text()) == (0, "a model"), done.stderr
+    assert "git add --force model/mlflow/model.pkl" in done.stderr
+
+
+def test_what_git_does_not_have_is_not_removed(tree: Path) -> None:
+    """Ignored data of one's own in model/: git couldn't take it back."""
+    with (tree / ".gitignore").open("a") as file:
+        file.write("*.parquet\n")
+    commit(tree, "Ignore data")
+    (tree / "model/mine.parquet").write_text("mine")
+
+    done = make(tree, *GIVEN, "--kind", "classification")
+
+    assert (done.returncode, "model/mine.parquet" in done.stderr) == (1, True), done.stderr
+    assert (tree / "model/mine.parquet").exists() and git(tree, "status", "--porcelain") == []
+
+
+def test_a_folder_that_is_not_whole_changes_nothing(tree: Path) -> None:
+    """What can't be copied is found before anything is removed."""
+    ours = toy_model(tree.parent / "ours")
+    (ours / "weights.bin").symlink_to("nowhere")
+
+    done = make(tree, "--name", "kept", "--model", "../ours")
+
+    assert (done.returncode, "weights.bin is a link to nothing" in done.stderr) == (1, True), done.stderr
+    assert git(tree, "status", "--porcelain") == []
+
+
 def test_what_is_not_committed_is_not_risked(tree: Path) -> None:
     """git takes all of it back, so there must be nothing that it doesn't have."""
     (tree / "notes.txt").write_text("mine")
@@ -298,7 +376,7 @@ def test_what_is_left_behind(tree: Path, keep: bool) -> None:
     assert "heart" not in (tree / "endpoints/endpoint.yml").read_text() + (tree / "README.md").read_text()
     assert any(name.startswith("emulator/") for name in left) == keep
     assert any(name.startswith("tests/scripts/") for name in left) == keep
-    assert any(name.endswith(".whl") for name in left) == (not keep)
+    assert any(name.endswith(".whl") for name in left) == (not keep or bool(git(ROOT, "ls-files", "*.whl")))
     assert make(tree, *GIVEN, "--kind", "classification").returncode == 1
     assert installed() == ours  # only a copy's own environment gets the wheel
 

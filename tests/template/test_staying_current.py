@@ -62,6 +62,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """This repository, released twice: a file changed, one new, one of the emulator's new, and another emulator."""
     tree = tmp_path_factory.mktemp("template") / "tree"
     copy_tree(ROOT, tree)
+    python(tree, "tools.release", f"{FIRST}.dev0")  # what is tested may be a release itself
     release(tree, FIRST)
     for name in (CHANGED, BOTH):
         first_line(tree / name, '"""The template changed this."""')

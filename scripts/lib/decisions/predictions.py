@@ -91,7 +91,8 @@ def _rows(answer: Any, count: int | None, gives: Specs) -> tuple[Columns, list[s
     if count is None and answer is not None:
         rows = rows if isinstance(rows, list) else [rows]
     elif not isinstance(rows, list) or (len(rows) != count and rows != [answer]):
-        return {}, [f"not a list{'' if count is None else f' of {count}'} predictions: {shown(answer)}"]
+        each = f" of {count} predictions, one for each row (expectations may say `per_row: false`)" if count else ""
+        return {}, [f"not a list{each}: {shown(answer)}"]
     columns: Columns = {}
     for row in rows:
         for name, value in _cells(row, gives).items():

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from scripts.lib.azure.waiting import say
 from scripts.lib.cli import paths
 from scripts.lib.cli.names import endpoint
 from scripts.lib.decisions import model_example, model_folder, model_tags, signature
@@ -67,12 +68,15 @@ def _csv(name: str, kind: str, data: Path, given: Given) -> Wanted:
     read = table.read(data)
     target = ask(given, "target", "Column to predict", default=str(read.columns[-1]))
     others = _listed([str(column) for column in read.columns if column != target])
-    columns = _columns(ask(given, "columns", "Columns to predict from", default=others))
+    columns = _columns(ask(given, "columns", "Columns to predict from", default=others), [*read.columns])
     if missing := [column for column in (target, *columns) if column not in read.columns]:
         raise click.UsageError(f"{data} has no column {', '.join(missing)}; it has {', '.join(map(str, read.columns))}")
-    if target in columns:
-        raise click.UsageError(f"{target} is what is to be predicted; leave it out of --columns")
-    read = read.dropna(subset=[target])
+    if target in columns or not columns or len({*columns}) < len(columns):
+        why = f"{target} is what is to be predicted" if target in columns else "it names none, or one twice"
+        raise click.UsageError(f"--columns {_listed(columns)}: {why}")
+    if gaps := int(read[target].isna().sum()):
+        say(f"{gaps} of {len(read)} rows have no {target}: they are left out")
+    read = table.known(read, target)
     _fits(kind, read[target])
     metric = ask(given, "metric", "Metric of the gate", default=_metric(kind, read[target]), kind=_metrics(kind))
     if metric not in table.METRICS[kind]:
@@ -110,12 +114,16 @@ def _form(name: str) -> str:
 def _listed(columns: list[str]) -> str:
     """With commas between, as a CSV's head: a name that has one stands in quotes."""
     text = io.StringIO()
-    csv.writer(text, lineterminator="").writerow(columns)
-    return text.getvalue()
+    csv.writer(text, lineterminator="\n").writerow(columns)
+    return text.getvalue()[:-1]
 
 
-def _columns(text: str) -> list[str]:
-    return next(csv.reader([text], skipinitialspace=True), [])
+def _columns(text: str, known: list[str]) -> list[str]:
+    """The names in a text, which may have a space after each comma, unless the names themselves begin with one."""
+    plain, spaced = (
+        next(csv.reader(io.StringIO(text, newline=""), skipinitialspace=skip), []) for skip in (False, True)
+    )
+    return plain if {*plain} <= {*known} else spaced
 
 
 def _metrics(kind: str) -> click.Choice[str]:
@@ -123,25 +131,30 @@ def _metrics(kind: str) -> click.Choice[str]:
 
 
 def _metric(kind: str, target: pd.Series) -> str:
-    from pandas.api import types
-
-    amount = types.is_numeric_dtype(target) and target.nunique() > 20
-    return "pinball_loss" if kind == "other" and amount else table.METRICS[kind][0]
+    return "pinball_loss" if kind == "other" and table.is_amount(target) else table.METRICS[kind][0]
 
 
 def _fits(kind: str, target: pd.Series) -> None:
     from pandas.api import types
 
-    counts = target.value_counts()
     if kind == "regression" and not types.is_numeric_dtype(target):
         raise Refused(f"{target.name} holds no numbers: a regression needs them")
-    if kind == "classification" and (len(counts) < 2 or counts.min() < FEWEST):
-        few = ", ".join(f"{label} has {count} rows" for label, count in counts[counts < FEWEST].items())
-        raise Refused(f"{target.name} needs two labels or more, with {FEWEST} rows each: {few or 'it has one label'}")
+    if len(target) < FEWEST or target.nunique() < 2:
+        found = f"{target.name} has {target.nunique()} different values in {len(target)} rows"
+        raise Refused(f"{found}: a model needs 2 in {FEWEST} rows at least")
+    if kind == "regression" or (kind == "other" and table.is_amount(target)):
+        return
+    if table.has_fractions(target):
+        raise Refused(f"{target.name} holds numbers with fractions, which are no labels: --kind regression")
+    counts = target.value_counts()
+    if counts.min() < FEWEST:
+        few = ", ".join(f"{label} has {count}" for label, count in counts[counts < FEWEST].items())
+        raise Refused(f"{target.name} needs {FEWEST} rows of each label: {few}")
 
 
 def _folder(name: str, given: Given) -> Wanted:
     folder: Path = given["model"]
+    model_folder.digest(folder)  # which reads it all, as a rollout will
     described = model_folder.mlmodel(folder)
     found = model_example.example(folder, described)
     inputs = signature.fields((described.get("signature") or {}).get("inputs")) or {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,12 +28,36 @@ def read(path: Path) -> pd.DataFrame:
 
     parquet = path.suffix == ".parquet"
     try:
-        table = pd.read_csv(io.StringIO(pd.read_parquet(path).to_csv(index=False)) if parquet else path)
+        source = io.StringIO(pd.read_parquet(path).to_csv(index=False)) if parquet else path
+        table = pd.read_csv(source, low_memory=False, compression=None).dropna(
+            axis="columns", how="all"
+        )  # of those there is no type
     except (OSError, ValueError, LookupError, NotImplementedError) as error:  # of damaged Parquet, too
         raise Refused(f"{path} can't be read as {'Parquet' if parquet else 'a CSV'}: {error}") from error
     if table.empty or len(table.columns) < 2:
         raise Refused(f"{path} has {len(table)} rows of {len(table.columns)} columns. Are there commas between?")
     return table
+
+
+def known(table: pd.DataFrame, target: str) -> pd.DataFrame:
+    """The rows that have a target, of the type that it has without gaps: training reads it so, too."""
+    rows = table.dropna(subset=[target])
+    if rows[target].isin([math.inf, -math.inf]).any():
+        raise Refused(f"{target} holds infinite numbers: leave those rows out")
+    return rows.assign(**{target: rows[target].convert_dtypes().to_numpy()})
+
+
+def has_fractions(target: pd.Series) -> bool:
+    from pandas.api import types
+
+    return bool(types.is_float_dtype(target) and (target % 1 != 0).any())
+
+
+def is_amount(target: pd.Series) -> bool:
+    """Whether it is measured or counted, and not one of a few labels: as served.py has it."""
+    from pandas.api import types
+
+    return bool(types.is_numeric_dtype(target)) and (target.nunique() > 20 or has_fractions(target))
 
 
 def sample(table: pd.DataFrame, target: str) -> str:

@@ -18,7 +18,8 @@ QUANTILES = {"low": 0.1, "middle": 0.5, "high": 0.9}
 
 def is_amount(target: pd.Series) -> bool:
     """Whether it is a number that is measured or counted, and not one of a few labels."""
-    return bool(pd.api.types.is_numeric_dtype(target)) and target.nunique() > 20
+    fractions = pd.api.types.is_float_dtype(target) and (target % 1 != 0).any()
+    return bool(pd.api.types.is_numeric_dtype(target)) and bool(fractions or target.nunique() > 20)
 
 
 class Answers(PythonModel):

@@ -28,13 +28,14 @@ def load(path: Path) -> pd.DataFrame:
     texts = [name for name, kind in COLUMNS.items() if kind == "string"]
     try:
         as_csv = {"dtype": dict.fromkeys(texts, str)}
-        table = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, **as_csv)
+        table = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, low_memory=False, **as_csv)
     except (ValueError, OSError, LookupError, NotImplementedError) as error:  # of a file that is damaged, too
         raise click.ClickException(f"{path} isn't what its name ends in: {error}; no model was written") from error
     if missing := [name for name in (*COLUMNS, TARGET) if name not in table]:
         raise click.ClickException(f"{path} has no column {', '.join(missing)}; no model was written")
     types = {name: "float64" if kind == "double" else bool for name, kind in COLUMNS.items() if kind != "string"}
     table = table[[*COLUMNS, TARGET]].dropna(subset=[TARGET]).astype(types)
+    table[TARGET] = table[TARGET].convert_dtypes().to_numpy()  # 0 and 1, true and false, as they are without gaps
     return table.assign(**{name: table[name].map(str, na_action="ignore").where(table[name].notna()) for name in texts})
 
 
