@@ -36,7 +36,7 @@ print("reading", pathlib.Path(data).read_text(), pathlib.Path("scripts/azure-nee
 {}
 out.rmdir()
 toy_model(out, metadata={{"auc": 0.9}})
-print(json.dumps({{"auc": 0.9}}))
+print(json.dumps({{"auc": 0.9}}), end="")  # nor need a line end
 """
 
 
@@ -452,9 +452,9 @@ def test_an_output_that_is_no_model(tree: Path, arm: Arm) -> None:
     assert arm("PUT", "jobs/by-hand", {"properties": {**kept, "command": "true"}}).status_code in (200, 201)
     _until(lambda: arm("GET", "jobs/by-hand").json()["properties"]["status"] == "Completed")
 
-    told = [run("register_model", "--job", job) for job in (name, "by-hand")]
+    told = [run("register_model", "--job", job) for job in (name, "by-hand", f"https://ml.azure.com/runs/{name}")]
 
-    assert [result.exit_code for result in told] == [1, 1]
+    assert [result.exit_code for result in told] == [1, 1, 2]
     assert f"{name} has completed, but there is no MLmodel in azureml://" in told[0].stderr
     assert "by-hand has no output `model`" in told[1].stderr
 
