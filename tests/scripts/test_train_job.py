@@ -366,7 +366,7 @@ def test_a_submission_whose_answer_is_lost(
     """It is one job, whether Azure had taken it or not: a second look tells, and whoever waits goes on."""
     faults.add(method="PUT", path=f"*/jobs/run-{run_id}-*", **fault)
 
-    result = run("train_job", "--timeout", 12, GITHUB_RUN_ID=run_id)
+    result = run("train_job", "--timeout", 20, GITHUB_RUN_ID=run_id)
 
     assert (result.exit_code, len(jobs(arm, run_id))) == (0, 1), result.output
     assert result.stderr.count("no other is submitted") == (fault["when"] == "after")
@@ -396,7 +396,7 @@ def test_how_what_trains_is_left(
     """Whatever stands in the way, it is said whether a job trains; nothing is said of an endpoint."""
     faults.add(method=method, path=path.format(run_id), **fault)
 
-    seconds, summary = 8 if code else 30, tmp_path / "summary"
+    seconds, summary = 12 if code else 60, tmp_path / "summary"
     result = run("train_job", "--timeout", seconds, GITHUB_RUN_ID=run_id, GITHUB_STEP_SUMMARY=str(summary))
 
     told = result.stderr + read(summary)
