@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import uuid
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,6 +25,11 @@ from scripts.lib.decisions import model_folder, model_tags, servable, tags, trai
 from scripts.lib.decisions.metrics import metrics
 from scripts.lib.decisions.state import Refused
 from scripts.lib.github import provenance, step_output
+
+JOB = re.compile(
+    r"(?:azureml:)?(?:/subscriptions/([^/]+)/resourceGroups/([^/]+)/providers/[^/]+/workspaces/([^/]+)/jobs/)?([\w-]+)",
+    re.IGNORECASE,
+)
 
 
 @command()
@@ -52,11 +58,11 @@ def main(
         step_output.output(version=str(version))
         return str(version)
     name, deadline, by, origin = model_name(), Deadline(timeout), "", dict[str, str]()
-    trained_in = _workspace(workspace, str(job))
+    trained_in, its_name = _place(workspace, job) if job else (workspace, "")
     if folder is None:
         temporary = click.get_current_context().with_resource(TemporaryDirectory(ignore_cleanup_errors=True))
         folder = Path(temporary, "model")
-        origin, by = _fetched(trained_in, str(job).rpartition("/")[2], folder, deadline)
+        origin, by = _fetched(trained_in, its_name, folder, deadline)
     digest = model_folder.digest(folder)
     _check(folder, anyway)
     described = {**model_tags.tags(folder), "digest": digest, **origin, **provenance.tags()}
@@ -75,10 +81,12 @@ def main(
     return str(model.version)
 
 
-def _workspace(workspace: Workspace, job: str) -> Workspace:
-    """Where a job is: an id tells it, which may be another one; a name doesn't."""
-    *_, subscription, _, group, _, _, _, there, _, _ = [""] * 9 + job.split("/")
-    return Workspace(subscription, group, there) if there else workspace
+def _place(workspace: Workspace, job: str) -> tuple[Workspace, str]:
+    """Where a job is, with its name: an id tells it, which may be in another workspace; a name doesn't."""
+    if (found := JOB.fullmatch(job.strip())) is None:
+        raise click.BadParameter(f"{job!r} is no job's name or id, /subscriptions/…/jobs/NAME.", param_hint="--job")
+    *place, name = found.groups()
+    return Workspace(*place) if all(place) else workspace, name
 
 
 def _fetched(workspace: Workspace, name: str, folder: Path, deadline: Deadline) -> tuple[dict[str, str], str]:

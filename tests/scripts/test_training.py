@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from scripts.lib.decisions import training
+from scripts.lib.decisions import job_output, training
 from tests.support import ROOT
 from tests.support.training import job as example
 
@@ -85,6 +87,41 @@ def test_the_digest_is_of_code_and_data() -> None:
     others = [({"a": b"1"}, "heart:3"), ({"a": b"2", "b": b"1"}, "heart:3"), ({"c": b"1", "b": b"2"}, "heart:3")]
     assert training.digest(two, "heart:3") == same
     assert same not in {training.digest(*other) for other in [*others, (one, "heart:4")]}
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "out"),
+    [
+        ("true # done", 0, "out"),
+        ("cd / &&\n  exec true", 0, "out"),
+        ("false\ntrue", 0, "out"),
+        ("true\nfalse", 1, ""),
+        ("exit 3", 3, ""),
+        ("set -e; false; true", 1, ""),
+    ],
+)
+def test_what_a_job_does_after_its_command(command: str, code: int, out: str) -> None:
+    """Whatever shape job.yml's command has, it ends as it would, and what comes after it comes where it ended well."""
+    whole = training.command({"command": command}, "FILE").replace("python FILE ${{outputs.model}}", "echo out")
+
+    ended = subprocess.run(["bash", "-c", whole], capture_output=True, text=True, check=False)
+
+    assert (ended.returncode, ended.stdout.strip()) == (code, out)
+
+
+def test_the_digest_of_an_output(tmp_path: Path) -> None:
+    """Each file counts by its name and content, no folder does; the last digest that a log has is the job's own."""
+    (tmp_path / "a/b").mkdir(parents=True)
+    digests = [job_output.digest(tmp_path)]
+    for name, content in (("a/b/c", "1"), ("a/b/c", "2"), ("a/c", "2"), ("ä b", "")):
+        (tmp_path / name).write_text(content)
+        digests.append(job_output.digest(tmp_path))
+    (tmp_path / "empty").mkdir()
+
+    assert len({*digests}) == len(digests)
+    assert job_output.digest(tmp_path) == digests[-1]
+    log = f"output sha256:{digests[0]}\n50%\noutput sha256:{digests[1]}\nx output sha256:{digests[2]}\n"
+    assert (job_output.printed(log), job_output.printed("output sha256:short\n")) == (digests[1], "")
 
 
 def test_the_environment_is_the_lock() -> None:

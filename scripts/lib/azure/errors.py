@@ -60,7 +60,8 @@ def explain(error: Exception) -> str | None:
 def bare(error: Exception) -> str | None:
     """The same without advice that is about endpoints, for whoever does something else."""
     message = str(error) if isinstance(error, TimedOut) else explain(error)
-    return message and "\n".join(line for line in message.splitlines() if not OF_ENDPOINTS.search(line))
+    first, *rest = (message or "").splitlines() or [""]
+    return message and "\n".join([first, *(line for line in rest if not OF_ENDPOINTS.search(line))])
 
 
 def brief(error: Exception) -> str:

@@ -42,7 +42,7 @@ def main(folder: Path) -> None:
     except OSError as error:
         print(f"the model isn't among the run's files: {error}")
     if folder.is_dir():  # else it is an address, where training wrote by itself
-        print(f"output sha256:{digest(folder)}")
+        print(f"\noutput sha256:{digest(folder)}")  # what came before may not have ended its line
 
 
 if __name__ == "__main__":

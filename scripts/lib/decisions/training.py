@@ -51,8 +51,11 @@ def _wrong_output(path: Any) -> Iterator[str]:
 
 
 def command(job: Mapping[str, Any], then: str) -> str:
-    """What job.yml says, whatever shape it has, and a file of Python after it, where that ended well."""
-    return f"(\n{job['command']}\n) && python {then} ${{{{outputs.model}}}}"
+    """What job.yml says, whatever shape it has, and a file of Python after it, where that ended well.
+
+    As a condition (`&&`, `if`) it would go on after a failure in spite of its own `set -e`.
+    """
+    return f"(\n{job['command']}\n); ended=$?; [ $ended = 0 ] || exit $ended; python {then} ${{{{outputs.model}}}}"
 
 
 def data(job: Mapping[str, Any]) -> str:
