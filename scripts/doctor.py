@@ -72,7 +72,7 @@ def _variables(ctx: click.Context, param: click.Parameter, value: str | None) ->
 
 @command()
 @click.option(
-    "--files", "only_files", is_flag=True, help="Check the files of endpoints/ alone: without GitHub, without Azure."
+    "--files", "only_files", is_flag=True, help="Check endpoints/ and model/job.yml alone, without GitHub and Azure."
 )
 @click.option("--rollout", is_flag=True, help="First job of a rollout: fail only for what would fail it anyway.")
 @click.option(
@@ -126,7 +126,8 @@ def main(
         return
     if rollout and version is None:
         step_output.output(trains=training.where())
-    for found in files.check(version) if only_files else examine(variables, version, data, everything=not rollout):
+    its = filter(None, [*files.check(version), training.file()]) if only_files else None
+    for found in its or examine(variables, version, data, everything=not rollout):
         say(str(found))
         findings.append(found)
     step_output.summary("### The set-up", finding.as_table(findings))

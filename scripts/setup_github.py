@@ -55,15 +55,26 @@ def main(repository: str | None, dry_run: bool, undo: bool, **options: Any) -> s
     github = _unasked(repository) if dry_run and not token_name() else GitHub.here(repository)
     facts = github.facts()
     present = read(github, ENVIRONMENTS, options["branch"] or facts["default_branch"])
+    _check(undo, options)
     if undo:
         return _lines(_removal(github, present, options))
-    if lone := [name for name in WATCHING if options[name] and not options["watch"]]:
-        raise click.UsageError(f"--{lone[0].replace('_', '-')} counts with --watch alone.")
     if options["watch"]:
         return _lines(_watching(github, present, options))
     wish = _wish(github, facts, present, options)
     _set_up(github, facts, present, wish, dry_run)
     return _lines(_creation(github, present, wish, options))
+
+
+def _check(undo: bool, options: Document) -> None:
+    """Raises UsageError for what would be passed over."""
+    if lone := [name for name in WATCHING if options[name] and not options["watch"]]:
+        raise click.UsageError(f"--{lone[0].replace('_', '-')} counts with --watch alone.")
+    if options["approvals"] and not options["ruleset"]:
+        raise click.UsageError("--approvals counts with --ruleset alone.")
+    if options["own_identities"] and options["staging"]:
+        raise click.UsageError("--own-identities is production's: --staging has one identity for all.")
+    if undo and options["watch"]:
+        raise click.UsageError("--undo takes alerts and log away with all else: it takes no --watch.")
 
 
 def _unasked(repository: str | None) -> GitHub:

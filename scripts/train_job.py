@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import click
 
-from scripts.lib.azure import trained
+from scripts.lib.azure import job_file, trained
 from scripts.lib.azure import training as jobs
 from scripts.lib.azure.errors import bare
 from scripts.lib.azure.tracking import track
@@ -36,6 +36,8 @@ def main(workspace: Workspace, data: str, cancel: bool, timeout: float) -> str |
     has completed; after one that failed or was cancelled the next number starts. Interrupted it cancels its job. The
     output `job` is for `register_model --job`.
     """
+    if not cancel:
+        job_file.checked()
     deadline = Deadline(CLEAN_UP if cancel else timeout)
     run = f"run-{os.environ.get('GITHUB_RUN_ID', 'by-hand')}"
     with _left("Nothing is submitted or cancelled.", "interrupted."):

@@ -874,6 +874,9 @@ class TestAzure:
             ("--watch", "--latency", "1e3"),
             ("--watch", "--log-workspace", ID),
             ("--watch", "--action-group", "oncall"),
+            ("--watch", "--undo"),
+            ("--approvals", "2"),
+            ("--staging", "--own-identities"),
         ],
     )
     def test_watch_wrongly(self, github: LocalGitHub, wrong: tuple[str, ...]) -> None:

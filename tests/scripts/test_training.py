@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from scripts.lib.decisions import job_output, training
+from scripts.lib.decisions import job_file, job_output, training
 from tests.support import ROOT
 from tests.support.training import job as example
 
@@ -30,10 +30,10 @@ def output(path: str | None) -> dict[str, Any]:
 
 def test_a_file_that_can_train() -> None:
     """A job without data, or with a registered environment, is one, too; and the example that make_it_yours writes."""
-    assert not list(training.problems(yaml.safe_load(example())))
-    assert not list(training.problems(GOOD))
-    assert not list(training.problems({**GOOD, "inputs": {}}))
-    assert not list(training.problems({**GOOD, "environment": "azureml:ours:3"}))
+    assert not list(job_file.problems(yaml.safe_load(example())))
+    assert not list(job_file.problems(GOOD))
+    assert not list(job_file.problems({**GOOD, "inputs": {}, "command": "python a.py ${{outputs.model}}"}))
+    assert not list(job_file.problems({**GOOD, "environment": "azureml:ours:3"}))
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_a_file_that_can_train() -> None:
         ({"name": "mine"}, "gets one of its own"),
         ({"code": "."}, "must be `..`"),
         ({"compute": None}, "`compute` is missing"),
-        ({"command": "python model/train.py"}, "writes no"),
+        ({"command": "python model/train.py ${{inputs.data}}"}, "writes no"),
         ({"environment": None}, "`environment` is missing"),
         ({"outputs": {}}, "outputs.model.path"),
         ({"outputs": ["model"]}, "outputs.model.path"),
@@ -56,7 +56,7 @@ def test_a_file_that_can_train() -> None:
 )
 def test_a_file_that_can_t(change: dict[str, Any], said: str) -> None:
     """Each reason is a sentence of its own."""
-    [problem] = training.problems({**GOOD, **change})
+    [problem] = job_file.problems({**GOOD, **change})
     assert said in problem
 
 

@@ -137,6 +137,7 @@ ODD = 'price,"a, b",Größe \\d,new,"of\nmany", it\'s\n' + "".join(
     f"{n},{n % 7},{['kurz', 'lang'][n % 2]},{('True', 'False', '')[n % 3]},{n * 1.5},{n}\n" for n in range(40)
 )
 BAD = ["--name", "mine", "--data", "../poor.csv", "--kind"]
+PRICE = [*GIVEN, "--kind", "regression", "--target", "price"]
 REFUSALS: dict[str, tuple[list[str], int, str]] = {
     "no name": (["--kind", "regression"], 2, "--name is missing"),
     "no kind": (GIVEN, 2, "--kind is missing"),
@@ -166,7 +167,30 @@ REFUSALS: dict[str, tuple[list[str], int, str]] = {
         2,
         "no number",
     ),
-    "no cluster's name": ([*GIVEN, "--kind", "regression", "--target", "price", "--cluster", "a b"], 2, "no name of a"),
+    "no cluster's name": ([*PRICE, "--cluster", "a b"], 2, "--cluster a b is no such name"),
+    "a cluster's name that Azure has none of": ([*PRICE, "--cluster", "cpu_1"], 2, "--cluster cpu_1 is no such name"),
+    "an asset with its version": ([*PRICE, "--cluster", "cpu", "--asset", "azureml:a:3"], 2, "without a version"),
+    "an asset for nobody": ([*PRICE, "--asset", "prices"], 2, "is what a --cluster trains on"),
+    "an asset for the runner": ([*PRICE, "--asset", "prices", "--cluster", ""], 2, "is what a --cluster trains on"),
+    **{
+        f"a model, and {option}": (
+            ["--name", "mine", "--model", "docs", f"--{option}", value],
+            2,
+            f"--{option} says how",
+        )
+        for option, value in {
+            "kind": "other",
+            "data": "../few.csv",
+            "target": "a",
+            "columns": "a",
+            "cluster": "cpu",
+            "asset": "a",
+        }.items()
+    },
+    "a bound of nothing": (["--name", "mine", "--model", "../kept", "--bound", "0.3"], 2, "of which --metric"),
+    "a metric without a bound": (["--name", "mine", "--model", "../kept", "--metric", "auc"], 2, "--bound is missing"),
+    "a metric that it lacks": (["--name", "mine", "--model", "../kept", "--metric", "a"], 2, "has no such number"),
+    "no bound at all": (["--name", "mine", "--model", "../kept", "--metric", "auc", "--bound", "inf"], 2, "no number"),
     "a folder that is no model": (["--name", "mine", "--model", "docs"], 1, "MLmodel"),
 }
 
@@ -175,6 +199,7 @@ REFUSALS: dict[str, tuple[list[str], int, str]] = {
 def test_a_refusal_changes_nothing(case: str, tree: Path) -> None:
     """What no model can be made of is said in a sentence."""
     options, code, words = REFUSALS[case]
+    toy_model(tree.parent / "kept", metadata={"auc": 0.9})
 
     done = make(tree, *options)
 

@@ -93,7 +93,7 @@ def _said(error: Exception, content: Mapping[str, Any], keys: Keys) -> dict[str,
 
     cause = error.__cause__ or error
     flat = _flat(cause.messages, content, "") if isinstance(cause, ValidationError) else ()
-    return {path: _why(said, path, value, keys) for path, said, value in flat}
+    return {path: reason(said, path, value, keys) for path, said, value in flat}
 
 
 def _flat(messages: Any, content: Any, path: str) -> Iterator[tuple[str, str, Any]]:
@@ -108,7 +108,8 @@ def _flat(messages: Any, content: Any, path: str) -> Iterator[tuple[str, str, An
         yield from _flat(messages[-1], content, path)  # of several alternatives the last is the written-out one
 
 
-def _why(said: str, path: str, value: Any, keys: Keys) -> str:
+def reason(said: str, path: str, value: Any, keys: Keys) -> str:
+    """What the SDK says of a key, in words of ours."""
     if said == "Unknown field.":
         near = file_rules.nearest(path, keys)
         return "is no key that Azure knows: " + (f"write `{near}`" if near else "take it out")

@@ -16,7 +16,7 @@ from scripts.lib.azure.looking import found, twice
 from scripts.lib.azure.trying import Tries, patiently
 from scripts.lib.azure.waiting import Deadline, answered, say, within
 from scripts.lib.azure.workspace import Workspace, read_yaml
-from scripts.lib.decisions import job_output, training
+from scripts.lib.decisions import job_file, job_output, training
 from scripts.lib.decisions.state import Refused
 
 FILE, LOCK = Path("model/job.yml"), Path("model/requirements.txt")
@@ -37,7 +37,7 @@ class Wanted:
 def read() -> dict[str, Any]:
     """What model/job.yml says. Raises Refused where that can't train."""
     content = dict(read_yaml(FILE).content)
-    if wrong := list(training.problems(content)):
+    if wrong := list(job_file.problems(content)):
         raise Refused("\n  ".join([f"{FILE} can't train:", *wrong]))
     return content
 
@@ -47,8 +47,8 @@ def wanted(workspace: Workspace, data: str, run: str, tags: Mapping[str, str], d
     job = read()
     if data and not training.data(job):
         raise Refused(f"{FILE} has no input `data`, which could be {data}.")
-    inputs = {**job, "inputs": {"data": {"path": data}}} if data else job
-    if wrong := list(training.problems(inputs)):
+    inputs = {**job, "inputs": {**job["inputs"], "data": {"path": data}}} if data else job
+    if wrong := list(job_file.problems(inputs)):
         raise Refused(" ".join(wrong))
     version = resolved(workspace, training.data(inputs), deadline)
     contents = {path.as_posix(): path.read_bytes() for path in _code()}
@@ -140,7 +140,8 @@ def _submit(client: Any, name: str, wanted: Wanted) -> Any:
             {"outputs.model.path": output},
         ]
         changes += [{"inputs.data.path": wanted.data}] * bool(wanted.data)
-        if isinstance(environment := wanted.job["environment"], Mapping) and {*environment} == {"image"}:
+        environment = wanted.job["environment"]
+        if isinstance(environment, Mapping) and not {*environment} & {"conda_file", "build"}:
             conda = training.conda(LOCK.read_text(encoding="utf-8"), PYTHON)
             changes.append({"environment": {**environment, "conda_file": conda}})
         return client.jobs.create_or_update(load_job(FILE, params_override=changes))

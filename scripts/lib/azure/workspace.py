@@ -91,13 +91,13 @@ class Workspace:
         self._client = self._credential = None
 
     def _connect(self) -> MLClient:
-        _hush()  # it warns while it is imported, and some of its loggers then have a level of their own
+        hush()  # it warns while it is imported, and some of its loggers then have a level of their own
         with uncollected():
             from azure.ai.ml import MLClient
 
         place, credential = (self.subscription_id, self.resource_group, self.name), self.credential
         options: dict[str, Any] = {"enable_telemetry": False, "raw_response_hook": self.hear, **CALLS}
-        _hush()
+        hush()
         return MLClient(credential, *place, show_progress=False, **options)
 
 
@@ -126,7 +126,7 @@ def uncollected() -> Iterator[None]:
         gc.enable()
 
 
-def _hush() -> None:
+def hush() -> None:
     """Errors only from the SDK: its warnings, of experimental classes and small machines, help nobody here."""
     logging.getLogger("azure").setLevel(logging.ERROR)
     for name, logger in logging.root.manager.loggerDict.items():

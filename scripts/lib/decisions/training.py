@@ -1,4 +1,4 @@
-"""Training on a cluster: what model/job.yml must say, how a job is named, and what became of it. Pure."""
+"""Training on a cluster: how a job is named, what it is made of, and what became of it. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 COMPLETED, FAILED, CANCELED = "Completed", "Failed", "Canceled"
@@ -21,35 +21,6 @@ TRACKED, LONGEST = re.compile(r"[\w ./-]{1,250}"), 250  # names, and characters 
 TAIL = 20  # lines of a log that say why
 
 
-def problems(job: Mapping[str, Any]) -> Iterator[str]:
-    """Why model/job.yml can't be what trains, a sentence each."""
-    if (kind := job.get("type", "command")) != "command":
-        yield f"`type` is {kind}: what trains here is a command job."
-    if job.get("name"):
-        yield "`name` is there: each job gets one of its own."
-    if job.get("code") != "..":
-        yield "`code` must be `..`: the command runs in the repository's root, with model/ in it."
-    for key in ("command", "compute"):
-        if not job.get(key):
-            yield f"`{key}` is missing."
-    if "${{outputs.model}}" not in str(job.get("command")):
-        yield "the command writes no `${{outputs.model}}`: say --out ${{outputs.model}}."
-    if not isinstance(job.get("environment"), str | Mapping):
-        yield "`environment` is missing: an image, or one that is registered."
-    yield from _wrong_output(_part(job, "outputs", "model").get("path"))
-    if (path := data(job)) and not path.startswith("azureml:"):
-        yield f"the data {path} are neither an asset (azureml:NAME:VERSION) nor in a datastore (azureml://datastores/…)."
-
-
-def _wrong_output(path: Any) -> Iterator[str]:
-    """Registered models lie in the default store; what trains must not write there."""
-    found = OUTPUT.fullmatch(str(path))
-    if not found:
-        yield "`outputs.model.path` must be azureml://datastores/NAME/paths/…${{name}}…: a folder for each job."
-    elif found[1] in DEFAULT_STORES:
-        yield f"`outputs.model.path` is in {found[1]}, where registered models are: take a datastore of its own."
-
-
 def command(job: Mapping[str, Any], then: str) -> str:
     """What job.yml says, whatever shape it has, and a file of Python after it, where that ended well.
 
@@ -60,7 +31,7 @@ def command(job: Mapping[str, Any], then: str) -> str:
 
 def data(job: Mapping[str, Any]) -> str:
     """Where the input `data` comes from; "" where the job has none."""
-    return str(_part(job, "inputs", "data").get("path") or "")
+    return str(part(job, "inputs", "data").get("path") or "")
 
 
 def compute(job: Mapping[str, Any]) -> str:
@@ -70,7 +41,7 @@ def compute(job: Mapping[str, Any]) -> str:
 
 def store(job: Mapping[str, Any]) -> str:
     """The datastore that the output goes to."""
-    found = OUTPUT.fullmatch(str(_part(job, "outputs", "model").get("path")))
+    found = OUTPUT.fullmatch(str(part(job, "outputs", "model").get("path")))
     return found[1] if found else ""
 
 
@@ -127,7 +98,7 @@ def numbers(printed: Mapping[str, Any]) -> dict[str, float]:
 
 def params(job: Mapping[str, Any], trained_on: str, printed: Mapping[str, Any]) -> dict[str, str]:
     """What made the model, beside the code: the job's inputs, the data by version, and words that train.py printed."""
-    inputs = {name: _part(job, "inputs", name).get("path", given) for name, given in _part(job, "inputs").items()}
+    inputs = {name: part(job, "inputs", name).get("path", given) for name, given in part(job, "inputs").items()}
     found = {name: value for name, value in printed.items() if isinstance(value, str | bool)} | inputs
     found |= {"data": short(trained_on)} if trained_on else {}
     return {name: str(value)[:LONGEST] for name, value in found.items() if TRACKED.fullmatch(name)}
@@ -165,7 +136,8 @@ def tail(log: str) -> list[str]:
     return ["the end of its log:", *(f"    {line}" for line in lines)] if lines else ["it has no log"]
 
 
-def _part(job: Mapping[str, Any], *keys: str) -> Mapping[str, Any]:
+def part(job: Mapping[str, Any], *keys: str) -> Mapping[str, Any]:
+    """What stands below these keys, if it is a mapping."""
     found: Any = job
     for key in keys:
         found = found.get(key) if isinstance(found, Mapping) else None

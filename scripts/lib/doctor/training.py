@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from scripts.lib.azure import job_file
 from scripts.lib.azure import training as jobs
 from scripts.lib.azure.looking import found
 from scripts.lib.azure.waiting import Deadline
@@ -12,7 +13,7 @@ from scripts.lib.azure.workspace import Workspace
 from scripts.lib.decisions import training
 from scripts.lib.decisions.state import Refused
 from scripts.lib.doctor.azure_facts import PATIENCE, AzureFacts
-from scripts.lib.doctor.finding import Finding, Unknown, cannot_tell, ok, wrong
+from scripts.lib.doctor.finding import WRONG, Finding, Unknown, cannot_tell, ok, wrong
 from scripts.lib.doctor.quota import Usage, limit
 from scripts.lib.github import step_output
 
@@ -26,19 +27,28 @@ def where() -> str:
     return CLUSTER if jobs.FILE.is_file() else RUNNER
 
 
+def file() -> Finding | None:
+    """Whether model/job.yml can train; None where there is none."""
+    if where() == RUNNER:
+        return None
+    try:
+        job = job_file.checked()
+    except Refused as why:
+        return wrong("training job", str(why), f"Change {jobs.FILE} as said; docs/MAKE_IT_YOURS.md has one.")
+    return ok("training job", f"{jobs.FILE} trains on {job['compute']}.")
+
+
 def checks(azure: AzureFacts, data: str, variables: Mapping[str, str], everything: bool) -> Iterator[Finding]:
     """`data`: what somebody asked for instead. The output `data` gets its version."""
-    if where() == RUNNER:
+    if (found := file()) is None:
         if data.startswith("azureml:"):
             say = f"{data} can be read on a cluster alone, and there is no {jobs.FILE}."
             yield wrong("training data", say, "Name a path in the repository.")
         return
-    try:
-        job = jobs.read()
-    except Refused as why:
-        yield wrong("training job", str(why), f"Change {jobs.FILE}: docs/MAKE_IT_YOURS.md has one.")
+    yield found
+    if found.verdict == WRONG:
         return
-    yield ok("training job", f"{jobs.FILE} trains on {job['compute']}.")
+    job = jobs.read()
     if everything and not variables.get("TRAIN_AZURE_CLIENT_ID"):
         say = "the job that submits has no identity of its own: it logs in as the one that may deploy."
         yield wrong("training login", say, f"Set TRAIN_AZURE_CLIENT_ID. {SET_UP}")

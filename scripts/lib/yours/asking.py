@@ -31,6 +31,10 @@ KINDS = tuple(table.METRICS)
 DATA, FOLDER = Path("model/data.csv"), Path("model/mlflow")
 SAMPLE = Path("model/sample.csv")  # all of the data that git has where a cluster trains
 FEWEST = 5  # rows of each label: one for each fold
+#: What says how a model is trained, and nothing of one that is there.
+TRAINED = ("kind", "data", "target", "columns", "cluster", "asset")
+CLUSTER = r"[A-Za-z][A-Za-z0-9-]{1,22}[A-Za-z0-9]"
+ASSET = r"[A-Za-z0-9][\w.-]*"
 Given = Mapping[str, Any]
 
 
@@ -58,6 +62,8 @@ def asked(given: Given) -> Wanted:
     """Raises Refused for data that no model of the kind can be made of, UsageError for what isn't there."""
     name = endpoint(ask(given, "name", "Name of the endpoint and the registered model"))
     if given["model"]:
+        if vain := [option for option in TRAINED if given[option]]:
+            raise click.UsageError(f"--{vain[0]} says how a model is trained, and --model is one: give one of them.")
         return _folder(name, given)
     kind = ask(given, "kind", "What the model predicts", kind=click.Choice(KINDS))
     data = ask(given, "data", "CSV, or Parquet, to train on", kind=paths.FILE)
@@ -83,12 +89,14 @@ def _csv(name: str, kind: str, data: Path, given: Given) -> Wanted:
         raise click.UsageError(f"--metric {metric}: of {kind} there is {', '.join(table.METRICS[kind])}")
     less = better_sign(metric, {}) < 0
     question = f"{'Most' if less else 'Least'} {metric} to roll out; whoever guesses reaches"
-    bound = ask(given, "bound", question, default=table.guessing(read[target], metric), kind=float)
-    if not math.isfinite(bound):
-        raise click.UsageError(f"--bound {bound} is no number to reach")
+    bound = _bound(given, question, table.guessing(read[target], metric))
     types = table.kinds(read, columns)
-    cluster = _form(ask(given, "cluster", "Compute cluster to train on; empty: the workflow's runner", default=""))
-    asset = _form(ask(given, "asset", "Data asset that it trains on", default=name)) if cluster else ""
+    cluster = ask(given, "cluster", "Compute cluster to train on; empty: the workflow's runner", default="")
+    if given["asset"] and not cluster:
+        raise click.UsageError(f"--asset {given['asset']} is what a --cluster trains on: name that, too")
+    asset = ask(given, "asset", "Data asset that it trains on", default=name) if cluster else ""
+    _form("--cluster", cluster, CLUSTER, "3 to 24 letters, digits and dashes, a letter first")
+    _form("--asset", asset, ASSET, "letters, digits, dots, dashes and underscores, without a version")
     few = table.sample(read, target) if cluster else ""
     kept = SAMPLE if cluster else DATA.with_suffix(".parquet") if data.suffix == ".parquet" else DATA
     constants = {
@@ -104,11 +112,17 @@ def _csv(name: str, kind: str, data: Path, given: Given) -> Wanted:
     )
 
 
-def _form(name: str) -> str:
-    """A name that Azure takes. Raises UsageError for another one."""
-    if name and not re.fullmatch(r"[A-Za-z0-9][\w.-]*", name, re.ASCII):
-        raise click.UsageError(f"{name!r} is no name of a compute or of data: letters, digits, dashes, underscores")
-    return name
+def _bound(given: Given, question: str, default: float | None) -> float:
+    bound = float(ask(given, "bound", question, default=default, kind=float))
+    if not math.isfinite(bound):
+        raise click.UsageError(f"--bound {bound} is no number to reach")
+    return bound
+
+
+def _form(option: str, name: str, form: str, what: str) -> None:
+    """Raises UsageError for a name that Azure doesn't take."""
+    if name and not re.fullmatch(form, name, re.ASCII):
+        raise click.UsageError(f"{option} {name} is no such name: {what}")
 
 
 def _listed(columns: list[str]) -> str:
@@ -161,10 +175,13 @@ def _folder(name: str, given: Given) -> Wanted:
     made = model_example.made_up({column: (field.type, field.required) for column, field in inputs.items()})
     if not (bodies := [model_example.first_rows(found)] if found else made):
         raise Refused(f"{folder} has neither an input example nor a signature with columns: no request can be made")
-    metric, bound = given["metric"] or "", 0.0 if given["bound"] is None else given["bound"]
+    metric = given["metric"] or ""
+    if given["bound"] is not None and not metric:
+        raise click.UsageError(f"--bound {given['bound']}: of which --metric? MLmodel's metadata has them")
     if metric and metric not in (described.get("metadata") or {}):
         raise click.UsageError(f"--metric {metric}: MLmodel's metadata has no such number")
     less = bool(metric) and better_sign(metric, model_tags.tags(folder)) < 0
+    bound = _bound(given, f"{'Most' if less else 'Least'} {metric} to roll out", None) if metric else 0.0
     line = f"METRIC, BOUND, LOWER_IS_BETTER = {json.dumps(metric)}, {bound}, {less}  # among MLmodel's metadata"
     return Wanted(
         Answers(name, "folder", {"METRIC, BOUND, LOWER_IS_BETTER": line}, bodies[0], bodies[-1]), folder, FOLDER
