@@ -141,24 +141,31 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def arm(azure: dict[str, str]) -> Arm:
     found = Arm(azure)
     training.set_up(found)
-    training.data(found, "1")
+    for version in ("1", "2"):
+        training.data(found, version)
     made = found("PUT", "environments/ours/versions/3", {"properties": {"image": "a/b:1"}})
     assert made.status_code in (200, 201), made.text
     return found
 
 
 def test_what_trains(tree: Path, azure: dict[str, str], arm: Arm) -> None:
-    """Each is submitted as it is, and makes a model."""
+    """Each is submitted as it is, also on other data, and makes a model; an image gets the packages of the lock."""
     workspace, deadline, names = Workspace(*(azure[name] for name in WORKSPACE)), Deadline(300), {}
     for case, text in TRAINS.items():
         tree.write_text(text)
         job_file.checked()
-        wanted = jobs.wanted(workspace, "", "run-as-people-have-it", {}, deadline)
+        other = "azureml:heart:2" if case == "numbers" else ""  # it has more inputs, which stay
+        wanted = jobs.wanted(workspace, other, "run-as-people-have-it", {}, deadline)
         names[case], _ = jobs.begun(workspace, wanted, deadline)
 
     ended = {case: trained.watched(workspace, name, deadline) for case, name in names.items()}
 
     assert {case: (seen.status, seen.log) for case, seen in ended.items() if seen.status != "Completed"} == {}
+    for case, packages in (("an image with a name", True), ("a limit", True), ("conda", False)):
+        environment = arm("GET", f"jobs/{names[case]}").json()["properties"]["environmentId"]
+        made = arm("GET", environment.partition("/workspaces/local/")[2]).json()["properties"]
+        assert ("click==8.1.8" in made["condaFile"]) == packages, made
+    assert arm("GET", f"jobs/{names['numbers']}").json()["properties"]["inputs"]["data"]["uri"].endswith("heart/versions/2")
 
 
 @pytest.mark.parametrize("case", REFUSED)
