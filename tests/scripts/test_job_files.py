@@ -165,7 +165,8 @@ def test_what_trains(tree: Path, azure: dict[str, str], arm: Arm) -> None:
         environment = arm("GET", f"jobs/{names[case]}").json()["properties"]["environmentId"]
         made = arm("GET", environment.partition("/workspaces/local/")[2]).json()["properties"]
         assert ("click==8.1.8" in made["condaFile"]) == packages, made
-    assert arm("GET", f"jobs/{names['numbers']}").json()["properties"]["inputs"]["data"]["uri"].endswith("heart/versions/2")
+    inputs = arm("GET", f"jobs/{names['numbers']}").json()["properties"]["inputs"]
+    assert inputs["data"]["uri"].endswith("heart/versions/2") and inputs["depth"]["value"] == "3"
 
 
 @pytest.mark.parametrize("case", REFUSED)
