@@ -357,7 +357,6 @@ def test_what_a_cluster_does_to_a_job(tree: Path, arm: Arm, faults: Faults, faul
         {"kind": "drop", "when": "after"},
         {"kind": "refuse", "when": "before", "status": 409},
         {"kind": "refuse", "when": "after", "status": 400},
-        {"kind": "hold", "when": "after"},
     ],
 )
 def test_a_submission_whose_answer_is_lost(
@@ -383,7 +382,6 @@ NO_RIGHT = REFUSED | {"status": 403, "code": "AuthorizationFailed"}
         ("GET", "*/data/heart/*", NO_RIGHT, 1, "Nothing is submitted"),
         ("PUT", "*/jobs/run-{}-*", NO_RIGHT, 1, NOBODY),
         ("PUT", "*/jobs/run-{}-*", REFUSED | {"status": 400, "code": "QuotaExceeded"}, 1, NOBODY),
-        ("PUT", "*/jobs/run-{}-*", {"kind": "hold"}, 3, NOBODY),
         ("GET", "*/jobs/run-{}-*", REFUSED, 4, NOBODY),
         ("GET", "*/runs/run-{}-*/details", REFUSED, 4, "-1 goes on. Run this again"),
         ("GET", "*/runs/run-{}-*/details", REFUSED | {"status": 404}, 0, "In its log no metrics"),
@@ -402,6 +400,20 @@ def test_how_what_trains_is_left(
     told = result.stderr + read(summary)
     assert (result.exit_code, says in told) == (code, True), result.output
     assert not any(word in told for word in ("endpoint", "Data Scientist", "instance_"))
+
+
+@pytest.mark.parametrize(("when", "code", "says"), [("before", 3, NOBODY), ("after", 0, "no other is submitted")])
+def test_a_submission_without_an_answer(
+    tree: Path, faults: Faults, run_id: str, when: str, code: int, says: str
+) -> None:
+    """When time is up a second look tells whether the job is there; one that is may have completed by then."""
+    faults.add("hold", method="PUT", path=f"*/jobs/run-{run_id}-*", when=when)
+    with fork_server() as forks:  # a call that is given up must not go on in here
+        files = {"output": tree / "out", "errors": tree / "err"}
+        forks.launch("train_job", "--timeout", 20, folder=tree, GITHUB_RUN_ID=run_id, **files)
+
+        assert forks.wait() == code, read(tree / "err")
+    assert says in read(tree / "err") and "endpoint" not in read(tree / "err")
 
 
 def test_a_job_that_somebody_deleted(tree: Path, arm: Arm, faults: Faults) -> None:
