@@ -18,7 +18,7 @@ import click
 from scripts.lib.azure.waiting import say
 from scripts.lib.cli import paths
 from scripts.lib.cli.names import endpoint
-from scripts.lib.decisions import model_example, model_folder, model_tags, signature
+from scripts.lib.decisions import model_example, model_folder, model_tags, servable, signature
 from scripts.lib.decisions.metrics import better_sign
 from scripts.lib.decisions.state import Refused
 from scripts.lib.yours import table
@@ -169,10 +169,12 @@ def _fits(kind: str, target: pd.Series) -> None:
 def _folder(name: str, given: Given) -> Wanted:
     folder: Path = given["model"]
     model_folder.digest(folder)  # which reads it all, as a rollout will
+    stands = servable.check(folder)
+    for line in (*stands.cannot, *stands.may_not):
+        say(f"Azure may not serve it: {line}")
     described = model_folder.mlmodel(folder)
     found = model_example.example(folder, described)
-    inputs = signature.fields((described.get("signature") or {}).get("inputs")) or {}
-    made = model_example.made_up({column: (field.type, field.required) for column, field in inputs.items()})
+    made = model_example.made_up(signature.specs((described.get("signature") or {}).get("inputs")))
     if not (bodies := [model_example.first_rows(found)] if found else made):
         raise Refused(f"{folder} has neither an input example nor a signature with columns: no request can be made")
     metric = given["metric"] or ""
