@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from scripts.lib.azure.waiting import say
 from scripts.lib.cli import paths
 from scripts.lib.cli.names import endpoint
 from scripts.lib.decisions import model_example, model_folder, model_tags, servable, signature
@@ -81,7 +80,7 @@ def _csv(name: str, kind: str, data: Path, given: Given) -> Wanted:
         why = f"{target} is what is to be predicted" if target in columns else "it names none, or one twice"
         raise click.UsageError(f"--columns {_listed(columns)}: {why}")
     if gaps := int(read[target].isna().sum()):
-        say(f"{gaps} of {len(read)} rows have no {target}: they are left out")
+        click.echo(f"{gaps} of {len(read)} rows have no {target}: they are left out", err=True)
     read = table.known(read, target)
     _fits(kind, read[target])
     metric = ask(given, "metric", "Metric of the gate", default=_metric(kind, read[target]), kind=_metrics(kind))
@@ -171,7 +170,7 @@ def _folder(name: str, given: Given) -> Wanted:
     model_folder.digest(folder)  # which reads it all, as a rollout will
     stands = servable.check(folder)
     for line in (*stands.cannot, *stands.may_not):
-        say(f"Azure may not serve it: {line}")
+        click.echo(f"Azure may not serve it: {line}", err=True)
     described = model_folder.mlmodel(folder)
     found = model_example.example(folder, described)
     made = model_example.made_up(signature.specs((described.get("signature") or {}).get("inputs")))
