@@ -95,8 +95,7 @@ def requests(contract: Contract) -> list[Body]:
     """What clients of a model may send: its example, else the sample request and what its signature lets guess."""
     if contract.example:
         return [model_example.first_rows(contract.example)]
-    columns = {name: (field.type, field.required) for name, field in (contract.inputs or {}).items()}
-    return [load_request(SAMPLE), *model_example.made_up(columns)]
+    return [load_request(SAMPLE), *model_example.made_up(contract.takes)]
 
 
 def not_meant(said: list[Difference], asked: list[Difference], allowed: set[str]) -> list[Difference]:

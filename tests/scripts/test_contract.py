@@ -348,7 +348,7 @@ def test_a_long_example_is_cut() -> None:
 
 def test_requests_are_made_up_from_a_signature() -> None:
     """One with all columns, and one without what is optional."""
-    bodies = made_up({"age": ("double", True), "sex": ("string", False)})
+    bodies = made_up([column("age"), column("sex", "string", required=False)])
 
     assert [body["input_data"] for body in bodies] == [
         {"columns": ["age", "sex"], "index": [0], "data": [[1.5, "a"]]},
@@ -360,7 +360,7 @@ def test_a_made_up_value_is_of_the_column_s_type() -> None:
     """Fractions for what may have them, so that cutting them off could show."""
     kinds = ("double", "float", "long", "integer", "boolean", "string")
 
-    (body,) = made_up({kind: (kind, True) for kind in kinds})
+    (body,) = made_up([column(kind, kind) for kind in kinds])
 
     assert repr(body["input_data"]["data"]) == "[[1.5, 1.5, 1, 1, True, 'a']]"
 
@@ -368,11 +368,12 @@ def test_a_made_up_value_is_of_the_column_s_type() -> None:
 @pytest.mark.parametrize(
     ("columns", "requests"),
     [
-        ({}, 0),
-        ({"a": ("double", True)}, 1),
-        ({"a": ("double", False)}, 1),
-        ({"a": ("binary", True)}, 0),
-        ({"a[]": ("array", True)}, 0),
+        (None, 0),
+        ([column("a")], 1),
+        ([column("a", required=False)], 1),
+        ([column("a", "binary")], 0),
+        ([column("a", "array", items={"type": "double"})], 0),
+        ([tensor("float64", -1)], 0),
     ],
 )
 def test_nothing_is_made_up_for_what_is_not_known(columns: Any, requests: int) -> None:

@@ -338,6 +338,7 @@ def test_a_folder_that_lies_in_what_goes(tree: Path) -> None:
 
     assert (done.returncode, (tree / "model/mlflow/model.pkl").read_text()) == (0, "a model"), done.stderr
     assert "git add --force model/mlflow/model.pkl" in done.stderr
+    assert "Azure may not serve it: it has no conda.yaml" in done.stderr
 
 
 def test_what_git_does_not_have_is_not_removed(tree: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.lib.decisions.number_types import holds
+from scripts.lib.decisions.signature import Specs, is_required
 
 ROWS = 20  # of an example that are sent
 VALUES = {
@@ -82,18 +83,19 @@ def first_rows(body: Body) -> Body:
     return {**body, "input_data": {**frame, "index": list(range(len(data))), "data": data}}
 
 
-def made_up(columns: Mapping[str, tuple[str, bool]]) -> list[Body]:
-    """Requests for columns by name, with type and whether each is required: with all of them, and without the optional.
+def made_up(takes: Specs | None) -> list[Body]:
+    """Requests for a signature's columns: with all of them, and without the optional.
 
     None at all where there is a type that nothing can be made up for.
     """
-    if not columns or not all(kind in VALUES for kind, _ in columns.values()):
+    columns = {str(spec.get("name", at)): spec for at, spec in enumerate(takes or ())}
+    if not columns or not all(spec["type"] in VALUES for spec in columns.values()):
         return []
-    required = [name for name, (_, needed) in columns.items() if needed]
+    required = [name for name, spec in columns.items() if is_required(spec)]
     rows = [names for names in ([*columns], required) if names]
     distinct = rows[:1] if rows[0] == rows[-1] else rows
     return [
-        {"input_data": {"columns": names, "index": [0], "data": [[VALUES[columns[name][0]] for name in names]]}}
+        {"input_data": {"columns": names, "index": [0], "data": [[VALUES[columns[name]["type"]] for name in names]]}}
         for names in distinct
     ]
 

@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from scripts.lib.azure.waiting import say
 from scripts.lib.cli import paths
 from scripts.lib.cli.names import endpoint
-from scripts.lib.decisions import model_example, model_folder, model_tags, signature
+from scripts.lib.decisions import model_example, model_folder, model_tags, servable, signature
 from scripts.lib.decisions.metrics import better_sign
 from scripts.lib.decisions.state import Refused
 from scripts.lib.yours import table
@@ -81,7 +80,7 @@ def _csv(name: str, kind: str, data: Path, given: Given) -> Wanted:
         why = f"{target} is what is to be predicted" if target in columns else "it names none, or one twice"
         raise click.UsageError(f"--columns {_listed(columns)}: {why}")
     if gaps := int(read[target].isna().sum()):
-        say(f"{gaps} of {len(read)} rows have no {target}: they are left out")
+        click.echo(f"{gaps} of {len(read)} rows have no {target}: they are left out", err=True)
     read = table.known(read, target)
     _fits(kind, read[target])
     metric = ask(given, "metric", "Metric of the gate", default=_metric(kind, read[target]), kind=_metrics(kind))
@@ -169,10 +168,12 @@ def _fits(kind: str, target: pd.Series) -> None:
 def _folder(name: str, given: Given) -> Wanted:
     folder: Path = given["model"]
     model_folder.digest(folder)  # which reads it all, as a rollout will
+    stands = servable.check(folder)
+    for line in (*stands.cannot, *stands.may_not):
+        click.echo(f"Azure may not serve it: {line}", err=True)
     described = model_folder.mlmodel(folder)
     found = model_example.example(folder, described)
-    inputs = signature.fields((described.get("signature") or {}).get("inputs")) or {}
-    made = model_example.made_up({column: (field.type, field.required) for column, field in inputs.items()})
+    made = model_example.made_up(signature.specs((described.get("signature") or {}).get("inputs")))
     if not (bodies := [model_example.first_rows(found)] if found else made):
         raise Refused(f"{folder} has neither an input example nor a signature with columns: no request can be made")
     metric = given["metric"] or ""
