@@ -163,11 +163,23 @@ def test_who_is_out_is_no_measure() -> None:
     assert "blue itself fails 98.1 %" in look(out, minutes(30, 60, 58), minutes(60, 600, 590, first=-60)).reason
 
 
-def test_a_failure_or_two_are_no_trouble_of_blue_s() -> None:
+@pytest.mark.parametrize(("failures", "trouble"), [(2, False), (3, False), (6, True)])
+def test_a_failure_or_two_are_no_trouble_of_blue_s(failures: int, trouble: bool) -> None:
     """With little traffic they are a large share."""
-    blue, policy = minutes(59, 10) + minutes(1, 10, 2, first=59), replace(POLICY, tolerated_rise=0.05)
+    blue, policy = minutes(59, 10) + minutes(1, 10, failures, first=59), replace(POLICY, tolerated_rise=0.05)
 
-    assert look(blue, minutes(60, 10), scattered(60, 10, 60, first=-60), policy).word == "healthy"
+    found = look(blue, minutes(60, 10), scattered(60, 10, 60, first=-60), policy)
+
+    assert (found.word != "healthy", "blue itself fails" in found.reason) == (trouble, trouble)
+
+
+@pytest.mark.parametrize(("ago", "failures", "told"), [(10, 400, True), (11, 400, False), (1, 3, True), (1, 2, False)])
+def test_blue_s_trouble_is_of_the_last_ten_minutes(ago: int, failures: int, told: bool) -> None:
+    """Three failures at least; what was before is over."""
+    blue = list(minutes(30, 540 if failures > 9 else 10))
+    blue[-ago] = replace(blue[-ago], failures=failures)
+
+    assert ("blue itself fails" in look(tuple(blue), minutes(30, 60)).reason) is told
 
 
 @pytest.mark.parametrize("traffic", [*EQUAL[2:4], *BAD[:2]], ids=lambda it: it.name)
@@ -190,6 +202,30 @@ def test_missing_requests_and_minutes() -> None:
 
     words = [look(minutes(at, 540), minutes(at, 60)).word for at in (in_time - 3, in_time + 3)]
     assert words == ["inconclusive", "healthy"]
+
+
+@pytest.mark.parametrize("failures", [0, 30])
+def test_nothing_is_missing_of_a_verdict(failures: int) -> None:
+    """Healthy or unhealthy: neither requests nor minutes."""
+    found = look(minutes(30, 540), minutes(30, 60, failures))
+
+    assert (found.missing, found.minutes) == (None, None) and found.word != "inconclusive"
+
+
+def test_who_counted_is_said_unless_it_is_as_usual() -> None:
+    """A log, or whoever stands in for it."""
+    usual = Evidence(minutes(30, 540), minutes(30, 60), BEFORE, START, "Azure Monitor")
+
+    assert "told by" not in judge(usual, POLICY).reason
+    assert judge(replace(usual, source="a log"), POLICY).reason.endswith(" (told by a log)")
+
+
+@pytest.mark.parametrize(("failures", "word"), [(30, "inconclusive"), (31, "unhealthy")])
+def test_what_is_tolerated_is_no_reason_to_go_back(failures: int, word: str) -> None:
+    """One more request in two hundred is tolerated, and so many fail."""
+    policy = replace(POLICY, tolerated_rise=0.005)
+
+    assert look(minutes(3, 54000), minutes(3, 6000, failures), policy=policy).word == word
 
 
 def test_the_fewest_requests_are_wanted_whatever_they_say() -> None:
@@ -255,6 +291,7 @@ def verdict(word: str, needed: float | None = None, green: float = 5) -> Verdict
         (verdict("inconclusive", 100), 10, True),
         (verdict("inconclusive", 101), 10, False),
         (verdict("inconclusive", 1), 60, False),
+        (verdict("inconclusive"), 60, False),
         (verdict("healthy"), 60, False),
     ],
 )
@@ -284,6 +321,12 @@ def test_the_outlook_is_what_such_minutes_show(percent: int, failing: float) -> 
     assert minutes_to("unhealthy", policy, 600, failing) == first
     assert minutes_to("unhealthy", replace(policy, deadline_minutes=first), 600, failing) == first
     assert minutes_to("unhealthy", replace(policy, deadline_minutes=first - 1), 600, failing) is None
+
+
+@pytest.mark.parametrize(("fewest", "after"), [(1800, 30), (1801, 31)])
+def test_the_outlook_knows_green_s_share(fewest: int, after: int) -> None:
+    """Of 600 requests a minute 60 are green's at 10 %."""
+    assert minutes_to("healthy", replace(POLICY, fewest_requests=fewest), 600, 0.0) == after
 
 
 def test_the_doctor_s_sentence() -> None:
