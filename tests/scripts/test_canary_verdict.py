@@ -12,7 +12,7 @@ from multiprocessing import get_context
 import pytest
 
 from benchmarks.canary import ALPHA, BAD, EQUAL, EXTREME, LOOKS, Traffic, judged, within
-from scripts.lib.decisions.canary import figures
+from scripts.lib.decisions.canary import comparing, figures
 from scripts.lib.decisions.canary.comparing import Failures
 from scripts.lib.decisions.canary.minutes import Evidence, Minute
 from scripts.lib.decisions.canary.outlook import minutes_to, sentence
@@ -226,6 +226,28 @@ def test_what_is_tolerated_is_no_reason_to_go_back(failures: int, word: str) -> 
     policy = replace(POLICY, tolerated_rise=0.005)
 
     assert look(minutes(3, 54000), minutes(3, 6000, failures), policy=policy).word == word
+
+
+@pytest.mark.parametrize(("factor", "word"), [(1.01, "unhealthy"), (0.99, "inconclusive")])
+@pytest.mark.parametrize(("budget", "part"), [(1.5, 0.7), (None, 0.95)])
+def test_failures_have_what_latency_and_refusals_leave(
+    factor: float, word: str, budget: float | None, part: float
+) -> None:
+    """Of the stage's alpha: a quarter is latency's, where that is judged, a twentieth is for what green refuses."""
+    blue, green = minutes(4, 540), minutes(4, 60, 3)
+    capital = max(Failures(*(figures.failing(it) for it in (blue, green, BEFORE))).rise())
+
+    found = look(blue, green, policy=replace(POLICY, latency_budget=budget, alpha=factor / capital / part))
+
+    assert found.word == word
+
+
+@pytest.mark.parametrize(("factor", "word"), [(1.01, "unhealthy"), (0.99, "inconclusive")])
+def test_latency_has_a_quarter(factor: float, word: str) -> None:
+    """Of the stage's alpha."""
+    policy = replace(POLICY, alpha=factor / max(comparing.above([True] * 12)) / 0.25)
+
+    assert look(minutes(12, 540), minutes(12, 60, slower=5), policy=policy).word == word
 
 
 def test_the_fewest_requests_are_wanted_whatever_they_say() -> None:
