@@ -250,6 +250,19 @@ def test_latency_has_a_quarter(factor: float, word: str) -> None:
     assert look(minutes(12, 540), minutes(12, 60, slower=5), policy=policy).word == word
 
 
+def test_what_is_missing_is_told_from_the_first_minute_on() -> None:
+    """Of which a little is known already."""
+    assert look(minutes(1, 540), minutes(1, 60)).missing
+
+
+def test_a_rise_is_what_green_has_more_than_blue() -> None:
+    """Nine in a thousand more are shown, and less than is tolerated, whatever fails of blue's."""
+    before = minutes(60, 60000, 1200, first=-60)
+
+    assert look(minutes(10, 54000, 1080), minutes(10, 6000, 174), before).word != "unhealthy"
+    assert look(minutes(10, 54000, 1080), minutes(10, 6000, 198), before).word == "unhealthy"
+
+
 def test_the_fewest_requests_are_wanted_whatever_they_say() -> None:
     """And are counted among the missing ones."""
     found = look(minutes(30, 540), minutes(30, 60), policy=replace(POLICY, fewest_requests=2400))
