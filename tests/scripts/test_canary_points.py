@@ -36,6 +36,9 @@ def at(minute: float) -> datetime:
         ("500", "N/A", "model"),
         ("502", "N/A", "model"),
         ("503", "N/A", "model"),
+        ("0", "N/A", "model"),
+        ("", "", "model"),
+        ("304", "304", ""),
     ],
 )
 def test_whose_doing_a_status_is(status: str, model_status: str, whose: str) -> None:

@@ -12,7 +12,7 @@ from multiprocessing import get_context
 import pytest
 
 from benchmarks.canary import ALPHA, BAD, EQUAL, EXTREME, LOOKS, Traffic, judged, within
-from scripts.lib.decisions.canary import figures
+from scripts.lib.decisions.canary import comparing, figures
 from scripts.lib.decisions.canary.comparing import Failures
 from scripts.lib.decisions.canary.minutes import Evidence, Minute
 from scripts.lib.decisions.canary.outlook import minutes_to, sentence
@@ -163,11 +163,23 @@ def test_who_is_out_is_no_measure() -> None:
     assert "blue itself fails 98.1 %" in look(out, minutes(30, 60, 58), minutes(60, 600, 590, first=-60)).reason
 
 
-def test_a_failure_or_two_are_no_trouble_of_blue_s() -> None:
+@pytest.mark.parametrize(("failures", "trouble"), [(2, False), (3, False), (6, True)])
+def test_a_failure_or_two_are_no_trouble_of_blue_s(failures: int, trouble: bool) -> None:
     """With little traffic they are a large share."""
-    blue, policy = minutes(59, 10) + minutes(1, 10, 2, first=59), replace(POLICY, tolerated_rise=0.05)
+    blue, policy = minutes(59, 10) + minutes(1, 10, failures, first=59), replace(POLICY, tolerated_rise=0.05)
 
-    assert look(blue, minutes(60, 10), scattered(60, 10, 60, first=-60), policy).word == "healthy"
+    found = look(blue, minutes(60, 10), scattered(60, 10, 60, first=-60), policy)
+
+    assert (found.word != "healthy", "blue itself fails" in found.reason) == (trouble, trouble)
+
+
+@pytest.mark.parametrize(("ago", "failures", "told"), [(10, 400, True), (11, 400, False), (1, 3, True), (1, 2, False)])
+def test_blue_s_trouble_is_of_the_last_ten_minutes(ago: int, failures: int, told: bool) -> None:
+    """Three failures at least; what was before is over."""
+    blue = list(minutes(30, 540 if failures > 9 else 10))
+    blue[-ago] = replace(blue[-ago], failures=failures)
+
+    assert ("blue itself fails" in look(tuple(blue), minutes(30, 60)).reason) is told
 
 
 @pytest.mark.parametrize("traffic", [*EQUAL[2:4], *BAD[:2]], ids=lambda it: it.name)
@@ -190,6 +202,65 @@ def test_missing_requests_and_minutes() -> None:
 
     words = [look(minutes(at, 540), minutes(at, 60)).word for at in (in_time - 3, in_time + 3)]
     assert words == ["inconclusive", "healthy"]
+
+
+@pytest.mark.parametrize("failures", [0, 30])
+def test_nothing_is_missing_of_a_verdict(failures: int) -> None:
+    """Healthy or unhealthy: neither requests nor minutes."""
+    found = look(minutes(30, 540), minutes(30, 60, failures))
+
+    assert (found.missing, found.minutes) == (None, None) and found.word != "inconclusive"
+
+
+def test_who_counted_is_said_unless_it_is_as_usual() -> None:
+    """A log, or whoever stands in for it."""
+    usual = Evidence(minutes(30, 540), minutes(30, 60), BEFORE, START, "Azure Monitor")
+
+    assert "told by" not in judge(usual, POLICY).reason
+    assert judge(replace(usual, source="a log"), POLICY).reason.endswith(" (told by a log)")
+
+
+@pytest.mark.parametrize(("failures", "word"), [(30, "inconclusive"), (31, "unhealthy")])
+def test_what_is_tolerated_is_no_reason_to_go_back(failures: int, word: str) -> None:
+    """One more request in two hundred is tolerated, and so many fail."""
+    policy = replace(POLICY, tolerated_rise=0.005)
+
+    assert look(minutes(3, 54000), minutes(3, 6000, failures), policy=policy).word == word
+
+
+@pytest.mark.parametrize(("factor", "word"), [(1.01, "unhealthy"), (0.99, "inconclusive")])
+@pytest.mark.parametrize(("budget", "part"), [(1.5, 0.7), (None, 0.95)])
+def test_failures_have_what_latency_and_refusals_leave(
+    factor: float, word: str, budget: float | None, part: float
+) -> None:
+    """Of the stage's alpha: a quarter is latency's, where that is judged, a twentieth is for what green refuses."""
+    blue, green = minutes(4, 540), minutes(4, 60, 3)
+    capital = max(Failures(*(figures.failing(it) for it in (blue, green, BEFORE))).rise())
+
+    found = look(blue, green, policy=replace(POLICY, latency_budget=budget, alpha=factor / capital / part))
+
+    assert found.word == word
+
+
+@pytest.mark.parametrize(("factor", "word"), [(1.01, "unhealthy"), (0.99, "inconclusive")])
+def test_latency_has_a_quarter(factor: float, word: str) -> None:
+    """Of the stage's alpha."""
+    policy = replace(POLICY, alpha=factor / max(comparing.above([True] * 12)) / 0.25)
+
+    assert look(minutes(12, 540), minutes(12, 60, slower=5), policy=policy).word == word
+
+
+def test_what_is_missing_is_told_from_the_first_minute_on() -> None:
+    """Of which a little is known already."""
+    assert look(minutes(1, 540), minutes(1, 60)).missing
+
+
+def test_a_rise_is_what_green_has_more_than_blue() -> None:
+    """Nine in a thousand more are shown, and less than is tolerated, whatever fails of blue's."""
+    before = minutes(60, 60000, 1200, first=-60)
+
+    assert look(minutes(10, 54000, 1080), minutes(10, 6000, 174), before).word != "unhealthy"
+    assert look(minutes(10, 54000, 1080), minutes(10, 6000, 198), before).word == "unhealthy"
 
 
 def test_the_fewest_requests_are_wanted_whatever_they_say() -> None:
@@ -255,6 +326,7 @@ def verdict(word: str, needed: float | None = None, green: float = 5) -> Verdict
         (verdict("inconclusive", 100), 10, True),
         (verdict("inconclusive", 101), 10, False),
         (verdict("inconclusive", 1), 60, False),
+        (verdict("inconclusive"), 60, False),
         (verdict("healthy"), 60, False),
     ],
 )
@@ -284,6 +356,12 @@ def test_the_outlook_is_what_such_minutes_show(percent: int, failing: float) -> 
     assert minutes_to("unhealthy", policy, 600, failing) == first
     assert minutes_to("unhealthy", replace(policy, deadline_minutes=first), 600, failing) == first
     assert minutes_to("unhealthy", replace(policy, deadline_minutes=first - 1), 600, failing) is None
+
+
+@pytest.mark.parametrize(("fewest", "after"), [(1800, 30), (1801, 31)])
+def test_the_outlook_knows_green_s_share(fewest: int, after: int) -> None:
+    """Of 600 requests a minute 60 are green's at 10 %."""
+    assert minutes_to("healthy", replace(POLICY, fewest_requests=fewest), 600, 0.0) == after
 
 
 def test_the_doctor_s_sentence() -> None:

@@ -88,10 +88,13 @@ def evidence(points: Iterable[Point], blue: str, green: str, window: Window, now
 
 
 def failed(status: str, model_status: str) -> bool:
-    """Whether the model or the platform did it: no client causes a 5xx, a 408, or, alone, a 429 on one of two."""
+    """Whether the model or the platform did it: no client causes a 5xx, a 408, or, alone, a 429 on one of two.
+
+    Nor is a status that HTTP doesn't have, or none at all, a success.
+    """
     if status == CONTAINERS:
         return not _clients(model_status)
-    return status.startswith("5") or status in (OVERLOADED, TOO_SLOW)
+    return not status.startswith(("1", "2", "3", "4")) or status in (OVERLOADED, TOO_SLOW)
 
 
 def clients(status: str, model_status: str) -> bool:

@@ -176,11 +176,11 @@ def _missing(failed: Failures, throws: Sequence[bool], policy: StagePolicy) -> f
 
 
 def _still(grown: float, alpha: float, requests: float) -> float:
-    """What the logarithm of a capital still needs, if it goes on growing as it did with so many requests."""
-    wanted = -log(alpha)
-    if grown >= wanted:
-        return 0.0
-    return requests * (wanted - grown) / grown if grown > 0 else inf
+    """What the logarithm of a capital still needs, if it goes on growing as it did with so many requests.
+
+    Less than nothing where it has that already.
+    """
+    return requests * (-log(alpha) - grown) / grown if grown > 0 else inf
 
 
 def _wanting(missing: float | None, rate: float, timed: bool) -> str:
