@@ -51,7 +51,10 @@ NO_MACHINE = Cause(
     "Azure doesn't give this machine here", "Take another instance_type in endpoints/, or ask for it in the portal."
 )
 IMAGE = Cause("its image could not be built", "The build log of the environment, in the studio, tells the line.")
-CRASHED = Cause("its container did not become ready", "Its log tells why: python -m scripts.logs NAME.")
+CRASHED = Cause(
+    "its container did not become ready",
+    "Its log tells why: python -m scripts.logs NAME, while that deployment is there.",
+)
 BY_STATUS = {
     401: RELOGIN,
     404: Cause(again=5),
