@@ -33,16 +33,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def tidy() -> Iterator[None]:
-    """A test leaves folder and environment as it found them: what comes next in its process reads both."""
-    before = around()
+    """A test leaves the folder as it found it: what comes next in its process reads files by relative paths."""
+    before = Path.cwd()
     yield
-    left = around()
-    os.chdir(before[0])
+    left = Path.cwd()
+    os.chdir(before)
     assert left == before, "monkeypatch.context() goes back before a fixture does that has a folder of its own"
-
-
-def around() -> tuple[Path, dict[str, str]]:
-    return Path.cwd(), {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
 
 
 @pytest.fixture(autouse=True)

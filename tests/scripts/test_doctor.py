@@ -25,6 +25,7 @@ from azureml_emulator.testing import Arm, alert, traffic_log
 from scripts.lib.github.host import ISSUER
 from scripts.lib.setup.azure import AUDIENCE
 from scripts.lib.setup.guard import ruleset
+from scripts.lib.setup.rights import MONITORING, ROLE
 from tests.support import ROOT
 from tests.support.repository import PROMOTING
 from tests.support.scripts import Live, outputs, repository, run, toy_model
@@ -60,7 +61,7 @@ class Copy:
         environments: tuple[str, ...] = ENVIRONMENTS,
         also: Sequence[str] = (),
     ) -> None:
-        """Let an identity trust the subjects that begin so, and others; make it the one of the variables."""
+        """Let an identity with its roles trust the subjects that begin so, and others; make it the variables' one."""
         group = self.arm.workspace.partition("/providers/")[0]
         address = f"{self.arm.base}{group}/providers/{routes.IDENTITIES}/{identity}"
         made = self.arm("PUT", address, {"location": "local"}).json()
@@ -68,6 +69,14 @@ class Copy:
         for name, sent in (subjects | {f"also{number}": subject for number, subject in enumerate(also)}).items():
             subject = {"issuer": ISSUER, "subject": sent, "audiences": [AUDIENCE]}
             self.arm("PUT", f"{address}/federatedIdentityCredentials/{name}", {"properties": subject})
+        for role in (ROLE, MONITORING):
+            given = {"principalId": made["properties"]["principalId"], "roleDefinitionId": routes.roles.IDS[role]}
+            name = f"{identity}-{role.partition(' ')[0]}"
+            self.arm(
+                "PUT",
+                f"{self.arm.base}{self.arm.workspace}/providers/{routes.roles.KIND}/{name}",
+                {"properties": given},
+            )
         self.github.variables["AZURE_CLIENT_ID"] = made["properties"]["clientId"]
 
     def edit(self, path: str, **fields: Any) -> None:

@@ -76,13 +76,14 @@ def test_a_job_trains_and_is_registered(tree: Path, arm: Arm, client: MLClient, 
     """
     files = {name: str(tmp_path / name) for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
 
-    trained = run("train_job", GITHUB_RUN_ID="1", GITHUB_SHA="c0ffee", **files, **own_identity(arm, "train"))
+    data = "--data", "azureml:heart:1"  # whatever other tests have added
+    trained = run("train_job", *data, GITHUB_RUN_ID="1", GITHUB_SHA="c0ffee", **files, **own_identity(arm, "train"))
     assert trained.exit_code == 0, trained.output
     job = outputs(tmp_path / "GITHUB_OUTPUT")["job"]
     mark = f"{job.rpartition('/')[2]}/folder"
     training.output(arm).upload_blob(mark, b"", metadata={"hdi_isfolder": "true"})
     registered = run("register_model", "--job", job, GITHUB_SHA="c0ffee")
-    again = [run("train_job", GITHUB_RUN_ID="1").exit_code, run("register_model", "--job", job).stdout]
+    again = [run("train_job", *data, GITHUB_RUN_ID="1").exit_code, run("register_model", "--job", job).stdout]
 
     [name] = jobs(arm, "1")
     assert json.loads(trained.stdout) == {"auc": 0.9}

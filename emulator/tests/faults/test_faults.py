@@ -305,6 +305,7 @@ def test_hold_until_client_is_gone(arm: Arm, faults: Faults, when: str, status: 
 
     body = json.dumps(endpoint(description="x" * kilobytes * 1024))
     head = f"PUT {arm.workspace}/onlineEndpoints/{name} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {arm.token}\r\n"
+    head += "Content-Type: application/json\r\n"
 
     with connected(arm, WAIT) as going:
         going.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode())

@@ -182,11 +182,11 @@ def test_large_blob(container: ContainerClient) -> None:
 
 def test_list_blobs_by_folder(container: ContainerClient) -> None:
     """With a delimiter, a folder is listed once."""
-    for name in ("folder/a/1", "folder/a/2", "folder/b"):
+    for name in ("walked/a/1", "walked/a/2", "walked/b"):
         container.upload_blob(name, b"x")
 
-    assert [item.name for item in container.walk_blobs("folder/")] == ["folder/a/", "folder/b"]
-    assert [item.name for item in container.list_blobs(name_starts_with="folder/a")] == ["folder/a/1", "folder/a/2"]
+    assert [item.name for item in container.walk_blobs("walked/")] == ["walked/a/", "walked/b"]
+    assert [item.name for item in container.list_blobs(name_starts_with="walked/a")] == ["walked/a/1", "walked/a/2"]
 
 
 def test_wrong_signature(arm: Arm, container: ContainerClient) -> None:
