@@ -197,6 +197,8 @@ def test_a_rollout_whose_green_goes_bad_at_the_end_is_undone(quick: Repository, 
     def begin(name: str, seen: Job) -> None:
         if name == last and "Delete version" in seen.log and not faults.all():
             faults.add("misbehave", endpoint=made.variables["ENDPOINT_NAME"], deployment=GREEN, status=500)
+            # The last look is a quick one: it comes once live traffic has told of what is bad.
+            faults.add("delay", method="GET", path=f"*/{made.variables['ENDPOINT_NAME']}", seconds=6, times=3)
 
     with (
         listener(tmp_path, made.environ["SSL_CERT_FILE"]) as webhook,
