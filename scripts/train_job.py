@@ -36,12 +36,11 @@ def main(workspace: Workspace, data: str, cancel: bool, timeout: float) -> str |
     has completed; after one that failed or was cancelled the next number starts. Interrupted it cancels its job. The
     output `job` is for `register_model --job`.
     """
-    if not cancel:
-        job_file.checked()
+    job = jobs.read() if cancel else job_file.checked()
     deadline = Deadline(CLEAN_UP if cancel else timeout)
     run = f"run-{os.environ.get('GITHUB_RUN_ID', 'by-hand')}"
     with _left("Nothing is submitted or cancelled.", "interrupted."):
-        wanted = jobs.wanted(workspace, data, run, provenance.tags(), deadline)
+        wanted = jobs.wanted(workspace, job, data, run, provenance.tags(), deadline)
     if cancel:
         say(f"cancelled: {_cancelled(workspace, wanted.base) or 'nothing, since nothing trains'}")
         return None

@@ -155,7 +155,7 @@ def test_what_trains(tree: Path, azure: dict[str, str], arm: Arm) -> None:
         tree.write_text(text)
         job_file.checked()
         other = "azureml:heart:2" if case == "numbers" else ""  # it has more inputs, which stay
-        wanted = jobs.wanted(workspace, other, "run-as-people-have-it", {}, deadline)
+        wanted = jobs.wanted(workspace, jobs.read(), other, "run-as-people-have-it", {}, deadline)
         names[case], _ = jobs.begun(workspace, wanted, deadline)
 
     ended = {case: trained.watched(workspace, name, deadline) for case, name in names.items()}

@@ -61,15 +61,13 @@ def _look(workspace: Workspace, name: str, log: str, deadline: Deadline) -> Seen
 
     `log`: as it was last, which holds where it can't be read now. A job is none the worse for that.
     """
-    details: Any = found(deadline, lambda: workspace.client.jobs._runs_operations.get_run_details(name))
+    details = found(deadline, lambda: _details(workspace, name))
     if details is None:
         return Seen(_status(workspace, name, deadline), "", log)
     error = getattr(details.error, "error", None)
     said = [redact(text) for text in (getattr(error, "code", ""), getattr(error, "message", "")) if text]
-    address = (details.log_files or {}).get(LOG)
     try:
-        look = Deadline(min(deadline.left, LOOK))
-        log = patiently(workspace, look, lambda: _text(address, deadline)) if address else ""
+        log = _log(workspace, details, Deadline(min(deadline.left, LOOK)))
     except Exception as why:
         if explain(why) is None:
             raise
@@ -84,6 +82,16 @@ def _status(workspace: Workspace, name: str, deadline: Deadline) -> str:
             return str(job.status.value)
     check_workspace(workspace, deadline)
     raise Refused(f"{name} isn't there any more: somebody deleted it. Nothing is registered. Run this again.")
+
+
+def _details(workspace: Workspace, name: str) -> Any:
+    return workspace.client.jobs._runs_operations.get_run_details(name)
+
+
+def _log(workspace: Workspace, details: Any, deadline: Deadline) -> str:
+    """All that a job has printed by now."""
+    address = (details.log_files or {}).get(LOG)
+    return patiently(workspace, deadline, lambda: _text(address, deadline)) if address else ""
 
 
 def _text(address: str, deadline: Deadline) -> str:
@@ -111,13 +119,6 @@ def completed(workspace: Workspace, name: str, deadline: Deadline) -> Any:
     return job
 
 
-def _printed(workspace: Workspace, name: str, deadline: Deadline) -> str:
-    """All that a job has printed."""
-    details: Any = asked(workspace, deadline, lambda: workspace.client.jobs._runs_operations.get_run_details(name))
-    address = (details.log_files or {}).get(LOG)
-    return patiently(workspace, deadline, lambda: _text(address, deadline)) if address else ""
-
-
 def fetched(workspace: Workspace, job: Any, into: Path, deadline: Deadline) -> Path:
     """The model that a job has put out, downloaded. Raises Refused where it has put out none."""
     if (output := (getattr(job, "outputs", None) or {}).get("model")) is None:
@@ -130,7 +131,8 @@ def fetched(workspace: Workspace, job: Any, into: Path, deadline: Deadline) -> P
         registered.copy(*place, into)
 
     patiently(workspace, deadline, lambda: within(deadline, f"downloading the output of {job.name}", fetch))
-    if not (said := job_output.printed(_printed(workspace, job.name, deadline))):
+    details = asked(workspace, deadline, lambda: _details(workspace, job.name))
+    if not (said := job_output.printed(_log(workspace, details, deadline))):
         say(f"the log of {job.name} has no digest, so it can't be told whether its output is what it wrote")
     elif said != job_output.digest(into):
         raise Refused(

@@ -42,9 +42,10 @@ def read() -> dict[str, Any]:
     return content
 
 
-def wanted(workspace: Workspace, data: str, run: str, tags: Mapping[str, str], deadline: Deadline) -> Wanted:
-    """The training of this code on `data`, else on what job.yml names, for the run."""
-    job = read()
+def wanted(
+    workspace: Workspace, job: Mapping[str, Any], data: str, run: str, tags: Mapping[str, str], deadline: Deadline
+) -> Wanted:
+    """The training of this code by job.yml on `data`, else on what that names, for the run."""
     if data and not training.data(job):
         raise Refused(f"{FILE} has no input `data`, which could be {data}.")
     inputs = {**job, "inputs": {**job["inputs"], "data": {"path": data}}} if data else job

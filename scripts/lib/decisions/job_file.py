@@ -51,9 +51,14 @@ def problems(job: Mapping[str, Any]) -> Iterator[str]:
     yield from _where(job)
     yield from _environment(job.get("environment"))
     yield from _data(job)
-    outputs = part(job, "outputs")
-    for name in ("model", *(set(outputs) - {"model"})) if isinstance(job.get("outputs", {}), Mapping) else ():
-        yield from _output(name, part(job, "outputs", name))
+    if isinstance(job.get("outputs", {}), Mapping):
+        for name in _outputs(job):
+            yield from _output(name, part(job, "outputs", name))
+
+
+def _outputs(job: Mapping[str, Any]) -> list[str]:
+    """Their names, the model's first, whether it is there or not."""
+    return [*{"model": "", **part(job, "outputs")}]
 
 
 def _command(job: Mapping[str, Any]) -> Iterator[str]:
@@ -63,7 +68,7 @@ def _command(job: Mapping[str, Any]) -> Iterator[str]:
         yield "`command` is missing: it is one text."
         return
     known = [f"${{{{inputs.{name}}}}}" for name in part(job, "inputs")]
-    known += [f"${{{{outputs.{name}}}}}" for name in {"model": "", **part(job, "outputs")}]
+    known += [f"${{{{outputs.{name}}}}}" for name in _outputs(job)]
     if unknown := sorted({*EXPRESSION.findall(command)} - {*known}):
         yield f"the command has {', '.join(unknown)}, which is none of {', '.join(known)}."
     if "${{outputs.model}}" not in command:

@@ -40,7 +40,11 @@ def content(folder: Path, described: Mapping[str, Any]) -> Any:
 
 def example(folder: Path, described: Mapping[str, Any]) -> Body | None:
     """The example as a request, None without one that can be sent."""
-    saved: Any = content(folder, described)
+    return request(content(folder, described), described)
+
+
+def request(saved: Any, described: Mapping[str, Any]) -> Body | None:
+    """The same, of an example that has been read."""
     if saved is None:
         return None
     params, info = None, described["saved_input_example_info"]

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from scripts.lib.decisions.model_example import Body, content, example, read_as, values
+from scripts.lib.decisions.model_example import Body, content, read_as, request, values
 from scripts.lib.decisions.predictions import leaves
 from scripts.lib.decisions.signature import Specs, specs
 
@@ -21,7 +21,8 @@ ENDS = "of which Azure's scorer makes no sample, and ends"
 
 def ends(described: dict[str, Any], folder: Path) -> Iterator[str]:
     """What keeps its container from starting."""
-    if _kind(described) not in ("dataframe", "ndarray") and isinstance(content(folder, described), dict):
+    saved = content(folder, described)
+    if _kind(described) not in ("dataframe", "ndarray") and isinstance(saved, dict):
         yield f"its input example is neither a frame nor arrays, {ENDS}. Save it with a frame"
     signature = described.get("signature")
     if not isinstance(signature, dict):
@@ -29,7 +30,7 @@ def ends(described: dict[str, Any], folder: Path) -> Iterator[str]:
     takes, gives = (specs(signature.get(part)) for part in ("inputs", "outputs"))
     if takes is None:
         yield f"its signature has no inputs, {ENDS}. Save it with inputs, or without a signature"
-    elif _sample(described, folder) is None and (takes[0].get("name") or takes[0]["type"] == "tensor"):
+    elif _sample(described, saved) is None and (takes[0].get("name") or takes[0]["type"] == "tensor"):
         yield from _without_sample(takes, "Save it with an input example")
     yield from _without_sample(gives or [], "Let the signature promise something else, or no outputs", records=True)
 
@@ -51,7 +52,7 @@ def _without_sample(said: Specs, mend: str, records: bool = False) -> Iterator[s
 
 def refused(described: dict[str, Any], folder: Path) -> Iterator[str]:
     """Columns and tensors that MLflow refuses of any request, since they are cast to another type than their own."""
-    signature, sent = described.get("signature"), _sample(described, folder)
+    signature, sent = described.get("signature"), _sample(described, content(folder, described))
     takes = specs(signature.get("inputs")) if isinstance(signature, dict) else None
     for spec in takes if takes and sent else ():
         read, asked = _read(spec, sent or {}), _asked(spec)
@@ -63,11 +64,10 @@ def refused(described: dict[str, Any], folder: Path) -> Iterator[str]:
             )
 
 
-def _sample(described: dict[str, Any], folder: Path) -> Body | None:
+def _sample(described: dict[str, Any], saved: Any) -> Body | None:
     """The example, where a sample is made of it: not of the bare list that newer MLflow writes for an array."""
-    saved = content(folder, described)
     bare = _kind(described) == "ndarray" and not (isinstance(saved, dict) and "inputs" in saved)
-    return None if bare else example(folder, described)
+    return None if bare else request(saved, described)
 
 
 def _kind(described: dict[str, Any]) -> str:

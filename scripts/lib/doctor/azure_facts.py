@@ -131,10 +131,10 @@ def _reach(workspace: Workspace) -> Reach:
     return Reach(REACHED)
 
 
-def _listing(path: str, version: str, **query: str) -> Iterator[Document]:
+def _listing(path: str, version: str) -> Iterator[Document]:
     """The members of a collection of Azure's resource manager that the SDK has no method for, from all its pages."""
     with _asking() as ask:
-        yield from members(ask(f"{manager()[0]}{path}", **{"api-version": version}, **query), ask)
+        yield from members(ask(f"{manager()[0]}{path}", **{"api-version": version}), ask)
 
 
 @contextlib.contextmanager
@@ -182,11 +182,11 @@ def _credentials(workspace: Workspace, client_id: str) -> Iterator[Document]:
 def _roles(principal: str, scope: str) -> Iterator[Document]:
     """By their definitions' ids (learn.microsoft.com/rest/api/authorization/role-assignments/list-for-scope)."""
     version, kind = "2022-04-01", "Microsoft.Authorization/roleAssignments"
-    given = _listing(f"{scope}/providers/{kind}", version, **{"$filter": f"atScope() and assignedTo('{principal}')"})
-    for definition in {one["properties"]["roleDefinitionId"] for one in given}:
-        with _asking() as ask:
-            role = ask(f"{manager()[0]}{definition}", **{"api-version": version})
-        yield from role["properties"]["permissions"]
+    base, query = manager()[0], {"api-version": version, "$filter": f"atScope() and assignedTo('{principal}')"}
+    with _asking() as ask:
+        given = members(ask(f"{base}{scope}/providers/{kind}", **query), ask)
+        for definition in {one["properties"]["roleDefinitionId"] for one in given}:
+            yield from ask(f"{base}{definition}", **{"api-version": version})["properties"]["permissions"]
 
 
 def _endpoint(workspace: Workspace, name: str) -> Endpoint:

@@ -87,13 +87,15 @@ def _of_staging(production: Workspace, variables: Mapping[str, str], trained: Tr
 def _judged(azure: AzureFacts, name: str, who: str | Unknown, wanted: Iterable[Right], mend: str) -> Finding:
     if isinstance(who, Unknown):
         return cannot_tell(name, who)
-    had = {right: azure.roles(who, right.scope) for right in dict.fromkeys(wanted)}
+    needed = list(dict.fromkeys(wanted))
+    scopes = {scope: azure.roles(who, scope) for scope in dict.fromkeys(right.scope for right in needed)}
+    had = {right: scopes[right.scope] for right in needed}
     if lacking := [right for right, roles in had.items() if not isinstance(roles, Unknown) and not holds(right, roles)]:
         told = ", ".join(f"{right.role} on {'/'.join(right.scope.split('/')[-2:])}" for right in lacking)
         return wrong(name, f"it lacks {told}.", mend)
     if unknown := [roles for roles in had.values() if isinstance(roles, Unknown)]:
         return cannot_tell(name, unknown[0])
-    return ok(name, f"it has what it needs on {len({right.scope for right in had})} places.")
+    return ok(name, f"it has what it needs on {len(scopes)} places.")
 
 
 def holds(right: Right, roles: Sequence[Mapping[str, Any]]) -> bool:
